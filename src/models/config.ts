@@ -1,0 +1,72 @@
+/** The shape of an encoder, as Hugging Face's `config.json` gives it, and presets that need no weights. */
+
+export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'tanh' | 'silu';
+
+export type ModelType = 'bert' | 'roberta';
+
+/** Hugging Face's `BertConfig` / `RobertaConfig` fields, in camelCase. */
+export interface ModelConfig {
+  readonly modelType: ModelType;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly intermediateSize: number;
+  readonly hiddenAct: Activation;
+  readonly maxPositionEmbeddings: number;
+  readonly typeVocabSize: number;
+  readonly layerNormEps: number;
+  readonly hiddenDropoutProb: number;
+  readonly attentionProbsDropoutProb: number;
+  readonly initializerRange: number;
+  readonly padTokenId: number;
+}
+
+/** What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss). */
+export type HeadSpec =
+  | { readonly kind: 'classification'; readonly numLabels: number }
+  | { readonly kind: 'span' };
+
+const bertBase: ModelConfig = {
+  modelType: 'bert',
+  vocabSize: 30522,
+  hiddenSize: 768,
+  numHiddenLayers: 12,
+  numAttentionHeads: 12,
+  intermediateSize: 3072,
+  hiddenAct: 'gelu',
+  maxPositionEmbeddings: 512,
+  typeVocabSize: 2,
+  layerNormEps: 1e-12,
+  hiddenDropoutProb: 0.1,
+  attentionProbsDropoutProb: 0.1,
+  initializerRange: 0.02,
+  padTokenId: 0,
+};
+
+const robertaBase: ModelConfig = {
+  ...bertBase,
+  modelType: 'roberta',
+  vocabSize: 50265,
+  maxPositionEmbeddings: 514,
+  typeVocabSize: 1,
+  layerNormEps: 1e-5,
+  padTokenId: 1,
+};
+
+const large = {
+  hiddenSize: 1024,
+  numHiddenLayers: 24,
+  numAttentionHeads: 16,
+  intermediateSize: 4096,
+} as const;
+
+/** Published shapes by hub id. */
+export const PRESETS: Readonly<Record<string, ModelConfig>> = {
+  'bert-base-uncased': bertBase,
+  'bert-base-cased': { ...bertBase, vocabSize: 28996 },
+  'bert-large-uncased': { ...bertBase, ...large },
+  'bert-large-cased': { ...bertBase, ...large, vocabSize: 28996 },
+  'roberta-base': robertaBase,
+  'roberta-large': { ...robertaBase, ...large },
+};
