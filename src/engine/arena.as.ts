@@ -1,0 +1,68 @@
+// SIMD kernels over one linear memory, compiled to WebAssembly by AssemblyScript (`npm run build`); called by arena.ts.
+// Pointers are byte offsets; every array is 16-byte aligned and padded to a multiple of 4 floats.
+
+/**
+ * One AdamW step (Loshchilov and Hutter 2019, as torch.optim.AdamW) over `count` floats:
+ * p *= decay; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= stepSize m / (sqrt(v) / correction + eps), g scaled by `clip`.
+ */
+export function adamw(
+  p: usize, g: usize, m: usize, v: usize, count: i32,
+  clip: f32, decay: f32, beta1: f32, beta2: f32, stepSize: f32, correction: f32, eps: f32,
+): void {
+  const clip4 = f32x4.splat(clip);
+  const decay4 = f32x4.splat(decay);
+  const beta1x4 = f32x4.splat(beta1);
+  const beta2x4 = f32x4.splat(beta2);
+  const rest1 = f32x4.splat(<f32>1 - beta1);
+  const rest2 = f32x4.splat(<f32>1 - beta2);
+  const step4 = f32x4.splat(stepSize);
+  const correction4 = f32x4.splat(correction);
+  const eps4 = f32x4.splat(eps);
+  const bytes = <usize>((count + 3) & ~3) << 2;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const gradient = f32x4.mul(v128.load(g + i), clip4);
+    const m1 = f32x4.add(f32x4.mul(v128.load(m + i), beta1x4), f32x4.mul(gradient, rest1));
+    const v1 = f32x4.add(f32x4.mul(v128.load(v + i), beta2x4), f32x4.mul(f32x4.mul(gradient, gradient), rest2));
+    v128.store(m + i, m1);
+    v128.store(v + i, v1);
+    const denominator = f32x4.add(f32x4.div(f32x4.sqrt(v1), correction4), eps4);
+    const update = f32x4.div(f32x4.mul(step4, m1), denominator);
+    v128.store(p + i, f32x4.sub(f32x4.mul(v128.load(p + i), decay4), update));
+  }
+}
+
+/**
+ * Inverted dropout: each float becomes 0 with probability threshold / 65536, else `scale`. Four xorshift128 generators
+ * (Marsaglia 2003) side by side, seeded from `key`; each draw of 128 bits decides eight elements.
+ */
+export function fillMask(out: usize, count: i32, key: u32, threshold: i32, scale: f32): void {
+  let x = seed(key, 1);
+  let y = seed(key, 2);
+  let z = seed(key, 3);
+  let w = seed(key, 4);
+  const limit = i32x4.splat(threshold);
+  const scale4 = f32x4.splat(scale);
+  const low = i32x4.splat(0xffff);
+  const bytes = <usize>((count + 7) & ~7) << 2;
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const t = v128.xor(x, i32x4.shl(x, 11));
+    x = y;
+    y = z;
+    z = w;
+    w = v128.xor(v128.xor(w, i32x4.shr_u(w, 19)), v128.xor(t, i32x4.shr_u(t, 8)));
+    v128.store(out + i, v128.and(i32x4.ge_s(v128.and(w, low), limit), scale4));
+    v128.store(out + i + 16, v128.and(i32x4.ge_s(i32x4.shr_u(w, 16), limit), scale4));
+  }
+}
+
+function seed(key: u32, part: u32): v128 {
+  return i32x4(lane(key, part * 4), lane(key, part * 4 + 1), lane(key, part * 4 + 2), lane(key, part * 4 + 3));
+}
+
+/** murmur3's finaliser; never 0, which xorshift could not leave. */
+function lane(key: u32, index: u32): i32 {
+  let h = key ^ (index * 0x9e3779b1);
+  h = (h ^ (h >> 16)) * 0x85ebca6b;
+  h = (h ^ (h >> 13)) * 0xc2b2ae35;
+  return <i32>((h ^ (h >> 16)) | 1);
+}

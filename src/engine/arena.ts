@@ -1,0 +1,102 @@
+/**
+ * Float arrays in one WebAssembly memory, and the SIMD kernels that run over them: parameters, their gradients (onnxruntime
+ * writes straight into them), AdamW's moments, dropout masks. See `arena.as.ts` for the kernels.
+ */
+import { readFileSync } from 'node:fs';
+
+interface Kernels {
+  adamw(
+    p: number,
+    g: number,
+    m: number,
+    v: number,
+    count: number,
+    clip: number,
+    decay: number,
+    beta1: number,
+    beta2: number,
+    stepSize: number,
+    correction: number,
+    eps: number,
+  ): void;
+  fillMask(out: number, count: number, key: number, threshold: number, scale: number): void;
+}
+
+const PAGE = 65536;
+/** WebAssembly's 32-bit memory ends at 65,536 pages (4 GiB). */
+const MOST_PAGES = 65536;
+/** Arrays start at cache lines. */
+const ALIGNMENT = 64;
+
+let compiled: WebAssembly.Module | undefined;
+
+const wasmModule = (): WebAssembly.Module =>
+  (compiled ??= new WebAssembly.Module(readFileSync(new URL('./arena.wasm', import.meta.url))));
+
+/** Bytes that an array of `count` floats takes in an arena. */
+export const arenaBytes = (count: number): number => Math.ceil((count * 4 + 32) / ALIGNMENT) * ALIGNMENT;
+
+/** A fixed block of memory from which float arrays are cut. */
+export class Arena {
+  private readonly memory: WebAssembly.Memory;
+  private readonly kernels: Kernels;
+  private used = 0;
+
+  /** @param bytes sum of {@link arenaBytes} of all arrays; at most 4 GiB. @throws RangeError when the memory cannot be had */
+  constructor(bytes: number) {
+    const pages = Math.ceil(bytes / PAGE) + 1;
+    if (pages > MOST_PAGES) throw new RangeError(`internal: an arena of ${bytes} bytes is over 4 GiB`);
+    try {
+      this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (cause) {
+      const size = `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+      throw new RangeError(
+        `${size} for parameters and optimiser state could not be allocated: use a smaller model`,
+        { cause },
+      );
+    }
+    const instance = new WebAssembly.Instance(wasmModule(), { env: { memory: this.memory } });
+    this.kernels = instance.exports as unknown as Kernels;
+  }
+
+  /** A zeroed array of `count` floats. */
+  array(count: number): Float32Array {
+    const array = new Float32Array(this.memory.buffer, this.used, count);
+    this.used += arenaBytes(count);
+    return array;
+  }
+
+  owns(array: Float32Array): boolean {
+    return array.buffer === this.memory.buffer;
+  }
+
+  /**
+   * One AdamW step on arrays of this arena, in place.
+   * @param clip factor on the gradient @param decay factor on the parameter, 1 - learningRate * weightDecay
+   * @param stepSize learningRate / (1 - beta1^t) @param correction sqrt(1 - beta2^t)
+   */
+  adamw(
+    arrays: {
+      readonly p: Float32Array;
+      readonly g: Float32Array;
+      readonly m: Float32Array;
+      readonly v: Float32Array;
+    },
+    clip: number,
+    decay: number,
+    betas: readonly [number, number],
+    stepSize: number,
+    correction: number,
+    eps: number,
+  ): void {
+    const { p, g, m, v } = arrays;
+    const at = [p, g, m, v].map((array) => array.byteOffset) as [number, number, number, number];
+    this.kernels.adamw(...at, p.length, clip, decay, ...betas, stepSize, correction, eps);
+  }
+
+  /** Fills an array of this arena with an inverted-dropout mask drawn from `key`; `rate` is met to 1 / 65536. */
+  fillMask(out: Float32Array, key: number, rate: number): void {
+    const threshold = Math.round(rate * 65536);
+    this.kernels.fillMask(out.byteOffset, out.length, key, threshold, 1 / (1 - threshold / 65536));
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The traced program: values and the nodes that make them, in execution order. It knows ONNX's operators by name only;
+ * `onnx-writer.ts` gives it bytes, `session.ts` runs it. `toString` prints it, so that tests and readers can look at it.
+ */
+
+export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
+
+export interface Value {
+  readonly name: string;
+  readonly dtype: ElementType;
+  readonly shape: readonly number[];
+  /** Every element is this number, and no node made it: written as a scalar where broadcasting allows. */
+  readonly uniform?: number;
+}
+
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+
+export interface Node {
+  readonly op: string;
+  /** '' is ONNX's own operator set, `com.microsoft` onnxruntime's. */
+  readonly domain: '' | 'com.microsoft';
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface Constant {
+  readonly value: Value;
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+}
+
+export interface NodeOptions {
+  readonly domain?: 'com.microsoft';
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+}
+
+export interface OutputSpec {
+  readonly shape: readonly number[];
+  readonly dtype?: ElementType;
+}
+
+export class Graph {
+  readonly inputs: Value[] = [];
+  readonly outputs: { readonly name: string; readonly value: Value }[] = [];
+  private readonly allNodes: Node[] = [];
+  private readonly constantsByKey = new Map<string, Constant>();
+  private count = 0;
+
+  input(name: string, shape: readonly number[], dtype: ElementType = 'float32'): Value {
+    const value: Value = { name, dtype, shape: [...shape] };
+    this.inputs.push(value);
+    return value;
+  }
+
+  output(name: string, value: Value): void {
+    this.outputs.push({ name, value });
+  }
+
+  /** A tensor whose elements are all `number`; takes no room in the graph. */
+  uniform(number: number, shape: readonly number[] = [], dtype: ElementType = 'float32'): Value {
+    return { name: `(${number})`, dtype, shape: [...shape], uniform: number };
+  }
+
+  /** Small constant data (shapes, axes, scalars). Equal constants are stored once. */
+  constant(data: Constant['data'], shape: readonly number[], dtype: ElementType): Value {
+    const key = `${dtype}[${shape}]${data.length <= 16 ? data.join() : this.count}`;
+    const known = this.constantsByKey.get(key);
+    if (known) return known.value;
+    const constant: Constant = { value: { name: this.fresh('c'), dtype, shape: [...shape] }, data };
+    this.constantsByKey.set(key, constant);
+    return constant.value;
+  }
+
+  /** int64 vector, as ONNX wants shapes and axes. */
+  indices(numbers: readonly number[]): Value {
+    return this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64');
+  }
+
+  /** Appends a node with one output. */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    output: OutputSpec,
+    options: NodeOptions = {},
+  ): Value {
+    return this.nodes(op, inputs, [output], options)[0] as Value;
+  }
+
+  /** Appends a node with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly OutputSpec[],
+    { domain, attributes = {} }: NodeOptions = {},
+  ): Value[] {
+    const made = outputs.map(({ shape, dtype = 'float32' }) => ({
+      name: this.fresh('v'),
+      dtype,
+      shape: [...shape],
+    }));
+    const settled = inputs.map((value) =>
+      value && value.uniform !== undefined ? this.settle(value) : value,
+    );
+    this.allNodes.push({ op, domain: domain ?? '', inputs: settled, outputs: made, attributes });
+    return made;
+  }
+
+  /** The scalar constant behind a uniform value: for operators that broadcast. */
+  scalar(value: Value): Value {
+    const number = value.uniform as number;
+    return this.constant(typed(value.dtype, number), [], value.dtype);
+  }
+
+  /** A uniform value as a full tensor: one `Expand` of a scalar. */
+  settle(value: Value): Value {
+    if (value.uniform === undefined) return value;
+    const scalar = this.scalar(value);
+    if (value.shape.length === 0) return scalar;
+    return this.node('Expand', [scalar, this.indices(value.shape)], value);
+  }
+
+  /** Nodes that some output needs, in execution order. */
+  get nodesInUse(): readonly Node[] {
+    const needed = new Set(this.outputs.map(({ value }) => value.name));
+    const kept: Node[] = [];
+    for (let i = this.allNodes.length - 1; i >= 0; i--) {
+      const node = this.allNodes[i] as Node;
+      if (!node.outputs.some(({ name }) => needed.has(name))) continue;
+      kept.push(node);
+      for (const input of node.inputs) if (input) needed.add(input.name);
+    }
+    return kept.reverse();
+  }
+
+  /** Constants that the given nodes read. */
+  constantsOf(nodes: readonly Node[]): Constant[] {
+    const read = new Set(nodes.flatMap(({ inputs }) => inputs.map((value) => value?.name)));
+    for (const { value } of this.outputs) read.add(value.name);
+    return [...this.constantsByKey.values()].filter(({ value }) => read.has(value.name));
+  }
+
+  /** One line a node: `name: dtype[shape] = Op(inputs) {attributes}`. */
+  toString(): string {
+    const nodes = this.nodesInUse;
+    const small = new Map(this.constantsOf(nodes).map(({ value, data }) => [value.name, `${[...data]}`]));
+    const show = (value: Value | undefined): string => {
+      if (!value) return '_';
+      const data = small.get(value.name);
+      return data === undefined || data.length > 40 ? value.name : `(${data})`;
+    };
+    const typeOf = ({ dtype, shape }: Value): string => `${dtype}[${shape.join(',')}]`;
+    const lines = this.inputs.map((value) => `input ${value.name}: ${typeOf(value)}`);
+    for (const { op, inputs, outputs, attributes } of nodes) {
+      const left = outputs.map((value) => `${value.name}: ${typeOf(value)}`).join(', ');
+      const extra = Object.keys(attributes).length > 0 ? ` ${JSON.stringify(attributes)}` : '';
+      lines.push(`${left} = ${op}(${inputs.map(show).join(', ')})${extra}`);
+    }
+    return [...lines, ...this.outputs.map(({ name, value }) => `output ${name} = ${show(value)}`)].join('\n');
+  }
+
+  private fresh(prefix: string): string {
+    return `${prefix}${this.count++}`;
+  }
+}
+
+function typed(dtype: ElementType, number: number): Constant['data'] {
+  switch (dtype) {
+    case 'float32':
+      return Float32Array.of(number);
+    case 'int32':
+      return Int32Array.of(number);
+    case 'int64':
+      return BigInt64Array.of(BigInt(number));
+    default:
+      return Uint8Array.of(number);
+  }
+}

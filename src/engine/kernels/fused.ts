@@ -1,0 +1,227 @@
+/**
+ * Kernels of our own, which `engine/fused.ts` calls while tracing: a whole piece of a Transformer with the fewest passes over
+ * memory that onnxruntime's operators allow. Elementwise passes over [rows, 4 hidden] are bound by memory traffic, so each counts.
+ */
+import type { Graph, Value } from '../graph.js';
+import { matrixProduct } from './reduction.js';
+import { broadcastShape, cast, reshape, transpose } from './rule.js';
+
+/** The tensors a fused kernel takes: name -> graph value. */
+type In<Names extends string> = { readonly [K in Names]: Value };
+
+const scalar = (graph: Graph, number: number): Value => graph.scalar(graph.uniform(number));
+
+const apply = (graph: Graph, op: 'Mul' | 'Add' | 'Sub', a: Value, b: Value): Value =>
+  graph.node(op, [a, b], { shape: broadcastShape(a.shape, b.shape) });
+
+const onto = (graph: Graph, op: string, x: Value, attributes = {}): Value =>
+  graph.node(op, [x], { shape: x.shape }, { attributes });
+
+/** y = x W^T + b. x [rows, in], w [out, in], b [out] -> [rows, out]. */
+const linear = (graph: Graph, { x, w, b }: In<'x' | 'w' | 'b'>): Value =>
+  graph.node(
+    'Gemm',
+    [x, w, b],
+    { shape: [x.shape[0] as number, w.shape[0] as number] },
+    { attributes: { transB: 1 } },
+  );
+
+/** [y, 1 / standard deviation]: the second is [rows, 1]. */
+function layerNorm(
+  graph: Graph,
+  { x, gamma, beta }: In<'x' | 'gamma' | 'beta'>,
+  attrs: { epsilon: number },
+): Value[] {
+  const column = { shape: [...x.shape.slice(0, -1), 1] };
+  const attributes = { axis: -1, epsilon: { float: attrs.epsilon } };
+  const [y, , deviation] = graph.nodes('LayerNormalization', [x, gamma, beta], [x, column, column], {
+    attributes,
+  });
+  return [y as Value, deviation as Value];
+}
+
+/**
+ * x' = (x - mean) s, y = x' gamma + beta  =>  dx = s (dy gamma - mean(dy gamma) - x' mean(dy gamma x')).
+ * Both means are products with gamma / hidden; x' is one fused normalisation instead of two passes.
+ */
+function layerNormGrad(
+  graph: Graph,
+  { dy, x, gamma, inverse }: In<'dy' | 'x' | 'gamma' | 'inverse'>,
+  attrs: { epsilon: number },
+): Value[] {
+  const hidden = x.shape[x.shape.length - 1] as number;
+  const ones = graph.constant(new Float32Array(hidden).fill(1), [hidden], 'float32');
+  const normalised = graph.nodes('LayerNormalization', [x, ones], [x], {
+    attributes: { axis: -1, epsilon: { float: attrs.epsilon } },
+  })[0] as Value;
+  const column = reshape(graph, apply(graph, 'Mul', gamma, scalar(graph, 1 / hidden)), [hidden, 1]);
+  const product = apply(graph, 'Mul', dy, normalised);
+  const mean = matrixProduct(graph, dy, column, false, false);
+  const projection = matrixProduct(graph, product, column, false, false);
+  const centred = apply(graph, 'Sub', apply(graph, 'Mul', dy, gamma), mean);
+  const dx = apply(
+    graph,
+    'Mul',
+    apply(graph, 'Sub', centred, apply(graph, 'Mul', normalised, projection)),
+    inverse,
+  );
+  return [dx, columnSum(graph, product), columnSum(graph, dy)];
+}
+
+/** Sum over the rows of a matrix. */
+const columnSum = (graph: Graph, x: Value): Value =>
+  graph.node(
+    'ReduceSum',
+    [x, graph.indices([0])],
+    { shape: x.shape.slice(1) },
+    { attributes: { keepdims: 0 } },
+  );
+
+/** x Phi(x), Phi by erf. */
+const gelu = (graph: Graph, { x }: In<'x'>): Value =>
+  graph.node('Gelu', [x], { shape: x.shape }, { domain: 'com.microsoft' });
+
+/**
+ * dx = dy (Phi(x) + x phi(x)), with z = x / sqrt 2: Phi = erf(z)/2 + 1/2 (one `HardSigmoid`, exact since |erf| <= 1) and
+ * phi = exp(ln(1 / sqrt(2 pi)) - z^2).
+ */
+function geluGrad(graph: Graph, { dy, x }: In<'dy' | 'x'>): Value {
+  const z = apply(graph, 'Mul', x, scalar(graph, Math.SQRT1_2));
+  const cumulative = onto(graph, 'HardSigmoid', onto(graph, 'Erf', z), {
+    alpha: { float: 0.5 },
+    beta: { float: 0.5 },
+  });
+  const exponent = apply(
+    graph,
+    'Sub',
+    scalar(graph, -0.5 * Math.log(2 * Math.PI)),
+    apply(graph, 'Mul', z, z),
+  );
+  const density = onto(graph, 'Exp', exponent);
+  return apply(graph, 'Mul', dy, apply(graph, 'Add', cumulative, apply(graph, 'Mul', x, density)));
+}
+
+export interface AttentionAttrs {
+  readonly batch: number;
+  readonly heads: number;
+}
+
+/** [batch seq, hidden] -> [batch, heads, seq, depth]. */
+function splitHeads(graph: Graph, x: Value, { batch, heads }: AttentionAttrs): Value {
+  const [rows, hidden] = x.shape as [number, number];
+  return transpose(graph, reshape(graph, x, [batch, rows / batch, heads, hidden / heads]), [0, 2, 1, 3]);
+}
+
+/** The inverse of {@link splitHeads}. */
+function joinHeads(graph: Graph, x: Value): Value {
+  const [batch, heads, seq, depth] = x.shape as [number, number, number, number];
+  return reshape(graph, transpose(graph, x, [0, 2, 1, 3]), [batch * seq, heads * depth]);
+}
+
+/**
+ * softmax(q k^T / sqrt depth + bias) v. q, k, v [batch seq, hidden]; bias [batch, 1, 1, seq]; mask (dropout) [batch, heads, seq, seq].
+ * Returns [context [batch seq, hidden], probabilities [batch, heads, seq, seq]].
+ */
+function attention(
+  graph: Graph,
+  inputs: In<'q' | 'k' | 'v' | 'bias'> & { readonly mask?: Value },
+  attrs: AttentionAttrs,
+): Value[] {
+  const [q, k, v] = [inputs.q, inputs.k, inputs.v].map((x) => splitHeads(graph, x, attrs)) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const scores = matrixProduct(graph, q, k, false, true, 1 / Math.sqrt(q.shape[3] as number));
+  const probabilities = onto(graph, 'Softmax', apply(graph, 'Add', scores, inputs.bias), { axis: -1 });
+  const kept = inputs.mask ? apply(graph, 'Mul', probabilities, inputs.mask) : probabilities;
+  return [joinHeads(graph, matrixProduct(graph, kept, v, false, false)), probabilities];
+}
+
+/** With P the probabilities and D the row sums of dcontext * context: dS = P (dP - D), whatever the dropout mask. */
+function attentionGrad(
+  graph: Graph,
+  inputs: In<'dy' | 'q' | 'k' | 'v' | 'context' | 'probabilities'> & { readonly mask?: Value },
+  attrs: AttentionAttrs,
+): Value[] {
+  const { probabilities, mask } = inputs;
+  const heads = (x: Value): Value => splitHeads(graph, x, attrs);
+  const [q, k, v, dy] = [heads(inputs.q), heads(inputs.k), heads(inputs.v), heads(inputs.dy)];
+  const scale = 1 / Math.sqrt(q.shape[3] as number);
+  const dKept = matrixProduct(graph, dy, v, false, true);
+  const kept = mask ? apply(graph, 'Mul', probabilities, mask) : probabilities;
+  const dv = matrixProduct(graph, kept, dy, true, false);
+  const dProbabilities = mask ? apply(graph, 'Mul', dKept, mask) : dKept;
+  const product = heads(apply(graph, 'Mul', inputs.dy, inputs.context));
+  const rowShape = [...product.shape.slice(0, -1), 1];
+  const rowSums = graph.node(
+    'ReduceSum',
+    [product, graph.indices([3])],
+    { shape: rowShape },
+    { attributes: { keepdims: 1 } },
+  );
+  const dScores = apply(graph, 'Mul', probabilities, apply(graph, 'Sub', dProbabilities, rowSums));
+  const dq = matrixProduct(graph, dScores, k, false, false, scale);
+  const dk = matrixProduct(graph, dScores, q, true, false, scale);
+  return [dq, dk, dv].map((x) => joinHeads(graph, x));
+}
+
+/** [loss [], log-probabilities [rows, classes]]; labels int32 [rows], weights [rows] that sum to 1. */
+function crossEntropy(
+  graph: Graph,
+  { logits, labels, weights }: In<'logits' | 'labels' | 'weights'>,
+): Value[] {
+  const rows = logits.shape[0] as number;
+  const logProbabilities = onto(graph, 'LogSoftmax', logits, { axis: -1 });
+  const index = reshape(graph, labels, [rows, 1]);
+  const picked = graph.node(
+    'GatherElements',
+    [logProbabilities, index],
+    { shape: [rows, 1] },
+    { attributes: { axis: 1 } },
+  );
+  const total = matrixProduct(graph, reshape(graph, weights, [1, rows]), picked, false, false);
+  return [graph.node('Neg', [reshape(graph, total, [])], { shape: [] }), logProbabilities];
+}
+
+/** dlogits = dy w (softmax - onehot). */
+function crossEntropyGrad(
+  graph: Graph,
+  { dy, logProbabilities, labels, weights }: In<'dy' | 'logProbabilities' | 'labels' | 'weights'>,
+): Value {
+  const rows = labels.shape[0] as number;
+  const minusOne = graph.settle(graph.uniform(-1, [rows, 1]));
+  const inputs = [onto(graph, 'Exp', logProbabilities), reshape(graph, labels, [rows, 1]), minusOne];
+  const attributes = { axis: 1, reduction: 'add' };
+  const difference = graph.node('ScatterElements', inputs, { shape: logProbabilities.shape }, { attributes });
+  const column = reshape(graph, weights, [rows, 1]);
+  const scale = dy.uniform === 1 ? column : apply(graph, 'Mul', column, graph.settle(dy));
+  return apply(graph, 'Mul', difference, scale);
+}
+
+/** Sum of squares of each input, stacked: [count]. */
+function squaredNorms(graph: Graph, inputs: Readonly<Record<string, Value>>): Value {
+  const parts = Object.values(inputs).map((x) => {
+    const sum = graph.node(
+      'ReduceSumSquare',
+      [cast(graph, x, 'float32')],
+      { shape: [] },
+      { attributes: { keepdims: 0 } },
+    );
+    return reshape(graph, sum, [1]);
+  });
+  return graph.node('Concat', parts, { shape: [parts.length] }, { attributes: { axis: 0 } });
+}
+
+export const fusedKernels = {
+  FusedLinear: linear,
+  FusedLayerNorm: layerNorm,
+  FusedLayerNormGrad: layerNormGrad,
+  FusedGelu: gelu,
+  FusedGeluGrad: geluGrad,
+  FusedAttention: attention,
+  FusedAttentionGrad: attentionGrad,
+  FusedCrossEntropy: crossEntropy,
+  FusedCrossEntropyGrad: crossEntropyGrad,
+  FusedSquaredNorms: squaredNorms,
+} as const;

@@ -1,0 +1,91 @@
+/** Runs a {@link Graph} natively: the only file, with device.ts, that knows onnxruntime. */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Device } from './device.js';
+import { executionProviders } from './device.js';
+import type { Graph, Value } from './graph.js';
+import { sizeOf } from './kernels/rule.js';
+import { writeModel } from './onnx-writer.js';
+
+export type Array1D = Float32Array | Int32Array;
+export type Feeds = Readonly<Record<string, Array1D>>;
+
+export interface SessionOptions {
+  readonly device: Device;
+  /** Threads of the matrix products; 0: one per core. Results do not depend on it. */
+  readonly threads: number;
+  /** Writes a trace for chrome://tracing to files with this prefix. */
+  readonly profile?: string;
+}
+
+export interface Session {
+  /** Runs once. Outputs are written into `into` where it names them, else into arrays kept from run to run. */
+  run(feeds: Feeds, into?: Feeds): Promise<Readonly<Record<string, Array1D>>>;
+  close(): Promise<void>;
+}
+
+const dataOf = (value: Value): Array1D =>
+  value.dtype === 'int32' ? new Int32Array(sizeOf(value.shape)) : new Float32Array(sizeOf(value.shape));
+
+/** A tensor over the array, kept while the array is the same: wrapping costs more than small graphs. */
+function wrap(
+  kept: Map<string, { array: Array1D; tensor: Tensor }>,
+  name: string,
+  value: Value,
+  array: Array1D,
+): Tensor {
+  const known = kept.get(name);
+  if (known?.array === array) return known.tensor;
+  const expected = sizeOf(value.shape);
+  if (array.length !== expected) {
+    throw new Error(`internal: '${name}' wants ${expected} elements [${value.shape}], got ${array.length}`);
+  }
+  const tensor = new Tensor(
+    value.dtype === 'int32' ? 'int32' : 'float32',
+    array as Float32Array,
+    value.shape,
+  );
+  kept.set(name, { array, tensor });
+  return tensor;
+}
+
+export async function openSession(
+  graph: Graph,
+  { device, threads, profile }: SessionOptions,
+): Promise<Session> {
+  const session = await InferenceSession.create(writeModel(graph), {
+    executionProviders: executionProviders(device),
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+  });
+  const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
+  const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
+  const own = new Map(
+    graph.outputs.map(({ name, value }) => [name, { value, array: undefined as Array1D | undefined }]),
+  );
+  const used = new Set(session.inputNames);
+  return {
+    async run(feeds, into = {}) {
+      const fed: Record<string, Tensor> = {};
+      for (const value of graph.inputs) {
+        if (!used.has(value.name)) continue;
+        const array = feeds[value.name];
+        if (!array) throw new Error(`internal: input '${value.name}' is not fed`);
+        fed[value.name] = wrap(inputs, value.name, value, array);
+      }
+      const fetched: Record<string, Tensor> = {};
+      const results: Record<string, Array1D> = {};
+      for (const [name, entry] of own) {
+        const array = into[name] ?? (entry.array ??= dataOf(entry.value));
+        fetched[name] = wrap(outputs, name, entry.value, array);
+        results[name] = array;
+      }
+      await session.run(fed, fetched);
+      return results;
+    },
+    close: () => session.release(),
+  };
+}
