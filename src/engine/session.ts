@@ -79,7 +79,8 @@ export async function openSession(
       const fetched: Record<string, Tensor> = {};
       const results: Record<string, Array1D> = {};
       for (const [name, entry] of own) {
-        const array = into[name] ?? (entry.array ??= dataOf(entry.value));
+        entry.array ??= into[name] ? undefined : dataOf(entry.value);
+        const array = (into[name] ?? entry.array) as Array1D;
         fetched[name] = wrap(outputs, name, entry.value, array);
         results[name] = array;
       }

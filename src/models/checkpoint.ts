@@ -1,0 +1,258 @@
+/** Hugging Face checkpoint folders: `config.json`, `model.safetensors` and the tokenizer's files, read and written. */
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DataError, UsageError } from '../errors.js';
+import type { HeadSpec, ModelConfig, ModelType } from './config.js';
+import { initialise } from './initialise.js';
+import type { ParameterSpec, Parameters } from './parameters.js';
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
+import { modelSpecs } from './specs.js';
+
+export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta'];
+
+const count = z.number().int().positive();
+const rate = z.number().min(0).lt(1);
+
+const configSchema = z.object({
+  model_type: z.string().optional(),
+  architectures: z.array(z.string()).nullish(),
+  vocab_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  hidden_act: z.enum(['gelu', 'gelu_new', 'relu', 'tanh', 'silu']).default('gelu'),
+  max_position_embeddings: count.default(512),
+  type_vocab_size: count.default(2),
+  layer_norm_eps: z.number().positive().default(1e-12),
+  hidden_dropout_prob: rate.default(0.1),
+  attention_probs_dropout_prob: rate.default(0.1),
+  initializer_range: z.number().positive().default(0.02),
+  pad_token_id: z.number().int().nonnegative().nullish(),
+  position_embedding_type: z.string().nullish(),
+  is_decoder: z.boolean().nullish(),
+});
+
+/** Tokenizer files that travel with a checkpoint. */
+const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'special_tokens_map.json',
+];
+
+export interface Checkpoint {
+  readonly folder: string;
+  readonly config: ModelConfig;
+  readonly head: HeadSpec;
+  readonly specs: readonly ParameterSpec[];
+  readonly parameters: Parameters;
+  /** Names that the file does not hold and that were drawn afresh: a new head. */
+  readonly initialised: readonly string[];
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
+  }
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new DataError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
+  const named = raw.model_type ?? (raw.architectures?.[0]?.startsWith('Roberta') ? 'roberta' : 'bert');
+  const known = MODEL_TYPES.find((type) => type === named);
+  if (!known)
+    throw new DataError(
+      `${path}: model_type '${named}' is not supported; supported: ${MODEL_TYPES.join(', ')}`,
+    );
+  return known;
+}
+
+/** Reads `config.json`. @throws DataError that names the field */
+export async function readConfig(folder: string): Promise<ModelConfig> {
+  const path = join(folder, 'config.json');
+  const parsed = configSchema.safeParse(await readJson(path));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const raw = parsed.data;
+  const type = modelType(raw, path);
+  if (raw.hidden_size % raw.num_attention_heads !== 0) {
+    throw new DataError(
+      `${path}: hidden_size ${raw.hidden_size} is not a multiple of num_attention_heads ${raw.num_attention_heads}`,
+    );
+  }
+  if (raw.position_embedding_type && raw.position_embedding_type !== 'absolute') {
+    throw new DataError(
+      `${path}: position_embedding_type '${raw.position_embedding_type}' is not supported; supported: absolute`,
+    );
+  }
+  if (raw.is_decoder) throw new DataError(`${path}: is_decoder is true; only encoders are supported`);
+  return {
+    modelType: type,
+    vocabSize: raw.vocab_size,
+    hiddenSize: raw.hidden_size,
+    numHiddenLayers: raw.num_hidden_layers,
+    numAttentionHeads: raw.num_attention_heads,
+    intermediateSize: raw.intermediate_size,
+    hiddenAct: raw.hidden_act,
+    maxPositionEmbeddings: raw.max_position_embeddings,
+    typeVocabSize: raw.type_vocab_size,
+    layerNormEps: raw.layer_norm_eps,
+    hiddenDropoutProb: raw.hidden_dropout_prob,
+    attentionProbsDropoutProb: raw.attention_probs_dropout_prob,
+    initializerRange: raw.initializer_range,
+    padTokenId: raw.pad_token_id ?? (type === 'roberta' ? 1 : 0),
+  };
+}
+
+/** The names under which a checkpoint may hold a tensor: with and without the model's prefix, old layer-norm names. */
+function candidates(name: string, type: ModelType): string[] {
+  const bare = name.startsWith(`${type}.`) ? name.slice(type.length + 1) : name;
+  return [name, bare].flatMap((n) => [
+    n,
+    n.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta'),
+  ]);
+}
+
+/** The head and a pooler may be missing (a pre-trained checkpoint has none); anything else must be there. */
+const mayBeFresh = (spec: ParameterSpec): boolean =>
+  spec.place.kind === 'classifier' || spec.place.kind === 'pooler';
+
+async function readTensor(
+  file: SafetensorsFile,
+  spec: ParameterSpec,
+  config: ModelConfig,
+  path: string,
+): Promise<Float32Array | undefined> {
+  const found = candidates(spec.name, config.modelType).find((name) => file.tensors.has(name));
+  if (found === undefined) {
+    if (mayBeFresh(spec)) return undefined;
+    throw new DataError(
+      `${path}: tensor '${spec.name}' [${spec.shape}] is missing; does config.json belong to these weights?`,
+    );
+  }
+  const given = file.tensors.get(found)?.shape ?? [];
+  if (given.length !== spec.shape.length || given.some((size, i) => size !== spec.shape[i])) {
+    throw new DataError(`${path}: tensor '${found}': wanted [${spec.shape}], got [${given}]`);
+  }
+  return file.read(found);
+}
+
+export interface LoadOptions {
+  /** Draws the tensors that the file does not hold. */
+  readonly seed: number;
+}
+
+/** Reads a model for a head. @throws DataError that names a missing or mis-shaped tensor, wanted and got */
+export async function loadCheckpoint(
+  folder: string,
+  head: HeadSpec,
+  { seed }: LoadOptions,
+): Promise<Checkpoint> {
+  const config = await readConfig(folder);
+  const path = join(folder, 'model.safetensors');
+  const specs = modelSpecs(config, head);
+  const file = await openSafetensors(path);
+  const parameters = new Map<string, Float32Array>();
+  const initialised: string[] = [];
+  try {
+    for (const spec of specs) {
+      const data = await readTensor(file, spec, config, path);
+      if (!data) initialised.push(spec.name);
+      parameters.set(spec.name, data ?? initialise(spec, config, seed));
+    }
+  } finally {
+    await file.close();
+  }
+  return { folder, config, head, specs, parameters, initialised };
+}
+
+const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta' };
+
+/** What `config.json` says of a fine-tuned model. */
+function headFields(
+  config: ModelConfig,
+  head: HeadSpec,
+  labels: readonly string[] | undefined,
+): Record<string, unknown> {
+  const name = ARCHITECTURE[config.modelType];
+  if (head.kind === 'span') return { architectures: [`${name}ForQuestionAnswering`] };
+  const names = labels ?? Array.from({ length: head.numLabels }, (_, i) => `LABEL_${i}`);
+  return {
+    architectures: [`${name}ForSequenceClassification`],
+    num_labels: head.numLabels,
+    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
+    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+    problem_type: head.numLabels === 1 ? 'regression' : 'single_label_classification',
+  };
+}
+
+export function configJson(config: ModelConfig): Record<string, unknown> {
+  return {
+    model_type: config.modelType,
+    vocab_size: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.numHiddenLayers,
+    num_attention_heads: config.numAttentionHeads,
+    intermediate_size: config.intermediateSize,
+    hidden_act: config.hiddenAct,
+    max_position_embeddings: config.maxPositionEmbeddings,
+    type_vocab_size: config.typeVocabSize,
+    layer_norm_eps: config.layerNormEps,
+    hidden_dropout_prob: config.hiddenDropoutProb,
+    attention_probs_dropout_prob: config.attentionProbsDropoutProb,
+    initializer_range: config.initializerRange,
+    pad_token_id: config.padTokenId,
+    position_embedding_type: 'absolute',
+  };
+}
+
+export interface SaveOptions {
+  /** Class names by id, for `id2label`. */
+  readonly labels?: readonly string[];
+  readonly dtype?: 'F32' | 'F16';
+}
+
+/** Writes text under a temporary name, then renames. */
+export async function writeTextAtomically(path: string, text: string): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text);
+  await rename(partial, path);
+}
+
+/** Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete. */
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  { labels, dtype }: SaveOptions = {},
+): Promise<void> {
+  const { config, head, specs, parameters } = checkpoint;
+  if (folder === checkpoint.folder)
+    throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
+  await mkdir(folder, { recursive: true });
+  for (const name of TOKENIZER_FILES) {
+    await copyFile(join(checkpoint.folder, name), join(folder, name)).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      },
+    );
+  }
+  const json = { ...configJson(config), ...headFields(config, head, labels) };
+  await writeTextAtomically(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  const tensors = specs.map(
+    ({ name, shape }) => [name, { shape, data: parameters.get(name) as Float32Array }] as const,
+  );
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors, dtype ? { dtype } : {});
+}

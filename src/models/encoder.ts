@@ -1,0 +1,87 @@
+/**
+ * BERT's and RoBERTa's encoder (HF `BertModel`, `RobertaModel`; Devlin et al. 2019), as a pure function over tfjs tensors.
+ * Letters: B batch, S sequence length, H hidden size; rows = B S.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { attention } from '../engine/fused.js';
+import { assertShape } from '../engine/shape.js';
+import { activate, closeSubLayer, layerNorm, linear, type ModelContext } from './layers.js';
+
+export interface EncoderInputs {
+  /** int32 [B, S] */
+  readonly inputIds: tf.Tensor;
+  /** int32 [B, S], 1 token, 0 padding; padding is on the right */
+  readonly attentionMask: tf.Tensor;
+  /** int32 [B, S] */
+  readonly tokenTypeIds: tf.Tensor;
+}
+
+/** Most negative float32: what Hugging Face adds to the scores of padding. */
+const MASKED = -3.4028234663852886e38;
+
+/** Sum of word, position and token-type embeddings, layer norm, dropout -> [rows, H]. */
+function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
+  const { config, batch, seq } = context;
+  const module = `${config.modelType}.embeddings`;
+  const h = config.hiddenSize;
+  const words = tf.gather(
+    context.parameter(`${module}.word_embeddings.weight`),
+    tf.reshape(inputs.inputIds, [batch * seq]),
+  );
+  const types = context.parameter(`${module}.token_type_embeddings.weight`);
+  // A product with one-hot rows instead of a look-up: its gradient is a product too, not a scatter.
+  const oneHot = tf
+    .oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize)
+    .toFloat();
+  const typed = tf.add(words, tf.matMul(oneHot as tf.Tensor2D, types));
+  const summed = tf.add(tf.reshape(typed, [batch, seq, h]), positions(context, inputs, module));
+  const normed = layerNorm(context, `${module}.LayerNorm`, tf.reshape(summed, [batch * seq, h]));
+  return context.dropout(normed, config.hiddenDropoutProb);
+}
+
+/** Position embeddings that broadcast to [B, S, H]. RoBERTa's start after the padding index; its padding has the index itself. */
+function positions(context: ModelContext, inputs: EncoderInputs, module: string): tf.Tensor3D {
+  const { config, batch, seq } = context;
+  const table = context.parameter(`${module}.position_embeddings.weight`);
+  const first = config.modelType === 'roberta' ? config.padTokenId + 1 : 0;
+  const rows = tf.reshape(tf.slice(table, [first, 0], [seq, config.hiddenSize]), [
+    1,
+    seq,
+    config.hiddenSize,
+  ]) as tf.Tensor3D;
+  if (config.modelType !== 'roberta') return rows;
+  const real = tf.reshape(inputs.attentionMask.toFloat(), [batch, seq, 1]);
+  const padding = tf.reshape(tf.slice(table, [config.padTokenId, 0], [1, config.hiddenSize]), [
+    1,
+    1,
+    config.hiddenSize,
+  ]);
+  return tf.add(tf.mul(rows, real), tf.mul(padding, tf.sub(1, real))) as tf.Tensor3D;
+}
+
+/** One block: self-attention and feed-forward, each closed by residual and layer norm. x [rows, H] -> [rows, H]. */
+function block(context: ModelContext, index: number, x: tf.Tensor2D, bias: tf.Tensor): tf.Tensor2D {
+  const { config, batch, seq } = context;
+  const module = `${config.modelType}.encoder.layer.${index}`;
+  const heads = config.numAttentionHeads;
+  const q = linear(context, `${module}.attention.self.query`, x);
+  const k = linear(context, `${module}.attention.self.key`, x);
+  const v = linear(context, `${module}.attention.self.value`, x);
+  const mask = context.random?.mask([batch, heads, seq, seq], config.attentionProbsDropoutProb);
+  const attended = attention(q, k, v, bias, mask, { batch, heads });
+  const middle = closeSubLayer(context, `${module}.attention.output`, 'attention', attended, x);
+  const inner = activate(config.hiddenAct, linear(context, `${module}.intermediate.dense`, middle));
+  return closeSubLayer(context, `${module}.output`, 'feed-forward', inner, middle);
+}
+
+/** The last hidden states, [B S, H]. */
+export function encode(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
+  const { config, batch, seq } = context;
+  assertShape(inputs.inputIds, { batch, seq }, 'inputIds');
+  assertShape(inputs.attentionMask, { batch, seq }, 'attentionMask');
+  assertShape(inputs.tokenTypeIds, { batch, seq }, 'tokenTypeIds');
+  const bias = tf.mul(tf.sub(1, tf.reshape(inputs.attentionMask.toFloat(), [batch, 1, 1, seq])), MASKED);
+  let x = embed(context, inputs);
+  for (let l = 0; l < config.numHiddenLayers; l++) x = block(context, l, x, bias);
+  return x;
+}

@@ -1,0 +1,62 @@
+/** What sits on the encoder, and the losses. B batch, S sequence length, H hidden size, C labels. */
+import * as tf from '@tensorflow/tfjs';
+import { crossEntropy } from '../engine/fused.js';
+import type { HeadSpec } from './config.js';
+import { dense, type ModelContext } from './layers.js';
+
+/** Rows of the first token of each example: [B S, H] -> [B, H]. */
+function firstTokens(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
+  const { batch, seq, config } = context;
+  const cut = tf.slice(
+    tf.reshape(hidden, [batch, seq, config.hiddenSize]),
+    [0, 0, 0],
+    [batch, 1, config.hiddenSize],
+  );
+  return tf.reshape(cut, [batch, config.hiddenSize]);
+}
+
+/** HF `BertForSequenceClassification` (pooler, dropout, classifier) and `RobertaClassificationHead`: -> [B, C]. */
+function classify(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
+  const rate = context.config.hiddenDropoutProb;
+  const first = firstTokens(context, hidden);
+  if (context.config.modelType === 'roberta') {
+    const inner = tf.tanh(dense(context, 'classifier.dense', context.dropout(first, rate)));
+    return dense(context, 'classifier.out_proj', context.dropout(inner, rate));
+  }
+  const pooled = tf.tanh(dense(context, 'bert.pooler.dense', first));
+  return dense(context, 'classifier', context.dropout(pooled, rate));
+}
+
+/**
+ * Logits of the head: classification and regression [B, C]; span [2, B, S], start then end (HF `BertForQuestionAnswering`).
+ */
+export function headLogits(context: ModelContext, head: HeadSpec, hidden: tf.Tensor2D): tf.Tensor {
+  if (head.kind === 'classification') return classify(context, hidden);
+  const logits = tf.reshape(dense(context, 'qa_outputs', hidden), [context.batch, context.seq, 2]);
+  return tf.transpose(logits, [2, 0, 1]);
+}
+
+/**
+ * Mean loss over the weighted examples.
+ * @param labels classification int32 [B]; regression float32 [B]; span int32 [2, B], start then end token
+ * @param weights [B], summing to 1: 0 for rows that only fill the batch
+ */
+export function headLoss(
+  head: HeadSpec,
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+  weights: tf.Tensor1D,
+): tf.Scalar {
+  if (head.kind === 'span') {
+    const [, batch, seq] = logits.shape as [number, number, number];
+    const both = tf.reshape(logits, [2 * batch, seq]) as tf.Tensor2D;
+    const half = tf.mul(weights, 0.5) as tf.Tensor1D;
+    const halves = tf.concat1d([half, half]);
+    return crossEntropy(both, tf.reshape(labels, [2 * batch]), halves);
+  }
+  if (head.numLabels === 1) {
+    const difference = tf.sub(tf.reshape(logits, [logits.shape[0] as number]), labels);
+    return tf.sum(tf.mul(tf.square(difference), weights));
+  }
+  return crossEntropy(logits as tf.Tensor2D, labels as tf.Tensor1D, weights);
+}

@@ -1,0 +1,114 @@
+/** What every block is made of: linear maps and sub-layers with their hook points, activations, layer norm, dropout. */
+import * as tf from '@tensorflow/tfjs';
+import * as fused from '../engine/fused.js';
+import { assertShape } from '../engine/shape.js';
+import type { Adaptation, HookContext } from './adaptation.js';
+import type { Activation, ModelConfig } from './config.js';
+
+/** A source of inverted-dropout masks (engine/compile.ts `Randomness`). */
+export interface MaskSource {
+  mask(shape: readonly number[], rate: number): tf.Tensor | undefined;
+}
+
+/** What a model function needs besides the batch. */
+export interface ModelContext extends HookContext {
+  readonly config: ModelConfig;
+  readonly adaptation: Adaptation;
+  readonly batch: number;
+  readonly seq: number;
+  /** Dropout masks while training; undefined in evaluation. */
+  readonly random: MaskSource | undefined;
+}
+
+export interface ContextOptions {
+  readonly config: ModelConfig;
+  readonly adaptation: Adaptation;
+  readonly parameters: Readonly<Record<string, tf.Tensor>>;
+  readonly batch: number;
+  readonly seq: number;
+  readonly random?: MaskSource | undefined;
+}
+
+export function modelContext({
+  config,
+  adaptation,
+  parameters,
+  batch,
+  seq,
+  random,
+}: ContextOptions): ModelContext {
+  return {
+    config,
+    adaptation,
+    batch,
+    seq,
+    random,
+    parameter(name) {
+      const tensor = parameters[name];
+      if (!tensor) throw new Error(`internal: the model has no parameter '${name}'`);
+      return tensor as tf.Tensor2D;
+    },
+    dropout: (x, rate) => fused.dropout(x, random?.mask(x.shape, rate)),
+  };
+}
+
+const vector = (context: HookContext, name: string): tf.Tensor1D =>
+  context.parameter(name) as unknown as tf.Tensor1D;
+
+/** `torch.nn.Linear` without a hook: x [rows, in] -> [rows, out]. */
+export function dense(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  const weight = context.parameter(`${module}.weight`);
+  assertShape(x, { rows: x.shape[0], in: weight.shape[1] }, `input of ${module}`);
+  return fused.linear(x, weight, vector(context, `${module}.bias`));
+}
+
+/** A linear map inside a block, with the hook that LoRA uses. */
+export function linear(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  const y = dense(context, module, x);
+  return context.adaptation.linear?.(module, x, y, context) ?? y;
+}
+
+export function layerNorm(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  return fused.layerNorm(
+    x,
+    vector(context, `${module}.weight`),
+    vector(context, `${module}.bias`),
+    context.config.layerNormEps,
+  );
+}
+
+/**
+ * Dense map, dropout, adapter hook, residual, layer norm (HF `BertSelfOutput` and `BertOutput`).
+ * @param h [rows, in] the sub-layer's inner result @param residual [rows, hidden] its input
+ */
+export function closeSubLayer(
+  context: ModelContext,
+  module: string,
+  subLayer: 'attention' | 'feed-forward',
+  h: tf.Tensor2D,
+  residual: tf.Tensor2D,
+): tf.Tensor2D {
+  const projected = context.dropout(linear(context, `${module}.dense`, h), context.config.hiddenDropoutProb);
+  const adapted = context.adaptation.subLayer?.(module, subLayer, projected, context) ?? projected;
+  return layerNorm(context, `${module}.LayerNorm`, tf.add(adapted, residual));
+}
+
+/** HF `ACT2FN`. `gelu_new` is the tanh form. */
+export function activate(name: Activation, x: tf.Tensor2D): tf.Tensor2D {
+  switch (name) {
+    case 'gelu':
+      return fused.gelu(x);
+    case 'gelu_new': {
+      const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.mul(x, tf.mul(x, x)))));
+      return tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
+    }
+    case 'relu':
+      return tf.relu(x);
+    case 'tanh':
+      return tf.tanh(x);
+    case 'silu':
+      return tf.mul(x, tf.sigmoid(x));
+    default:
+      throw new Error(`internal: unknown activation '${name satisfies never}'`);
+  }
+}
