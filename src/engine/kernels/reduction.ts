@@ -82,24 +82,24 @@ const segmentSum: Rule<tf.UnsortedSegmentSumInputs, tf.UnsortedSegmentSumAttrs> 
   return graph.node('ScatterND', [zero, ids, x], { shape }, { attributes: { reduction: 'add' } });
 };
 
+/** Index equal to 0 .. depth-1: onnxruntime's own OneHot lacks most combinations of types. */
 const oneHot: Rule<tf.OneHotInputs, tf.OneHotAttrs> = (
   graph,
   { indices },
   { depth, onValue, offValue, dtype },
 ) => {
+  const shape = [...indices.shape, depth];
+  const classes = graph.constant(
+    Int32Array.from({ length: depth }, (_, i) => i),
+    [depth],
+    'int32',
+  );
+  const column = reshape(graph, cast(graph, indices, 'int32'), [...indices.shape, 1]);
+  const hit = graph.node('Equal', [column, classes], { shape, dtype: 'bool' });
   const type = dtype === 'int32' ? 'int32' : 'float32';
-  const values = graph.constant(
-    type === 'int32' ? Int32Array.of(offValue, onValue) : Float32Array.of(offValue, onValue),
-    [2],
-    type,
-  );
-  const size = graph.scalar(graph.uniform(depth, [], 'int64'));
-  return graph.node(
-    'OneHot',
-    [indices, size, values],
-    { shape: [...indices.shape, depth], dtype: type },
-    { attributes: { axis: -1 } },
-  );
+  if (onValue === 1 && offValue === 0) return cast(graph, hit, type);
+  const values = [onValue, offValue].map((value) => graph.scalar(graph.uniform(value, [], type)));
+  return graph.node('Where', [hit, ...values], { shape, dtype: type });
 };
 
 export const reductions = {

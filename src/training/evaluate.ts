@@ -1,0 +1,41 @@
+/** Forward only, without dropout: the head's logits for features or batches. */
+import type { Batch } from '../datasets/batch.js';
+import { type CompileOptions, compile } from '../engine/compile.js';
+import type { Parameters } from '../models/parameters.js';
+import { batchInputs, forward, type Model, parameterInputs } from './model.js';
+import { programCache } from './program-cache.js';
+import { batchFeeds } from './stage.js';
+
+/**
+ * Logits of each batch, in order: classification [rows, labels], span [2, rows, length]. Rows beyond a batch's `count` are padding.
+ * @param onBatch called after each batch with the examples done
+ */
+export async function predict(
+  model: Model,
+  parameters: Parameters,
+  batches: Iterable<Batch>,
+  options: CompileOptions,
+  onBatch: (examples: number) => void = () => undefined,
+): Promise<Float32Array[]> {
+  const specs = parameterInputs(model.specs);
+  const programs = programCache((shape) =>
+    compile(
+      { ...specs, ...batchInputs(shape) },
+      (tensors) => ({ logits: forward(model, shape, tensors, undefined) }),
+      options,
+    ),
+  );
+  const values = Object.fromEntries(parameters);
+  const logits: Float32Array[] = [];
+  try {
+    for (const batch of batches) {
+      const program = await programs.get(batch);
+      const outputs = await program.run({ ...values, ...batchFeeds(batch) });
+      logits.push(Float32Array.from(outputs.logits as Float32Array));
+      onBatch(batch.count);
+    }
+  } finally {
+    await programs.close();
+  }
+  return logits;
+}

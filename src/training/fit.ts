@@ -1,0 +1,130 @@
+/**
+ * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step. It knows no task
+ * and no PEFT method: what trains comes in as a predicate per epoch.
+ */
+import type { Batch } from '../datasets/batch.js';
+import type { CompileOptions } from '../engine/compile.js';
+import { DataError } from '../errors.js';
+import { countParameters, type Trains } from '../models/parameters.js';
+import { STREAM } from '../random.js';
+import { type AdamWOptions, adamw } from './adamw.js';
+import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
+import type { Model } from './model.js';
+import { openStage, type Stage } from './stage.js';
+import type { TrainingState } from './state.js';
+
+export interface FitPlan {
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** 0-based epoch -> 1-based stage of the schedule and what trains in it (method AND stage). */
+  readonly stageOf: (epoch: number) => { readonly stage: number; readonly trains: Trains };
+  readonly batchesOf: (epoch: number) => Iterable<Batch>;
+  /** Peak learning rate. */
+  readonly learningRate: number;
+  readonly learningRateSchedule: LearningRateSchedule;
+  readonly adamw: AdamWOptions;
+  /** Drives dropout; shuffling is the batches' own. */
+  readonly seed: number;
+}
+
+export interface StepRecord {
+  /** 0-based over the whole run. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly stage: number;
+  readonly examples: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+}
+
+/** What a run has done so far; complete epochs only when it is resumed. */
+export interface FitProgress {
+  readonly steps: StepRecord[];
+  readonly secondsPerEpoch: number[];
+  /** Scalars updated in each epoch. */
+  readonly updatedParameters: number[];
+}
+
+export interface FitHooks {
+  readonly onStep?: (record: StepRecord) => void;
+  /** Called after each epoch: where a run is made resumable. */
+  readonly onEpoch?: (progress: FitProgress) => Promise<void>;
+}
+
+export const noProgress = (): FitProgress => ({ steps: [], secondsPerEpoch: [], updatedParameters: [] });
+
+function checkFinite(record: StepRecord, former: StepRecord | undefined): void {
+  if (Number.isFinite(record.loss) && Number.isFinite(record.gradientNorm)) return;
+  const what = Number.isFinite(record.loss)
+    ? `gradient norm is ${record.gradientNorm}`
+    : `loss is ${record.loss}`;
+  const last = former
+    ? `last good loss ${former.loss.toFixed(4)} at step ${former.step + 1}`
+    : 'no step was good';
+  throw new DataError(
+    `step ${record.step + 1} (epoch ${record.epoch + 1}): ${what}, learning rate ${record.learningRate}; ${last}; lower --learning-rate or use --warmup-ratio`,
+  );
+}
+
+async function runEpoch(
+  epoch: number,
+  stage: Stage,
+  plan: FitPlan,
+  progress: FitProgress,
+  hooks: FitHooks,
+): Promise<void> {
+  const total = plan.epochs * plan.stepsPerEpoch;
+  for (const batch of plan.batchesOf(epoch)) {
+    const step = progress.steps.length;
+    const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, total);
+    const result = await stage.run(batch, { seed: plan.seed, stream: STREAM.dropout, step });
+    const record = {
+      step,
+      epoch,
+      stage: plan.stageOf(epoch).stage,
+      examples: batch.count,
+      learningRate,
+      ...result,
+    };
+    checkFinite(record, progress.steps[step - 1]);
+    adamw(stage.trained, learningRate, result.gradientNorm, plan.adamw);
+    progress.steps.push(record);
+    hooks.onStep?.(record);
+  }
+}
+
+/**
+ * Trains in place: `state` holds the result.
+ * @param progress of the run that is resumed; `state` must be what it was then
+ * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
+ */
+export async function fit(
+  model: Model,
+  state: TrainingState,
+  plan: FitPlan,
+  options: CompileOptions,
+  hooks: FitHooks = {},
+  progress: FitProgress = noProgress(),
+): Promise<FitProgress> {
+  let open: { readonly trains: Trains; readonly stage: Stage } | undefined;
+  let number = 0;
+  try {
+    for (let epoch = progress.secondsPerEpoch.length; epoch < plan.epochs; epoch++) {
+      const { stage, trains } = plan.stageOf(epoch);
+      if (!open || stage !== number) {
+        await open?.stage.close();
+        open = { trains, stage: openStage(model, state, trains, options) };
+        number = stage;
+      }
+      const start = performance.now();
+      await runEpoch(epoch, open.stage, plan, progress, hooks);
+      progress.secondsPerEpoch.push((performance.now() - start) / 1000);
+      progress.updatedParameters.push(countParameters(model.specs, trains));
+      await hooks.onEpoch?.(progress);
+    }
+  } finally {
+    await open?.stage.close();
+  }
+  return progress;
+}

@@ -1,0 +1,35 @@
+/** Learning rate by step, as Hugging Face's `get_scheduler` gives it. */
+
+export const LEARNING_RATE_KINDS = ['linear', 'constant', 'cosine', 'polynomial'] as const;
+
+export interface LearningRateSchedule {
+  readonly kind: (typeof LEARNING_RATE_KINDS)[number];
+  /** Share of all steps over which the rate rises from 0; rounded up to whole steps. */
+  readonly warmupRatio: number;
+}
+
+/** HF's default for `polynomial`: power 1 ends at 1e-7; we use power 2, which differs from linear, and end at 0. */
+const POWER = 2;
+
+/** @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1 */
+export function learningRateFactor(
+  { kind, warmupRatio }: LearningRateSchedule,
+  step: number,
+  totalSteps: number,
+): number {
+  const warmup = Math.ceil(totalSteps * warmupRatio);
+  if (step < warmup) return step / Math.max(1, warmup);
+  const progress = (step - warmup) / Math.max(1, totalSteps - warmup);
+  switch (kind) {
+    case 'constant':
+      return 1;
+    case 'linear':
+      return Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmup));
+    case 'cosine':
+      return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+    case 'polynomial':
+      return Math.max(0, 1 - progress) ** POWER;
+    default:
+      throw new Error(`internal: unknown learning-rate schedule '${kind satisfies never}'`);
+  }
+}
