@@ -139,23 +139,35 @@ export class Graph {
     return [...this.constantsByKey.values()].filter(({ value }) => read.has(value.name));
   }
 
-  /** One line a node: `name: dtype[shape] = Op(inputs) {attributes}`. */
+  /** One line a node: `v1: dtype[shape] = Op(inputs) {attributes}`, values numbered in order. */
   toString(): string {
     const nodes = this.nodesInUse;
-    const small = new Map(this.constantsOf(nodes).map(({ value, data }) => [value.name, `${[...data]}`]));
-    const show = (value: Value | undefined): string => {
-      if (!value) return '_';
-      const data = small.get(value.name);
-      return data === undefined || data.length > 40 ? value.name : `(${data})`;
-    };
-    const typeOf = ({ dtype, shape }: Value): string => `${dtype}[${shape.join(',')}]`;
-    const lines = this.inputs.map((value) => `input ${value.name}: ${typeOf(value)}`);
-    for (const { op, inputs, outputs, attributes } of nodes) {
-      const left = outputs.map((value) => `${value.name}: ${typeOf(value)}`).join(', ');
-      const extra = Object.keys(attributes).length > 0 ? ` ${JSON.stringify(attributes)}` : '';
-      lines.push(`${left} = ${op}(${inputs.map(show).join(', ')})${extra}`);
+    const label = new Map(this.inputs.map(({ name }) => [name, name]));
+    nodes
+      .flatMap(({ outputs }) => outputs)
+      .forEach(({ name }, i) => {
+        label.set(name, `v${i}`);
+      });
+    for (const { value, data } of this.constantsOf(nodes)) {
+      label.set(
+        value.name,
+        data.length <= 8
+          ? `(${[...data].map((x) => Number(Number(x).toPrecision(6)))})`
+          : `(... ${data.length})`,
+      );
     }
-    return [...lines, ...this.outputs.map(({ name, value }) => `output ${name} = ${show(value)}`)].join('\n');
+    const show = (value: Value | undefined): string => (value ? (label.get(value.name) as string) : '_');
+    const typed = (value: Value): string => `${show(value)}: ${value.dtype}[${value.shape.join(',')}]`;
+    const lines = nodes.map(({ op, inputs, outputs, attributes }) => {
+      const extra = Object.keys(attributes).length > 0 ? ` ${JSON.stringify(attributes)}` : '';
+      return `${outputs.map(typed).join(', ')} = ${op}(${inputs.map(show).join(', ')})${extra}`;
+    });
+    const inputs = this.inputs.map((value) => `input ${typed(value)}`);
+    return [
+      ...inputs,
+      ...lines,
+      ...this.outputs.map(({ name, value }) => `output ${name} = ${show(value)}`),
+    ].join('\n');
   }
 
   private fresh(prefix: string): string {
