@@ -152,6 +152,13 @@ export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weights: 
   ) as tf.Scalar;
 }
 
+/** The same values; no gradient passes (its gradient is exactly 0). */
+export const stopGradient = <T extends tf.Tensor>(x: T): T =>
+  tf.customGrad((...args: unknown[]) => ({
+    value: tf.clone(args[0] as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+  }))(x) as T;
+
 /** Inverted dropout with a mask of 0 and 1 / (1 - rate), drawn outside the graph from (seed, step): see `compile.ts`. */
 export const dropout = <T extends tf.Tensor>(x: T, mask: tf.Tensor | undefined): T =>
   mask ? (tf.mul(x, mask) as T) : x;

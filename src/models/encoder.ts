@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
-import { activate, closeSubLayer, layerNorm, linear, type ModelContext } from './layers.js';
+import { activate, closeSubLayer, keyMap, layerNorm, linear, type ModelContext } from './layers.js';
 
 export interface EncoderInputs {
   /** int32 [B, S] */
@@ -65,7 +65,7 @@ function block(context: ModelContext, index: number, x: tf.Tensor2D, bias: tf.Te
   const module = `${config.modelType}.encoder.layer.${index}`;
   const heads = config.numAttentionHeads;
   const q = linear(context, `${module}.attention.self.query`, x);
-  const k = linear(context, `${module}.attention.self.key`, x);
+  const k = keyMap(context, `${module}.attention.self.key`, x);
   const v = linear(context, `${module}.attention.self.value`, x);
   const mask = context.random?.mask([batch, heads, seq, seq], config.attentionProbsDropoutProb);
   const attended = attention(q, k, v, bias, mask, { batch, heads });

@@ -63,8 +63,19 @@ export function dense(context: ModelContext, module: string, x: tf.Tensor2D): tf
 }
 
 /** A linear map inside a block, with the hook that LoRA uses. */
-export function linear(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
-  const y = dense(context, module, x);
+export const linear = (context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D =>
+  hooked(context, module, x, dense(context, module, x));
+
+/**
+ * The key map. Softmax ignores what is added to all scores of a row, so the gradient of the key's bias is exactly 0; computed, it is
+ * rounding noise, which AdamW would scale up to steps of full size. Deviation: PyTorch computes and applies that noise.
+ */
+export function keyMap(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
+  const bias = fused.stopGradient(vector(context, `${module}.bias`));
+  return hooked(context, module, x, fused.linear(x, context.parameter(`${module}.weight`), bias));
+}
+
+function hooked(context: ModelContext, module: string, x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
   return context.adaptation.linear?.(module, x, y, context) ?? y;
 }
 
