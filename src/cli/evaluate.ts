@@ -1,0 +1,131 @@
+/** `progtuning evaluate squad`: scores a predictions file as the official SQuAD evaluators do. */
+
+import type { Command } from 'commander';
+import { readJson } from '../datasets/json.js';
+import { readSquadFile } from '../datasets/squad.js';
+import { DataError, UsageError } from '../errors.js';
+import {
+  missingPredictions,
+  type SquadPredictions,
+  type SquadReference,
+  scoreSquadV1,
+  scoreSquadV2,
+} from '../metrics/squad.js';
+
+export interface EvaluateSquadOptions {
+  readonly data: string;
+  readonly predictions: string;
+  readonly naProb?: string;
+  readonly naProbThresh?: number;
+}
+
+/** Scores by the official names (v1.1 has `exact` also as `exact_match`), and what to tell the user beside them. */
+export interface SquadEvaluation {
+  readonly scores: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+}
+
+/** Warnings named one by one, before the rest is only counted. */
+const NAMED_WARNINGS = 20;
+
+/**
+ * Reads data and predictions, and scores them by the version the data file is of.
+ * @throws DataError for a file that is missing or malformed, a prediction that is no text, a no-answer probability that
+ * is no number or is absent; UsageError for `naProb` with v1.1 data
+ */
+export async function evaluateSquad(options: EvaluateSquadOptions): Promise<SquadEvaluation> {
+  const { version, examples } = await readSquadFile(options.data);
+  const references = examples.map(({ id, answers }) => ({ id, answers: answers.map((a) => a.text) }));
+  const predictions = await readMap(options.predictions, isText, 'a text ("" for no answer)');
+  const warnings = describeMissing(references, predictions);
+  if (version === '2.0') return { scores: await scoreV2(references, predictions, options), warnings };
+  if (options.naProb !== undefined)
+    throw new UsageError(`--na-prob is for SQuAD v2.0; ${options.data} is v1.1. Leave it out.`);
+  const scores = scoreSquadV1(references, predictions);
+  return { scores: { exact_match: scores.exact, ...scores }, warnings };
+}
+
+async function scoreV2(
+  references: readonly SquadReference[],
+  predictions: SquadPredictions,
+  { naProb, naProbThresh = 1 }: EvaluateSquadOptions,
+): Promise<Record<string, number>> {
+  if (naProb === undefined) return { ...scoreSquadV2(references, predictions) };
+  const naProbs = await readMap(naProb, isNumber, 'a number');
+  const absent = references.find(({ id }) => predictions.has(id) && !naProbs.has(id));
+  if (absent)
+    throw new DataError(
+      `${naProb}: no probability for question ${absent.id}; expected one for every prediction.`,
+    );
+  return { ...scoreSquadV2(references, predictions, { naProbs, naProbThreshold: naProbThresh }) };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+/** A JSON object from question id to `T`. The official scripts stop at a value of another type, and so do we. */
+async function readMap<T>(
+  path: string,
+  accepts: (value: unknown) => value is T,
+  expected: string,
+): Promise<Map<string, T>> {
+  const json = await readJson(path);
+  if (json === null || typeof json !== 'object' || Array.isArray(json))
+    throw new DataError(
+      `${path}: expected one JSON object, question id -> ${expected}. Is it the n-best file?`,
+    );
+  const map = new Map<string, T>();
+  for (const [id, value] of Object.entries(json)) {
+    if (!accepts(value))
+      throw new DataError(`${path}: question ${id}: expected ${expected}, found ${show(value)}.`);
+    map.set(id, value);
+  }
+  return map;
+}
+
+function show(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
+}
+
+function describeMissing(references: readonly SquadReference[], predictions: SquadPredictions): string[] {
+  const missing = missingPredictions(references, predictions);
+  const named = missing.slice(0, NAMED_WARNINGS).map((id) => `Missing prediction for ${id}: it scores 0.`);
+  if (missing.length > named.length)
+    named.push(`... ${missing.length} missing predictions in all, each scores 0.`);
+  return named;
+}
+
+function parseThreshold(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value))
+    throw new UsageError(`--na-prob-thresh: expected a number, found "${text}".`);
+  return value;
+}
+
+/** Adds `evaluate squad` to the program. Scores go to its output as JSON, warnings to its error output. */
+export function registerEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .description('score predictions as the official evaluators do')
+    .command('squad')
+    .description('SQuAD v1.1 or v2.0, whichever the data file is: exact match and F1 in per cent')
+    .requiredOption('--data <file>', 'data set with reference answers, official JSON layout')
+    .requiredOption('--predictions <file>', 'JSON object: question id -> answer text')
+    .option(
+      '--na-prob <file>',
+      'v2.0: JSON object: question id -> probability of no answer; adds the best thresholds',
+    )
+    .option(
+      '--na-prob-thresh <number>',
+      'v2.0: above it, a question counts as unanswered (default: 1)',
+      parseThreshold,
+    )
+    .option('--json', 'on one line, for programs')
+    .action(async (options: EvaluateSquadOptions & { readonly json?: boolean }) => {
+      const { scores, warnings } = await evaluateSquad(options);
+      const { writeOut, writeErr } = program.configureOutput();
+      for (const warning of warnings) writeErr?.(`${warning}\n`);
+      writeOut?.(`${JSON.stringify(scores, null, options.json ? 0 : 2)}\n`);
+    });
+}
