@@ -188,6 +188,7 @@ function headFields(
   labels: readonly string[] | undefined,
 ): Record<string, unknown> {
   const name = ARCHITECTURE[config.modelType];
+  if (head.kind === 'masked-lm') return { architectures: [`${name}ForMaskedLM`] };
   if (head.kind === 'span') return { architectures: [`${name}ForQuestionAnswering`] };
   const names = labels ?? Array.from({ length: head.numLabels }, (_, i) => `LABEL_${i}`);
   return {

@@ -25,7 +25,8 @@ export interface ModelConfig {
 /** What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss). */
 export type HeadSpec =
   | { readonly kind: 'classification'; readonly numLabels: number }
-  | { readonly kind: 'span' };
+  | { readonly kind: 'span' }
+  | { readonly kind: 'masked-lm' };
 
 const bertBase: ModelConfig = {
   modelType: 'bert',

@@ -1,8 +1,27 @@
 /** What sits on the encoder, and the losses. B batch, S sequence length, H hidden size, C labels. */
 import * as tf from '@tensorflow/tfjs';
-import { crossEntropy } from '../engine/fused.js';
+import { crossEntropy, linear } from '../engine/fused.js';
 import type { HeadSpec } from './config.js';
-import { dense, type ModelContext } from './layers.js';
+import { activate, dense, layerNorm, type ModelContext } from './layers.js';
+
+/** The heads that a task is fine-tuned with. */
+export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
+
+/**
+ * Vocabulary logits of chosen tokens (HF `BertForMaskedLM`): only these go through the vocabulary.
+ * @param positions int32 [N], indices into the rows of hidden [B S, H] @returns [N, vocabulary]
+ */
+export function maskedLmLogits(
+  context: ModelContext,
+  hidden: tf.Tensor2D,
+  positions: tf.Tensor1D,
+): tf.Tensor2D {
+  const rows = tf.gather(hidden, positions);
+  const inner = activate(context.config.hiddenAct, dense(context, 'cls.predictions.transform.dense', rows));
+  const normed = layerNorm(context, 'cls.predictions.transform.LayerNorm', inner);
+  const words = context.parameter(`${context.config.modelType}.embeddings.word_embeddings.weight`);
+  return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
+}
 
 /** Rows of the first token of each example: [B S, H] -> [B, H]. */
 function firstTokens(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
@@ -30,7 +49,7 @@ function classify(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
 /**
  * Logits of the head: classification and regression [B, C]; span [2, B, S], start then end (HF `BertForQuestionAnswering`).
  */
-export function headLogits(context: ModelContext, head: HeadSpec, hidden: tf.Tensor2D): tf.Tensor {
+export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor {
   if (head.kind === 'classification') return classify(context, hidden);
   const logits = tf.reshape(dense(context, 'qa_outputs', hidden), [context.batch, context.seq, 2]);
   return tf.transpose(logits, [2, 0, 1]);
@@ -42,7 +61,7 @@ export function headLogits(context: ModelContext, head: HeadSpec, hidden: tf.Ten
  * @param weights [B], summing to 1: 0 for rows that only fill the batch
  */
 export function headLoss(
-  head: HeadSpec,
+  head: TaskHead,
   logits: tf.Tensor,
   labels: tf.Tensor,
   weights: tf.Tensor1D,

@@ -58,9 +58,20 @@ function blockSpecs(prefix: string, index: number, c: ModelConfig): ParameterSpe
   ];
 }
 
+/** HF `BertOnlyMLMHead`; the output embedding is the word embedding itself (tied). */
+function maskedLmSpecs(c: ModelConfig, place: Place): ParameterSpec[] {
+  const module = 'cls.predictions';
+  return [
+    { ...weight(`${module}.bias`, [c.vocabSize], place), initialiser: zeros, decay: false },
+    ...linearSpecs(`${module}.transform.dense`, c.hiddenSize, c.hiddenSize, place),
+    ...layerNormSpecs(`${module}.transform.LayerNorm`, c.hiddenSize, place),
+  ];
+}
+
 function headSpecs(c: ModelConfig, head: HeadSpec): ParameterSpec[] {
   const pooler: Place = { kind: 'pooler' };
   const classifier: Place = { kind: 'classifier' };
+  if (head.kind === 'masked-lm') return maskedLmSpecs(c, classifier);
   if (head.kind === 'span') return linearSpecs('qa_outputs', 2, c.hiddenSize, classifier);
   if (c.modelType === 'roberta') {
     return [

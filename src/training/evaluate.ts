@@ -2,9 +2,9 @@
 import type { Batch } from '../datasets/batch.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import type { Parameters } from '../models/parameters.js';
-import { batchInputs, forward, type Model, parameterInputs } from './model.js';
+import { encoderInputs, forward, type Model, parameterInputs } from './model.js';
+import { encoderFeeds } from './objective.js';
 import { programCache } from './program-cache.js';
-import { batchFeeds } from './stage.js';
 
 /**
  * Logits of each batch, in order: classification [rows, labels], span [2, rows, length]. Rows beyond a batch's `count` are padding.
@@ -18,9 +18,9 @@ export async function predict(
   onBatch: (examples: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
   const specs = parameterInputs(model.specs);
-  const programs = programCache((shape) =>
+  const programs = programCache<Batch>((shape) =>
     compile(
-      { ...specs, ...batchInputs(shape) },
+      { ...specs, ...encoderInputs(shape) },
       (tensors) => ({ logits: forward(model, shape, tensors, undefined) }),
       options,
     ),
@@ -30,7 +30,7 @@ export async function predict(
   try {
     for (const batch of batches) {
       const program = await programs.get(batch);
-      const outputs = await program.run({ ...values, ...batchFeeds(batch) });
+      const outputs = await program.run({ ...values, ...encoderFeeds(batch) });
       logits.push(Float32Array.from(outputs.logits as Float32Array));
       onBatch(batch.count);
     }

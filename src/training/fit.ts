@@ -10,6 +10,7 @@ import { STREAM } from '../random.js';
 import { type AdamWOptions, adamw } from './adamw.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
+import { taskObjective } from './objective.js';
 import { openStage, type Stage } from './stage.js';
 import type { TrainingState } from './state.js';
 
@@ -69,7 +70,7 @@ function checkFinite(record: StepRecord, former: StepRecord | undefined): void {
 
 async function runEpoch(
   epoch: number,
-  stage: Stage,
+  stage: Stage<Batch>,
   plan: FitPlan,
   progress: FitProgress,
   hooks: FitHooks,
@@ -107,14 +108,14 @@ export async function fit(
   hooks: FitHooks = {},
   progress: FitProgress = noProgress(),
 ): Promise<FitProgress> {
-  let open: { readonly trains: Trains; readonly stage: Stage } | undefined;
+  let open: { readonly trains: Trains; readonly stage: Stage<Batch> } | undefined;
   let number = 0;
   try {
     for (let epoch = progress.secondsPerEpoch.length; epoch < plan.epochs; epoch++) {
       const { stage, trains } = plan.stageOf(epoch);
       if (!open || stage !== number) {
         await open?.stage.close();
-        open = { trains, stage: openStage(model, state, trains, options) };
+        open = { trains, stage: openStage(taskObjective(model), state, trains, options) };
         number = stage;
       }
       const start = performance.now();

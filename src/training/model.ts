@@ -1,16 +1,16 @@
-/** A model as training sees it: specs and values, the head, and how a PEFT method enters. */
+/** A model as training sees it: specs, the head, and how a PEFT method enters. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Adaptation } from '../models/adaptation.js';
-import type { HeadSpec, ModelConfig } from '../models/config.js';
-import { encode } from '../models/encoder.js';
-import { headLogits } from '../models/heads.js';
+import type { ModelConfig } from '../models/config.js';
+import { type EncoderInputs, encode } from '../models/encoder.js';
+import { headLogits, type TaskHead } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 
 export interface Model {
   readonly config: ModelConfig;
-  readonly head: HeadSpec;
+  readonly head: TaskHead;
   readonly specs: readonly ParameterSpec[];
   readonly adaptation: Adaptation;
 }
@@ -21,8 +21,10 @@ export interface BatchShape {
   readonly length: number;
 }
 
-/** Inputs of a compiled model besides its parameters. */
-export const batchInputs = ({ rows, length }: BatchShape) =>
+export type Tensors = Readonly<Record<string, tf.Tensor>>;
+
+/** Inputs of a compiled encoder besides its parameters. */
+export const encoderInputs = ({ rows, length }: BatchShape) =>
   ({
     inputIds: { shape: [rows, length], dtype: 'int32' },
     attentionMask: { shape: [rows, length], dtype: 'int32' },
@@ -36,15 +38,10 @@ export const parameterInputs = (specs: readonly ParameterSpec[]): TensorSpecs =>
 export function forward(
   model: Model,
   { rows, length }: BatchShape,
-  tensors: Readonly<Record<string, tf.Tensor>>,
+  tensors: Tensors,
   random: Randomness | undefined,
 ): tf.Tensor {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length, random });
-  const { inputIds, attentionMask, tokenTypeIds } = tensors as Record<string, tf.Tensor>;
-  const inputs = { inputIds, attentionMask, tokenTypeIds } as Record<
-    'inputIds' | 'attentionMask' | 'tokenTypeIds',
-    tf.Tensor
-  >;
-  return headLogits(context, head, encode(context, inputs));
+  return headLogits(context, head, encode(context, tensors as unknown as EncoderInputs));
 }

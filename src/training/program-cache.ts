@@ -2,8 +2,8 @@
 import type { Compiled } from '../engine/compile.js';
 import type { BatchShape } from './model.js';
 
-export interface ProgramCache {
-  get(shape: BatchShape): Promise<Compiled>;
+export interface ProgramCache<B> {
+  get(shape: B): Promise<Compiled>;
   /** Time spent compiling, in milliseconds. */
   readonly compileMilliseconds: number;
   close(): Promise<void>;
@@ -12,7 +12,9 @@ export interface ProgramCache {
 /** Bucketed lengths make about six shapes common; more would hold memory for shapes that are rarely met. */
 const MOST_PROGRAMS = 8;
 
-export function programCache(compileFor: (shape: BatchShape) => Promise<Compiled>): ProgramCache {
+export function programCache<B extends BatchShape>(
+  compileFor: (shape: B) => Promise<Compiled>,
+): ProgramCache<B> {
   const programs = new Map<string, Compiled>();
   let milliseconds = 0;
   return {

@@ -3,20 +3,13 @@
  * for gradients; tfjs's tape leaves out everything below the lowest of them, which is Progtuning's saving.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from '../datasets/batch.js';
-import {
-  type Compiled,
-  type CompileOptions,
-  compile,
-  type Randomness,
-  type TensorSpecs,
-} from '../engine/compile.js';
+import { type Compiled, type CompileOptions, compile, type Randomness } from '../engine/compile.js';
 import { squaredNorms } from '../engine/fused.js';
-import { headLoss } from '../models/heads.js';
-import type { ParameterSpec } from '../models/parameters.js';
+import type { ParameterSpec, Trains } from '../models/parameters.js';
 import type { RandomKey } from '../random.js';
-import { type BatchShape, batchInputs, forward, type Model, parameterInputs } from './model.js';
-import { type ProgramCache, programCache } from './program-cache.js';
+import { type BatchShape, parameterInputs, type Tensors } from './model.js';
+import type { Objective } from './objective.js';
+import { programCache } from './program-cache.js';
 import type { TrainedTensor, TrainingState } from './state.js';
 
 export interface StepResult {
@@ -25,99 +18,61 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-export interface Stage {
+export interface Stage<B> {
   readonly trained: readonly TrainedTensor[];
   /** Forward and backward: leaves the gradients in `trained[i].arrays.g`. */
-  run(batch: Batch, random: RandomKey): Promise<StepResult>;
+  run(batch: B, random: RandomKey): Promise<StepResult>;
   readonly compileMilliseconds: number;
   close(): Promise<void>;
 }
 
-/** Labels as the head's loss wants them. */
-export function labelInputs(model: Model, { rows }: BatchShape): TensorSpecs {
-  if (model.head.kind === 'span') return { labels: { shape: [2, rows], dtype: 'int32' } };
-  return { labels: { shape: [rows], dtype: model.head.numLabels === 1 ? 'float32' : 'int32' } };
-}
-
-function labelFeeds(model: Model, batch: Batch): Float32Array | Int32Array {
-  const { labels, rows } = batch;
-  if (model.head.kind === 'span') {
-    return Int32Array.from(
-      { length: 2 * rows },
-      (_, i) => labels[2 * (i % rows) + Math.floor(i / rows)] as number,
-    );
-  }
-  return model.head.numLabels === 1 ? labels : Int32Array.from(labels);
-}
-
-/** The traced step: loss, the squared norm of each gradient, the gradients under their parameters' names. */
-function stepFunction(model: Model, shape: BatchShape, trained: readonly ParameterSpec[]) {
-  return (inputs: Readonly<Record<string, tf.Tensor>>, random: Randomness): Record<string, tf.Tensor> => {
-    const names = trained.map(({ name }) => name);
+/** The traced step: loss, the squared norm of each gradient, the gradients as `d <parameter>`. */
+function stepFunction<B extends BatchShape>(
+  objective: Objective<B>,
+  shape: B,
+  trained: readonly ParameterSpec[],
+) {
+  const names = trained.map(({ name }) => name);
+  return (inputs: Tensors, random: Randomness): Tensors => {
     const loss = (...values: tf.Tensor[]): tf.Scalar => {
-      const tensors = {
-        ...inputs,
-        ...Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor])),
-      };
-      const logits = forward(model, shape, tensors, random);
-      return headLoss(model.head, logits, inputs.labels as tf.Tensor, inputs.weights as tf.Tensor1D);
+      const changed = Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor]));
+      return objective.loss(shape, { ...inputs, ...changed }, random);
     };
     const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => inputs[name] as tf.Tensor));
-    return {
-      loss: value,
-      squaredNorms: squaredNorms(grads),
-      ...Object.fromEntries(grads.map((gradient, i) => [`d ${names[i]}`, gradient])),
-    };
+    const gradients = Object.fromEntries(grads.map((gradient, i) => [`d ${names[i]}`, gradient]));
+    return { loss: value, squaredNorms: squaredNorms(grads), ...gradients };
   };
 }
 
-export function compileStep(
-  model: Model,
-  shape: BatchShape,
+/** Forward and backward of one batch shape as a program; `shape` gives sizes only. */
+export const compileStep = <B extends BatchShape>(
+  objective: Objective<B>,
+  shape: B,
   trained: readonly ParameterSpec[],
   options: CompileOptions,
-): Promise<Compiled> {
-  const inputs: TensorSpecs = {
-    ...parameterInputs(model.specs),
-    ...batchInputs(shape),
-    ...labelInputs(model, shape),
-    weights: { shape: [shape.rows] },
-  };
-  return compile(inputs, stepFunction(model, shape, trained), options);
-}
+): Promise<Compiled> =>
+  compile(
+    { ...parameterInputs(objective.specs), ...objective.inputs(shape) },
+    stepFunction(objective, shape, trained),
+    options,
+  );
 
-const rowWeights = ({ rows, count }: Batch): Float32Array =>
-  Float32Array.from({ length: rows }, (_, i) => (i < count ? 1 / count : 0));
-
-/** Feeds of a batch besides the parameters. */
-export const batchFeeds = (batch: Batch) => ({
-  inputIds: batch.inputIds,
-  attentionMask: batch.attentionMask,
-  tokenTypeIds: batch.tokenTypeIds,
-});
-
-export function openStage(
-  model: Model,
+export function openStage<B extends BatchShape>(
+  objective: Objective<B>,
   state: TrainingState,
-  trains: (spec: ParameterSpec) => boolean,
+  trains: Trains,
   options: CompileOptions,
-): Stage {
-  const specs = model.specs.filter(trains);
+): Stage<B> {
+  const specs = objective.specs.filter(trains);
   const trained = specs.map(({ name }) => state.trained.get(name) as TrainedTensor);
   const into = Object.fromEntries(trained.map(({ spec, arrays }) => [`d ${spec.name}`, arrays.g]));
   const parameters = Object.fromEntries(state.parameters);
-  const programs: ProgramCache = programCache((shape) => compileStep(model, shape, specs, options));
+  const programs = programCache<B>((shape) => compileStep(objective, shape, specs, options));
   return {
     trained,
     async run(batch, random) {
       const program = await programs.get(batch);
-      const feeds = {
-        ...parameters,
-        ...batchFeeds(batch),
-        labels: labelFeeds(model, batch),
-        weights: rowWeights(batch),
-      };
-      const outputs = await program.run(feeds, { into, random });
+      const outputs = await program.run({ ...parameters, ...objective.feeds(batch) }, { into, random });
       const squares = outputs.squaredNorms as Float32Array;
       return {
         loss: outputs.loss?.[0] as number,

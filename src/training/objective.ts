@@ -1,0 +1,56 @@
+/** What is minimised: the inputs of a loss besides the parameters, how a batch feeds them, and the loss itself. */
+import type * as tf from '@tensorflow/tfjs';
+import type { Batch } from '../datasets/batch.js';
+import type { Randomness, TensorSpecs } from '../engine/compile.js';
+import type { Feeds } from '../engine/session.js';
+import { headLoss } from '../models/heads.js';
+import type { ParameterSpec } from '../models/parameters.js';
+import { type BatchShape, encoderInputs, forward, type Model, type Tensors } from './model.js';
+
+export interface Objective<B extends BatchShape> {
+  readonly specs: readonly ParameterSpec[];
+  inputs(shape: B): TensorSpecs;
+  feeds(batch: B): Feeds;
+  /** Mean loss over the batch. `tensors` holds parameters and inputs by name. */
+  loss(shape: B, tensors: Tensors, random: Randomness): tf.Scalar;
+}
+
+/** Labels as the head's loss wants them: see `headLoss`. */
+function labelSpec({ head }: Model, { rows }: BatchShape): TensorSpecs[string] {
+  if (head.kind === 'span') return { shape: [2, rows], dtype: 'int32' };
+  return { shape: [rows], dtype: head.numLabels === 1 ? 'float32' : 'int32' };
+}
+
+function labelData({ head }: Model, { labels, rows }: Batch): Float32Array | Int32Array {
+  if (head.kind === 'span') {
+    return Int32Array.from(
+      { length: 2 * rows },
+      (_, i) => labels[2 * (i % rows) + Math.floor(i / rows)] as number,
+    );
+  }
+  return head.numLabels === 1 ? labels : Int32Array.from(labels);
+}
+
+const rowWeights = ({ rows, count }: Batch): Float32Array =>
+  Float32Array.from({ length: rows }, (_, i) => (i < count ? 1 / count : 0));
+
+export const encoderFeeds = ({ inputIds, attentionMask, tokenTypeIds }: Batch): Feeds => ({
+  inputIds,
+  attentionMask,
+  tokenTypeIds,
+});
+
+/** Fine-tuning on a task. */
+export const taskObjective = (model: Model): Objective<Batch> => ({
+  specs: model.specs,
+  inputs: (shape) => ({
+    ...encoderInputs(shape),
+    labels: labelSpec(model, shape),
+    weights: { shape: [shape.rows] },
+  }),
+  feeds: (batch) => ({ ...encoderFeeds(batch), labels: labelData(model, batch), weights: rowWeights(batch) }),
+  loss(shape, tensors, random) {
+    const logits = forward(model, shape, tensors, random);
+    return headLoss(model.head, logits, tensors.labels as tf.Tensor, tensors.weights as tf.Tensor1D);
+  },
+});
