@@ -9,7 +9,7 @@
  */
 
 import type { Tokenizer } from 'tokenizers';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import type { Feature } from './batch.js';
 import {
   type EncodedContext,
@@ -64,15 +64,21 @@ export interface WindowOptions {
 
 /** Questions tokenised by one native call. */
 const CHUNK = 1024;
+
 /**
  * The windows of all examples, in order. Switches truncation and padding of the tokenizer off.
- * @throws DataError when a question leaves no room for its context, or the tokenizer has no template for pairs
+ * @throws DataError when a question leaves no room for its context, or the tokenizer has no template for pairs;
+ * UsageError for a size that is no whole number or impossible
  */
 export async function buildWindows(
   examples: readonly SquadExample[],
   tokenizer: Tokenizer,
   { purpose, maxLength = 384, docStride = 128, onProgress }: WindowOptions,
 ): Promise<SpanWindows> {
+  if (!Number.isInteger(maxLength) || !Number.isInteger(docStride) || docStride < 0 || maxLength <= docStride)
+    throw new UsageError(
+      `maximum length ${maxLength}, document stride ${docStride}: expected whole numbers, the length above the stride, the stride 0 or more.`,
+    );
   const encoder = await pairEncoder(tokenizer);
   const size = { maxLength, docStride };
   const features: SpanFeature[] = [];

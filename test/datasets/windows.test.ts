@@ -5,6 +5,7 @@ import { Tokenizer } from 'tokenizers';
 import { readSquadFile, type SquadExample } from '../../src/datasets/squad.js';
 import { tokensOf, windowRanges } from '../../src/datasets/window-ranges.js';
 import { buildWindows, describeWindows, type SpanFeature, spanText } from '../../src/datasets/windows.js';
+import { UsageError } from '../../src/errors.js';
 import { permutation } from '../../src/random.js';
 
 const SHARED = new URL('../../../../shared/data/', import.meta.url);
@@ -226,6 +227,19 @@ describe('training windows', () => {
       (await buildWindows([{ ...long, context: 'a b' }], wordPiece(), options)).features.length,
       1,
     );
+  });
+
+  test('impossible sizes', async () => {
+    for (const [maxLength, docStride] of [
+      [8, 8],
+      [8, -1],
+      [8.5, 2],
+      [8, Number.NaN],
+    ] as const)
+      await assert.rejects(
+        buildWindows([], wordPiece(), { purpose: 'train', maxLength, docStride }),
+        UsageError,
+      );
   });
 
   test('progress ends at the number of questions', async () => {
