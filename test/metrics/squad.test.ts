@@ -2,15 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { readSquadFile } from '../../src/datasets/squad.js';
+import { normalizeAnswer, tokenF1, tokenF1WithEmpty } from '../../src/metrics/answer-text.js';
 import {
   missingPredictions,
-  normalizeAnswer,
   type SquadReference,
   type SquadScores,
   scoreSquadV1,
   scoreSquadV2,
-  tokenF1,
-  tokenF1WithEmpty,
 } from '../../src/metrics/squad.js';
 
 const ROOT = new URL('../../../', import.meta.url);
