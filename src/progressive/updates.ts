@@ -1,0 +1,67 @@
+/** How many parameters a run updates: by counting specs, and in closed form from the model's shape alone. The two must agree. */
+import type { ModelConfig } from '../models/config.js';
+import { both, countParameters, type ParameterSpec, type Trains } from '../models/parameters.js';
+import { type Schedule, stageOfEpoch, stageTrains, trainedBlocks, trainsEmbeddings } from './schedule.js';
+
+/** Scalars per place. */
+export interface PlaceCounts {
+  readonly embeddings: number;
+  readonly perBlock: number;
+  readonly pooler: number;
+  readonly classifier: number;
+}
+
+/** BERT and RoBERTa in closed form, with a classification head of `numLabels`. H hidden, I intermediate, V vocabulary. */
+export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts {
+  const {
+    hiddenSize: h,
+    intermediateSize: i,
+    vocabSize: v,
+    maxPositionEmbeddings: p,
+    typeVocabSize: t,
+  } = config;
+  return {
+    embeddings: (v + p + t) * h + 2 * h,
+    perBlock: 4 * (h * h + h) + 2 * h + (i * h + i) + (h * i + h) + 2 * h,
+    pooler: h * h + h,
+    classifier: numLabels * h + numLabels,
+  };
+}
+
+/** Updated parameters per epoch of full fine-tuning of everything that the schedule lets through, in closed form. */
+export function closedFormUpdates(
+  schedule: Schedule,
+  epochs: number,
+  config: ModelConfig,
+  numLabels: number,
+): number[] {
+  const counts = placeCounts(config, numLabels);
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const stage = stageOfEpoch(schedule, epoch, epochs);
+    const blocks = trainedBlocks(schedule, stage, config).size * counts.perBlock;
+    return (
+      blocks + (trainsEmbeddings(schedule, stage) ? counts.embeddings : 0) + counts.pooler + counts.classifier
+    );
+  });
+}
+
+/** Updated parameters per epoch, counted. @param method what the method trains at all */
+export function countedUpdates(
+  schedule: Schedule,
+  epochs: number,
+  config: Pick<ModelConfig, 'numHiddenLayers'>,
+  specs: readonly ParameterSpec[],
+  method: Trains = () => true,
+): number[] {
+  return Array.from({ length: epochs }, (_, epoch) =>
+    countParameters(
+      specs,
+      both(method, stageTrains(schedule, stageOfEpoch(schedule, epoch, epochs), config)),
+    ),
+  );
+}
+
+/** Share of parameter updates saved against `epochs` epochs of the same method without a schedule: 0.259 is 25.9 %. */
+export function savedFraction(updates: readonly number[], trainable: number): number {
+  return 1 - updates.reduce((sum, count) => sum + count, 0) / (trainable * updates.length);
+}
