@@ -1,0 +1,156 @@
+/** One record per GLUE task with all its facts (Wang et al. 2019; names and label order as in the hub's `nyu-mll/glue`). */
+import { UsageError } from '../errors.js';
+
+export type MetricName = 'accuracy' | 'f1' | 'matthews_correlation' | 'pearson' | 'spearmanr';
+
+/** Where a column stands in the original TSV: by its name in the header, or by position where there is no header. */
+export type Column = string | number;
+
+export interface Task {
+  /** Hugging Face's name. */
+  readonly name: string;
+  /** Folder of the original download. */
+  readonly folder: string;
+  /** Text columns in the hub's parquet, in order. */
+  readonly textColumns: readonly [string] | readonly [string, string];
+  /** Class names by id; empty for regression. */
+  readonly labels: readonly string[];
+  /** Regression: lowest and highest score. */
+  readonly range?: readonly [number, number];
+  readonly tsv: {
+    readonly text: readonly [Column] | readonly [Column, Column];
+    readonly label: Column;
+    /** Labels are written as class names, not as numbers. */
+    readonly named: boolean;
+    /** Columns of a row. Undefined: as many as the header has. */
+    readonly width?: number;
+  };
+  readonly metrics: readonly MetricName[];
+  /** Evaluation splits: TSV file name without ending, hub split name. */
+  readonly evaluation: readonly { readonly file: string; readonly hub: string; readonly suffix: string }[];
+  /** File that the GLUE server takes. */
+  readonly submission: readonly string[];
+  readonly licence: string;
+}
+
+const dev = [{ file: 'dev', hub: 'validation', suffix: '' }] as const;
+const digits = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: false });
+const names = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: true });
+
+/** All GLUE tasks. */
+export const TASKS: readonly Task[] = [
+  {
+    name: 'cola',
+    folder: 'CoLA',
+    textColumns: ['sentence'],
+    labels: ['unacceptable', 'acceptable'],
+    tsv: { text: [3], label: 1, named: false, width: 4 },
+    metrics: ['matthews_correlation'],
+    evaluation: dev,
+    submission: ['CoLA.tsv'],
+    licence: 'no licence stated; Warstadt et al. 2019',
+  },
+  {
+    name: 'sst2',
+    folder: 'SST-2',
+    textColumns: ['sentence'],
+    labels: ['negative', 'positive'],
+    tsv: digits(['sentence'], 'label'),
+    metrics: ['accuracy'],
+    evaluation: dev,
+    submission: ['SST-2.tsv'],
+    licence: 'no licence stated; Socher et al. 2013',
+  },
+  {
+    name: 'mrpc',
+    folder: 'MRPC',
+    textColumns: ['sentence1', 'sentence2'],
+    labels: ['not_equivalent', 'equivalent'],
+    tsv: digits(['#1 String', '#2 String'], 'Quality'),
+    metrics: ['accuracy', 'f1'],
+    evaluation: dev,
+    submission: ['MRPC.tsv'],
+    licence: 'Microsoft Research data licence; Dolan and Brockett 2005',
+  },
+  {
+    name: 'stsb',
+    folder: 'STS-B',
+    textColumns: ['sentence1', 'sentence2'],
+    labels: [],
+    range: [0, 5],
+    tsv: digits(['sentence1', 'sentence2'], 'score'),
+    metrics: ['pearson', 'spearmanr'],
+    evaluation: dev,
+    submission: ['STS-B.tsv'],
+    licence: 'CC BY-SA 4.0; Cer et al. 2017',
+  },
+  {
+    name: 'qqp',
+    folder: 'QQP',
+    textColumns: ['question1', 'question2'],
+    labels: ['not_duplicate', 'duplicate'],
+    tsv: digits(['question1', 'question2'], 'is_duplicate'),
+    metrics: ['accuracy', 'f1'],
+    evaluation: dev,
+    submission: ['QQP.tsv'],
+    licence: 'Quora terms, non-commercial',
+  },
+  {
+    name: 'mnli',
+    folder: 'MNLI',
+    textColumns: ['premise', 'hypothesis'],
+    labels: ['entailment', 'neutral', 'contradiction'],
+    tsv: names(['sentence1', 'sentence2'], 'gold_label'),
+    metrics: ['accuracy'],
+    evaluation: [
+      { file: 'dev_matched', hub: 'validation_matched', suffix: '' },
+      { file: 'dev_mismatched', hub: 'validation_mismatched', suffix: '_mm' },
+    ],
+    submission: ['MNLI-m.tsv', 'MNLI-mm.tsv'],
+    licence: 'OANC and others; Williams et al. 2018',
+  },
+  {
+    name: 'qnli',
+    folder: 'QNLI',
+    textColumns: ['question', 'sentence'],
+    labels: ['entailment', 'not_entailment'],
+    tsv: names(['question', 'sentence'], 'label'),
+    metrics: ['accuracy'],
+    evaluation: dev,
+    submission: ['QNLI.tsv'],
+    licence: 'CC BY-SA 4.0; from SQuAD, Rajpurkar et al. 2016',
+  },
+  {
+    name: 'rte',
+    folder: 'RTE',
+    textColumns: ['sentence1', 'sentence2'],
+    labels: ['entailment', 'not_entailment'],
+    tsv: names(['sentence1', 'sentence2'], 'label'),
+    metrics: ['accuracy'],
+    evaluation: dev,
+    submission: ['RTE.tsv'],
+    licence: 'no licence stated; Dagan et al. 2006 and later',
+  },
+  {
+    name: 'wnli',
+    folder: 'WNLI',
+    textColumns: ['sentence1', 'sentence2'],
+    labels: ['not_entailment', 'entailment'],
+    tsv: digits(['sentence1', 'sentence2'], 'label'),
+    metrics: ['accuracy'],
+    evaluation: dev,
+    submission: ['WNLI.tsv'],
+    licence: 'CC BY 4.0; Levesque et al. 2012',
+  },
+];
+
+/** @throws UsageError that lists the known tasks */
+export function findTask(name: string): Task {
+  const task = TASKS.find((known) => known.name === name);
+  if (!task)
+    throw new UsageError(`unknown task '${name}'; known: ${TASKS.map((known) => known.name).join(', ')}`);
+  return task;
+}
+
+/** Outputs of the head: one for regression. */
+export const labelCount = (task: Task): number => Math.max(1, task.labels.length);
