@@ -1,0 +1,28 @@
+/** BitFit (Ben Zaken et al. 2021, arXiv 2106.10199): only biases train, all of them or the query's and the intermediate's. */
+import { z } from 'zod';
+import { type Adaptation, noAdaptation } from '../models/adaptation.js';
+import type { ModelConfig } from '../models/config.js';
+import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
+import { headTrains } from './blocks.js';
+
+export const BITFIT_TERMS = ['all', 'query-intermediate'] as const;
+
+export const bitfitSchema = z.object({ kind: z.literal('bitfit'), terms: z.enum(BITFIT_TERMS) });
+export type Bitfit = z.infer<typeof bitfitSchema>;
+
+export const BITFIT_DEFAULTS: Bitfit = { kind: 'bitfit', terms: 'all' };
+
+export const bitfitSpecs = (_config: ModelConfig, _method: Bitfit): ParameterSpec[] => [];
+
+export const bitfitAdaptation = (_config: ModelConfig, _method: Bitfit): Adaptation => noAdaptation;
+
+const SUBSET = /\.(attention\.self\.query|intermediate\.dense)\.bias$/;
+
+/** `all` includes the embedding layer norm's bias and the pooler's, as the authors' code does. */
+export const bitfitTrains =
+  ({ terms }: Bitfit, head: HeadTraining): Trains =>
+  (spec) => {
+    if (headTrains(spec, head)) return true;
+    if (spec.place.kind === 'classifier') return false;
+    return terms === 'all' ? spec.name.endsWith('.bias') : SUBSET.test(spec.name);
+  };
