@@ -1,0 +1,246 @@
+/** Typed plotly figures from plain rows: curves, groups of bars or points with error bars, boxes. */
+
+import {
+  COLOURS,
+  DASHES,
+  escapeText,
+  type Figure,
+  type FigureText,
+  frame,
+  type Json,
+  PLOT_WIDTH,
+  pick,
+  QUIET,
+  SYMBOLS,
+  TICK_SIZE,
+  type Trace,
+} from './frame.js';
+import { wrapText } from './text-width.js';
+
+export interface LineSeries {
+  readonly name: string;
+  readonly y: readonly number[];
+  /** Default: 1, 2, 3 ... */
+  readonly x?: readonly number[];
+}
+
+export interface LineChartOptions extends FigureText {
+  readonly series: readonly LineSeries[];
+  /** With its unit. */
+  readonly xTitle: string;
+  readonly yTitle: string;
+  /** Steps in the trailing mean that is drawn; the raw values stay visible, pale. Default 1: as they are. */
+  readonly smoothing?: number;
+  /** Upright lines, e.g. where a stage begins. */
+  readonly boundaries?: readonly { readonly x: number; readonly label: string }[];
+  readonly yRange?: readonly [number, number];
+}
+
+/** Mean of the last `window` values at each place; of fewer at the start. */
+export function trailingMean(values: readonly number[], window: number): number[] {
+  return values.map((_, i) => {
+    const last = values.slice(Math.max(0, i + 1 - window), i + 1);
+    return last.reduce((sum, value) => sum + value, 0) / last.length;
+  });
+}
+
+/** Curves over steps, such as training losses. */
+export function lineChart(options: LineChartOptions): Figure {
+  const { series, smoothing = 1, boundaries = [], yRange } = options;
+  const data = series.flatMap((one, i) => lineTraces(one, i, smoothing));
+  const layout = frame({
+    ...options,
+    legend: series.length > 1 ? series.map(({ name }) => name) : [],
+    above: boundaries.length > 0 ? 16 : 0,
+    shapes: boundaries.map(({ x }) => boundaryLine(x)),
+    annotations: boundaries.map(({ x, label }) => boundaryLabel(x, label)),
+    ...(yRange ? { yaxis: { range: yRange } } : {}),
+  });
+  return { data, layout, title: options.title, caption: options.caption };
+}
+
+function lineTraces({ name, y, x }: LineSeries, index: number, smoothing: number): Trace[] {
+  const colour = pick(COLOURS, index);
+  const steps = x ?? y.map((_, i) => i + 1);
+  const trace = { type: 'scatter', mode: 'lines', name: escapeText(name), x: steps } as const;
+  const line = { color: colour, width: 2, dash: pick(DASHES, index) };
+  if (smoothing <= 1) return [{ ...trace, y, line }];
+  const raw: Trace = {
+    ...trace,
+    y,
+    line: { color: colour, width: 1 },
+    opacity: 0.25,
+    showlegend: false,
+    hoverinfo: 'skip',
+  };
+  return [raw, { ...trace, y: trailingMean(y, smoothing), line }];
+}
+
+const boundaryLine = (x: number): Json => ({
+  type: 'line',
+  xref: 'x',
+  yref: 'paper',
+  x0: x,
+  x1: x,
+  y0: 0,
+  y1: 1,
+  line: { color: '#9A9A9A', width: 1, dash: 'dot' },
+});
+
+const boundaryLabel = (x: number, label: string): Json => ({
+  text: escapeText(label),
+  xref: 'x',
+  x,
+  xanchor: 'left',
+  yref: 'paper',
+  y: 1,
+  yanchor: 'bottom',
+  showarrow: false,
+  font: { size: 11, color: QUIET },
+});
+
+export interface BarSeries {
+  readonly name: string;
+  /** One a category; null: not run. */
+  readonly values: readonly (number | null)[];
+  /** Half lengths of the error bars, in the unit of the values. */
+  readonly errors?: readonly (number | null)[];
+}
+
+export interface GroupedBarsOptions extends FigureText {
+  readonly categories: readonly string[];
+  readonly series: readonly BarSeries[];
+  readonly yTitle: string;
+  readonly xTitle?: string;
+  /** `bars` start at 0; `points` show small differences honestly, on an axis that need not. Default `bars`. */
+  readonly marks?: 'bars' | 'points';
+  /** Digits behind the point in the number on each bar; without it, and with error bars, no numbers. */
+  readonly digits?: number;
+  readonly yRange?: readonly [number, number];
+}
+
+/** Share of a category's room that its group takes. */
+const GROUP = 0.76;
+
+/** One group of bars (or points) a category, one bar a series, error bars where given, `not run` where a value is null. */
+export function groupedBars(options: GroupedBarsOptions): Figure {
+  const { categories, series, yRange, marks = 'bars' } = options;
+  const width = GROUP / series.length;
+  const placeOf = (k: number, category: number): number => category + (k - (series.length - 1) / 2) * width;
+  const labels = categories.map((name) => wrapText(name, TICK_SIZE, PLOT_WIDTH / categories.length - 8));
+  const layout = frame({
+    ...options,
+    xTitle: options.xTitle ?? '',
+    legend: series.length > 1 ? series.map(({ name }) => name) : [],
+    tickLines: Math.max(...labels.map((lines) => lines.length)),
+    xaxis: categoryAxis(labels),
+    yaxis: { ...(marks === 'bars' ? { rangemode: 'tozero' } : {}), ...(yRange ? { range: yRange } : {}) },
+    annotations: series.flatMap(({ values }, k) =>
+      values.flatMap((value, i) => (value === null ? [notRun(placeOf(k, i))] : [])),
+    ),
+  });
+  const data = series.map((one, k) => {
+    const x = one.values.map((_, i) => placeOf(k, i));
+    return marks === 'bars' ? barTrace(one, k, x, width, options) : pointTrace(one, k, x);
+  });
+  return { data, layout, title: options.title, caption: options.caption };
+}
+
+const categoryAxis = (labels: readonly (readonly string[])[]): { readonly [attribute: string]: Json } => ({
+  tickmode: 'array',
+  tickvals: labels.map((_, i) => i),
+  ticktext: labels.map((lines) => lines.map(escapeText).join('<br>')),
+  tickangle: 0,
+  ticks: '',
+  range: [-0.5, labels.length - 0.5],
+});
+
+const errorBars = ({ errors }: BarSeries): { readonly [attribute: string]: Json } =>
+  errors
+    ? { error_y: { type: 'data', array: errors, visible: true, color: '#222222', thickness: 1.4, width: 5 } }
+    : {};
+
+function barTrace(
+  series: BarSeries,
+  index: number,
+  x: readonly number[],
+  width: number,
+  { digits }: GroupedBarsOptions,
+): Trace {
+  const numbers = digits !== undefined && !series.errors;
+  return {
+    type: 'bar',
+    name: escapeText(series.name),
+    x,
+    y: series.values,
+    width: width * 0.92,
+    marker: { color: pick(COLOURS, index) },
+    ...errorBars(series),
+    ...(numbers
+      ? {
+          text: series.values.map((value) => value?.toFixed(digits) ?? ''),
+          textposition: 'outside',
+          textangle: 0,
+          cliponaxis: false,
+          textfont: { size: 11 },
+        }
+      : {}),
+  };
+}
+
+const pointTrace = (series: BarSeries, index: number, x: readonly number[]): Trace => ({
+  type: 'scatter',
+  mode: 'markers',
+  name: escapeText(series.name),
+  x,
+  y: series.values,
+  marker: { color: pick(COLOURS, index), symbol: pick(SYMBOLS, index), size: 9 },
+  ...errorBars(series),
+});
+
+const notRun = (x: number): Json => ({
+  text: 'not run',
+  xref: 'x',
+  x,
+  yref: 'paper',
+  y: 0,
+  yanchor: 'bottom',
+  yshift: 4,
+  textangle: -90,
+  showarrow: false,
+  font: { size: 11, color: QUIET },
+});
+
+export interface BoxPlotOptions extends FigureText {
+  readonly groups: readonly { readonly name: string; readonly values: readonly number[] }[];
+  readonly yTitle: string;
+  readonly xTitle?: string;
+}
+
+/** Quartiles of each group, with every value drawn beside them (seeds are few: none may hide in a box). */
+export function boxPlot(options: BoxPlotOptions): Figure {
+  const { groups } = options;
+  const labels = groups.map(({ name }) => wrapText(name, TICK_SIZE, PLOT_WIDTH / groups.length - 8));
+  const layout = frame({
+    ...options,
+    xTitle: options.xTitle ?? '',
+    legend: [],
+    tickLines: Math.max(...labels.map((lines) => lines.length)),
+    xaxis: categoryAxis(labels),
+  });
+  const data = groups.map(
+    ({ name, values }, i): Trace => ({
+      type: 'box',
+      name: escapeText(name),
+      x: values.map(() => i),
+      y: values,
+      boxpoints: 'all',
+      jitter: 0.4,
+      pointpos: 0,
+      width: 0.5,
+      line: { color: pick(COLOURS, i), width: 1.6 },
+      marker: { color: pick(COLOURS, i), size: 6, symbol: pick(SYMBOLS, i) },
+    }),
+  );
+  return { data, layout, title: options.title, caption: options.caption };
+}

@@ -1,0 +1,108 @@
+/** The picture of a schedule: blocks by epochs, trained or frozen (paper Figure 2). */
+
+import { COLOURS, escapeText, type Figure, type FigureText, FROZEN, frame, type Trace } from './frame.js';
+import { textWidth } from './text-width.js';
+
+export interface ScheduleRow {
+  /** `embeddings`, `block 1` ... `task head`. */
+  readonly label: string;
+  /** One a column. */
+  readonly trained: readonly boolean[];
+}
+
+export interface ScheduleGridOptions extends FigureText {
+  /** From the bottom of the model to its top. */
+  readonly rows: readonly ScheduleRow[];
+  /** `epoch 1` ... */
+  readonly columns: readonly string[];
+  /** A short text above each column, e.g. the share of updated parameters. */
+  readonly notes?: readonly string[];
+}
+
+const TRAINED = COLOURS[0];
+const FROZEN_EDGE = '#A8A8A8';
+const LABEL_SIZE = 11;
+
+/** Cells as rectangles; markers hidden under them carry the hover text. Drawn with shapes, as a heatmap needs a canvas. */
+export function scheduleGrid(options: ScheduleGridOptions): Figure {
+  const { rows, columns, notes } = options;
+  const cells = rows.flatMap(({ label, trained }, y) =>
+    columns.map((column, x) => ({ x, y, on: trained[x] === true, text: `${label}, ${column}` })),
+  );
+  const widest = Math.max(...rows.map(({ label }) => textWidth(label, LABEL_SIZE)));
+  const layout = frame({
+    ...options,
+    xTitle: '',
+    yTitle: '',
+    legend: ['trained', 'frozen'],
+    above: notes ? 18 : 0,
+    moreLeft: Math.max(0, widest - 50),
+    plotHeight: Math.max(120, rows.length * (rows.length > 16 ? 15 : 21)),
+    shapes: cells.map(({ x, y, on }) => cellShape(x, y, on)),
+    annotations: (notes ?? []).map((note, x) => ({
+      text: escapeText(note),
+      xref: 'x',
+      x,
+      yref: 'paper',
+      y: 1,
+      yanchor: 'bottom',
+      showarrow: false,
+      font: { size: LABEL_SIZE },
+    })),
+    xaxis: { ...ticks(columns), showline: false },
+    yaxis: { ...ticks(rows.map(({ label }) => label)), showline: false, tickfont: { size: LABEL_SIZE } },
+  });
+  const data = [true, false].map((on) => stateTrace(on, cells));
+  return { data, layout, title: options.title, caption: options.caption };
+}
+
+const ticks = (labels: readonly string[]) => ({
+  tickmode: 'array',
+  tickvals: labels.map((_, i) => i),
+  ticktext: labels.map(escapeText),
+  range: [-0.5, labels.length - 0.5],
+  showgrid: false,
+  ticks: '',
+});
+
+const cellShape = (x: number, y: number, on: boolean) => ({
+  type: 'rect',
+  xref: 'x',
+  yref: 'y',
+  x0: x - 0.47,
+  x1: x + 0.47,
+  y0: y - 0.42,
+  y1: y + 0.42,
+  layer: 'above',
+  fillcolor: on ? TRAINED : FROZEN,
+  line: { width: on ? 0 : 1, color: FROZEN_EDGE },
+});
+
+interface Cell {
+  readonly x: number;
+  readonly y: number;
+  readonly on: boolean;
+  readonly text: string;
+}
+
+function stateTrace(on: boolean, cells: readonly Cell[]): Trace {
+  const mine = cells.filter((cell) => cell.on === on);
+  const name = on ? 'trained' : 'frozen';
+  return {
+    type: 'scatter',
+    mode: 'markers',
+    name,
+    showlegend: true,
+    // A trace without points is left out of the legend: one outside the axes keeps both states named.
+    x: [...mine.map(({ x }) => x), -9],
+    y: [...mine.map(({ y }) => y), -9],
+    text: [...mine.map(({ text }) => escapeText(`${text}: ${name}`)), ''],
+    hoverinfo: 'text',
+    marker: {
+      symbol: 'square',
+      size: 11,
+      color: on ? TRAINED : FROZEN,
+      line: { width: 1, color: on ? TRAINED : FROZEN_EDGE },
+    },
+  };
+}
