@@ -1,0 +1,111 @@
+/**
+ * Rows -> danfojs data frame -> a table as text and as HTML. danfojs is loaded at the first table: its import alone takes 1.8 s
+ * (it brings tfjs and a spreadsheet reader), so nothing else may pull it in.
+ */
+
+import { createRequire } from 'node:module';
+import type { DataFrame } from 'danfojs-node';
+
+export type Cell = string | number | boolean | null | undefined;
+export type Row = Readonly<Record<string, Cell>>;
+
+export interface TableOptions {
+  /** Which columns, in this order. Default: every key, in the order of first use. */
+  readonly columns?: readonly string[];
+  /** Shown instead of a column's key. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Digits behind the point: for all, or by column. Default: none for a column of whole numbers, else 4. */
+  readonly digits?: number | Readonly<Record<string, number>>;
+  /** Shown for a missing value. Default `-`. */
+  readonly missing?: string;
+  /** Model, data, seeds, machine. */
+  readonly caption?: string;
+}
+
+/** Rows as a danfojs data frame; absent keys become null. */
+export function dataFrame(rows: readonly Row[], columns: readonly string[] = columnsOf(rows)): DataFrame {
+  const { DataFrame: Frame } = createRequire(import.meta.url)(
+    'danfojs-node',
+  ) as typeof import('danfojs-node');
+  const values = rows.map((row) => columns.map((column) => row[column] ?? null));
+  return new Frame(values, { columns: [...columns] });
+}
+
+const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
+interface Column {
+  readonly header: string;
+  readonly cells: readonly string[];
+  readonly numeric: boolean;
+}
+
+/** Formats each column of the frame alike, so that the digits of its numbers stand below each other. */
+function formatColumns(rows: readonly Row[], options: TableOptions): Column[] {
+  const frame = dataFrame(rows, options.columns ?? columnsOf(rows));
+  const values = frame.values as (string | number | boolean | null)[][];
+  return frame.columns.map((name, index) => {
+    const column = values.map((row) => row[index] ?? null);
+    const digits = typeof options.digits === 'object' ? options.digits[name] : options.digits;
+    return {
+      header: options.headers?.[name] ?? name,
+      cells: column.map((value) => formatCell(value, digitsOf(column, digits), options.missing ?? '-')),
+      numeric: column.every((value) => value === null || typeof value === 'number'),
+    };
+  });
+}
+
+function digitsOf(column: readonly unknown[], digits: number | undefined): number {
+  const numbers = column.filter((value): value is number => typeof value === 'number');
+  return numbers.every(Number.isInteger) ? 0 : (digits ?? 4);
+}
+
+function formatCell(value: string | number | boolean | null, digits: number, missing: string): string {
+  if (value === null) return missing;
+  if (typeof value !== 'number') return String(value);
+  if (!Number.isFinite(value)) return String(value);
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** Rows as aligned text: numbers to the right with `,` between thousands, words to the left. */
+export function tableText(rows: readonly Row[], options: TableOptions = {}): string {
+  if (rows.length === 0) return 'no rows';
+  const columns = formatColumns(rows, options);
+  const widths = columns.map(({ header, cells }) =>
+    Math.max(...[header, ...cells].map((cell) => cell.length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => (columns[i]?.numeric ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
+  const body = rows.map((_, i) => line(columns.map(({ cells }) => cells[i] ?? '')));
+  const lines = [line(columns.map(({ header }) => header)), rule, ...body];
+  return [...lines, ...(options.caption ? ['', options.caption] : [])].join('\n');
+}
+
+/** Rows as an HTML table without scripts or style sheets, as GitHub and nbconvert show it. */
+export function tableHtml(rows: readonly Row[], options: TableOptions = {}): string {
+  if (rows.length === 0) return '<p>no rows</p>';
+  const columns = formatColumns(rows, options);
+  const row = (tag: 'th' | 'td', cells: readonly string[]): string =>
+    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const head = row(
+    'th',
+    columns.map(({ header }) => header),
+  );
+  const body = rows.map((_, i) =>
+    row(
+      'td',
+      columns.map(({ cells }) => cells[i] ?? ''),
+    ),
+  );
+  const caption = options.caption ? `\n<p><small>${escapeHtml(options.caption)}</small></p>` : '';
+  return `<table>\n<thead>${head}</thead>\n<tbody>\n${body.join('\n')}\n</tbody>\n</table>${caption}`;
+}
+
+const alignment = (column: Column | undefined): string =>
+  ` align="${column?.numeric ? 'right' : 'left'}" style="text-align: ${column?.numeric ? 'right' : 'left'}"`;
+
+const escapeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

@@ -1,0 +1,65 @@
+/** Tables as text and HTML. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dataFrame, tableHtml, tableText } from '../../src/report/table.js';
+
+const rows = [
+  { method: 'full', updated: 328446467, accuracy: 0.91284, run: true },
+  { method: 'Progtuning <T = 3>', updated: 243390723, accuracy: 0.9105 },
+  { method: 'growing', updated: 9, accuracy: null, run: false },
+];
+
+test('text: numbers to the right with equal digits, words to the left', () => {
+  assert.equal(
+    tableText(rows, {
+      digits: { accuracy: 3 },
+      missing: 'not run',
+      headers: { updated: 'updated parameters' },
+      caption: 'SST-2',
+    }),
+    `
+method              updated parameters  accuracy  run
+------------------  ------------------  --------  -------
+full                       328,446,467     0.913  true
+Progtuning <T = 3>         243,390,723     0.911  not run
+growing                              9   not run  false
+
+SST-2`.slice(1),
+  );
+});
+
+test('columns are chosen and ordered; digits default to 4', () => {
+  assert.equal(
+    tableText(rows.slice(0, 2), { columns: ['accuracy', 'method'] }),
+    'accuracy  method\n--------  ------------------\n  0.9128  full\n  0.9105  Progtuning <T = 3>',
+  );
+});
+
+test('HTML is escaped and aligned', () => {
+  const html = tableHtml(rows, { columns: ['method', 'updated'], caption: 'a & b' });
+  assert.match(html, /<td align="left" style="text-align: left">Progtuning &lt;T = 3&gt;<\/td>/);
+  assert.match(html, /<td align="right" style="text-align: right">328,446,467<\/td><\/tr>/);
+  assert.match(html, /<small>a &amp; b<\/small>/);
+});
+
+test('odd values: mixed columns, nothing but missing, not numbers, no rows', () => {
+  assert.equal(
+    tableText([
+      { a: 1.5, b: null },
+      { a: 'x', b: undefined },
+    ]),
+    'a       b\n------  -\n1.5000  -\nx       -',
+  );
+  assert.equal(
+    tableText([{ a: Number.NaN }, { a: -1234.5 }]),
+    '          a\n-----------\n        NaN\n-1,234.5000',
+  );
+  assert.equal(tableText([]), 'no rows');
+  assert.equal(tableHtml([]), '<p>no rows</p>');
+});
+
+test('the frame is a danfojs one', () => {
+  const frame = dataFrame(rows, ['method', 'updated']);
+  assert.deepEqual(frame.shape, [3, 2]);
+  assert.deepEqual(frame.dtypes, ['string', 'int32']);
+});
