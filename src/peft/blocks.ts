@@ -39,10 +39,7 @@ export function blockLinears({
 }
 
 /** Sub-layers of every block: where an adapter can sit. */
-export function subLayers({
-  modelType,
-  numHiddenLayers,
-}: ModelConfig): {
+export function subLayers({ modelType, numHiddenLayers }: ModelConfig): {
   readonly module: string;
   readonly kind: 'attention' | 'feed-forward';
   readonly index: number;

@@ -1,0 +1,234 @@
+/** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
+import { type Command, Option } from 'commander';
+import { DEVICES, parseDevice } from '../engine/device.js';
+import { type RunEvent, run } from '../experiments/run.js';
+import type { RunRecord } from '../experiments/run-record.js';
+import { type RunSpec, runSpecSchema } from '../experiments/run-spec.js';
+import { RECIPES } from '../peft/defaults.js';
+import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
+import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
+import { duration, note, type Progress, progressBar } from './progress.js';
+import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
+
+interface FinetuneFlags extends MethodFlags, ScheduleFlags {
+  readonly task: string;
+  readonly data: string;
+  readonly model: string;
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  readonly learningRate?: number;
+  readonly learningRateSchedule: RunSpec['learningRateSchedule']['kind'];
+  readonly warmupRatio?: number;
+  readonly weightDecay?: number;
+  readonly maxGradientNorm: number;
+  readonly maxLength: number;
+  readonly dropout?: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly maxTrainExamples?: number;
+  readonly maxEvalExamples?: number;
+  readonly threads: number;
+  readonly device: string;
+  readonly save?: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  Progtuning, three stages, on SST-2 in GLUE's original layout:
+    progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3
+  Full fine-tuning with the same settings, as one JSON object:
+    progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3 --schedule full --json
+  LoRA under Progtuning:
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-rank 8`;
+
+export function registerFinetune(program: Command): void {
+  const command = program
+    .command('finetune')
+    .description('Fine-tune a model on a GLUE task and evaluate it on the dev set.')
+    .requiredOption('--task <name>', 'cola sst2 mrpc stsb qqp mnli qnli rte wnli')
+    .option(
+      '--data <source>',
+      "folder that holds the task's folder (SST-2/train.tsv), or embedded",
+      'embedded',
+    )
+    .requiredOption(
+      '--model <folder>',
+      'model folder: config.json, model.safetensors, tokenizer.json or vocab.txt',
+    );
+  addScheduleOptions(addMethodOptions(command))
+    .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
+    .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
+    .option(
+      '--learning-rate <rate>',
+      "peak learning rate (default: the method's)",
+      positiveNumber('learning-rate'),
+    )
+    .addOption(
+      new Option('--learning-rate-schedule <kind>', 'decay').choices(LEARNING_RATE_KINDS).default('linear'),
+    )
+    .option(
+      '--warmup-ratio <share>',
+      "share of steps to warm up (default: the method's)",
+      numberBetween('warmup-ratio', 0, 1),
+    )
+    .option(
+      '--weight-decay <rate>',
+      "AdamW's, not on biases and layer norms (default: the method's)",
+      nonNegativeNumber('weight-decay'),
+    )
+    .option(
+      '--max-gradient-norm <norm>',
+      'clip gradients to this global norm, 0: off',
+      nonNegativeNumber('max-gradient-norm'),
+      1,
+    )
+    .option(
+      '--max-length <tokens>',
+      'tokens of a row, longer ones are cut',
+      wholeNumber('max-length', 8),
+      128,
+    )
+    .option(
+      '--dropout <rate>',
+      "both BERT dropouts (default: the model's own)",
+      numberBetween('dropout', 0, 0.99),
+    )
+    .option('--no-shuffle', 'keep the order of the file')
+    .option('--seed <n>', 'drives order, dropout and fresh parameters', wholeNumber('seed', 0), 42)
+    .option('--max-train-examples <n>', 'use the first n', wholeNumber('max-train-examples', 1))
+    .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
+    .option(
+      '--threads <n>',
+      'threads, 0: one per core; results do not depend on it',
+      wholeNumber('threads', 0),
+      0,
+    )
+    .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .option(
+      '--save <folder>',
+      'write the fine-tuned checkpoint; an interrupted run goes on from its last whole epoch',
+    )
+    .option('--json', 'one JSON object on stdout, nothing else')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: FinetuneFlags) => finetune(flags));
+}
+
+function specOf(flags: FinetuneFlags): RunSpec {
+  const method = methodOf(flags);
+  const recipe = RECIPES[method.kind];
+  const epochs = flags.epochs ?? recipe.epochs;
+  return runSpecSchema.parse({
+    task: flags.task,
+    data: flags.data,
+    model: flags.model,
+    method,
+    headTraining: headTrainingOf(flags, method),
+    schedule: scheduleOf(flags, epochs, flags.seed),
+    epochs,
+    batchSize: flags.batchSize ?? recipe.batchSize,
+    learningRate: flags.learningRate ?? recipe.learningRate,
+    learningRateSchedule: {
+      kind: flags.learningRateSchedule,
+      warmupRatio: flags.warmupRatio ?? recipe.warmupRatio,
+    },
+    weightDecay: flags.weightDecay ?? recipe.weightDecay,
+    maxGradientNorm: flags.maxGradientNorm,
+    maxLength: flags.maxLength,
+    dropout: flags.dropout ?? null,
+    shuffle: flags.shuffle,
+    seed: flags.seed,
+    maxTrainExamples: flags.maxTrainExamples ?? null,
+    maxEvalExamples: flags.maxEvalExamples ?? null,
+  });
+}
+
+/** Draws a run's events as bars on stderr. */
+function display(): { onEvent: (event: RunEvent) => void; stop: () => void } {
+  let bar: Progress | undefined;
+  let evaluating = '';
+  let examples = 0;
+  const next = (label: string, total: number): Progress => {
+    bar?.stop();
+    bar = progressBar(label, total, 'examples');
+    return bar;
+  };
+  return {
+    onEvent(event) {
+      if (event.kind === 'loaded') {
+        if (event.checkpoint.initialised.length > 0)
+          note(`fresh, not in the checkpoint: ${event.checkpoint.initialised.join(', ')}`);
+        next('train   ', event.totalExamples);
+      } else if (event.kind === 'resumed') {
+        note(`resumed after epoch ${event.epochs}`);
+        examples = event.examples;
+      } else if (event.kind === 'step') {
+        examples += event.record.examples;
+        bar?.update(
+          examples,
+          `epoch ${event.record.epoch + 1} stage ${event.record.stage} | loss ${event.record.loss.toFixed(4)}`,
+        );
+      } else {
+        if (evaluating !== event.split) next(`${event.split}     `.slice(0, 8), event.total);
+        evaluating = event.split;
+        bar?.update(event.done);
+      }
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** What `--json` prints. */
+export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
+  task: record.spec.task,
+  model: record.spec.model,
+  method: record.spec.method.kind,
+  schedule: record.spec.schedule.kind,
+  embeddings: record.spec.schedule.embeddings,
+  stages: record.spec.schedule.stages,
+  head: record.spec.headTraining,
+  seed: record.spec.seed,
+  metrics: record.metrics,
+  totalParameters: record.totalParameters,
+  trainableParameters: record.trainableParameters,
+  headParameters: record.headParameters,
+  updatedParameters: record.updatedParameters,
+  savedFraction: record.savedFraction,
+  losses: record.steps.map(({ loss }) => loss),
+  learningRates: record.steps.map(({ learningRate }) => learningRate),
+  gradientNorms: record.steps.map(({ gradientNorm }) => gradientNorm),
+  seconds: record.seconds,
+  secondsPerEpoch: record.secondsPerEpoch,
+  peakBytes: record.peakBytes,
+});
+
+const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
+
+/** What a person reads. */
+function textOf(record: RunRecord): string {
+  const { spec } = record;
+  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  const updated = record.updatedParameters.map(million).join(', ');
+  return [
+    `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,
+    `  dev      ${metrics.join(', ')}`,
+    `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
+    `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,
+    `  memory   ${(record.peakBytes / 2 ** 20).toFixed(0)} MiB at most`,
+  ].join('\n');
+}
+
+async function finetune(flags: FinetuneFlags): Promise<void> {
+  const device = parseDevice(flags.device);
+  const spec = specOf(flags);
+  const shown = display();
+  try {
+    const save = flags.save === undefined ? {} : { save: flags.save };
+    const record = await run(spec, { device, threads: flags.threads, onEvent: shown.onEvent, ...save });
+    shown.stop();
+    process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);
+  } finally {
+    shown.stop();
+  }
+}

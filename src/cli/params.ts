@@ -1,0 +1,134 @@
+/** `progtuning params`: how many parameters a method and a schedule update, without any weights. */
+import { access } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { readConfig } from '../models/checkpoint.js';
+import { type ModelConfig, PRESETS } from '../models/config.js';
+import { countParameters } from '../models/parameters.js';
+import { modelSpecs } from '../models/specs.js';
+import { isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
+import { checkSchedule } from '../progressive/schedule.js';
+import { countedUpdates, savedFraction } from '../progressive/updates.js';
+import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
+import { wholeNumber } from './numbers.js';
+import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
+
+interface ParamsFlags extends MethodFlags, ScheduleFlags {
+  readonly model: string;
+  readonly epochs?: number;
+  readonly labels: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  The abstract's "approximately 25 %":
+    progtuning params --model bert-base-uncased --stages 3 --schedule progressive --embeddings always
+  Houlsby adapters in three stages:
+    progtuning params --model bert-large-uncased --stages 3 --method adapter --adapter-size 64`;
+
+export function registerParams(program: Command): void {
+  const command = program
+    .command('params')
+    .description('Count the parameters that a method and a schedule update. Needs no weights.')
+    .option(
+      '--model <preset>',
+      `${Object.keys(PRESETS).join(', ')}, or a folder with config.json`,
+      'bert-base-uncased',
+    );
+  addScheduleOptions(addMethodOptions(command))
+    .option('--epochs <n>', 'epochs (default: one per stage, 3 without --stages)', wholeNumber('epochs', 1))
+    .option('--labels <n>', 'outputs of the classifier', wholeNumber('labels', 1), 2)
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: ParamsFlags) => {
+      const counts = countsOf(flags, await configOf(flags.model));
+      process.stdout.write(flags.json ? `${JSON.stringify(counts)}\n` : textOf(counts));
+    });
+}
+
+async function configOf(model: string): Promise<ModelConfig> {
+  const preset = PRESETS[model];
+  if (preset) return preset;
+  const isFolder = await access(model).then(
+    () => true,
+    () => false,
+  );
+  if (isFolder) return readConfig(model);
+  throw new UsageError(
+    `unknown model '${model}'; known: ${Object.keys(PRESETS).join(', ')}, or a folder with config.json`,
+  );
+}
+
+/** What the command prints; counts are scalars. */
+export interface ParameterCounts {
+  readonly model: string;
+  readonly method: string;
+  readonly schedule: string;
+  readonly embeddings: string;
+  readonly stages: number;
+  readonly head: string;
+  readonly totalParameters: number;
+  /** With the head. */
+  readonly trainableParameters: number;
+  readonly headParameters: number;
+  /** Per epoch. */
+  readonly updatedParameters: readonly number[];
+  /** Against as many epochs of the same method without a schedule. */
+  readonly savedFraction: number;
+}
+
+function countsOf(flags: ParamsFlags, config: ModelConfig): ParameterCounts {
+  const method = methodOf(flags);
+  const head = headTrainingOf(flags, method);
+  const epochs = flags.epochs ?? flags.stages ?? 3;
+  const schedule = scheduleOf(flags, epochs, 0);
+  checkSchedule(schedule, epochs, config);
+  const specs = [
+    ...modelSpecs(config, { kind: 'classification', numLabels: flags.labels }),
+    ...methodSpecs(config, method),
+  ];
+  const trains = methodTrains(method, head);
+  const updatedParameters = countedUpdates(schedule, epochs, config, specs, trains);
+  const trainableParameters = countParameters(specs, trains);
+  return {
+    model: flags.model,
+    method: method.kind,
+    schedule: schedule.kind,
+    embeddings: schedule.embeddings,
+    stages: schedule.stages,
+    head,
+    totalParameters: countParameters(specs),
+    trainableParameters,
+    headParameters: countParameters(specs, isTrainedHead(head)),
+    updatedParameters,
+    savedFraction: savedFraction(updatedParameters, trainableParameters),
+  };
+}
+
+function textOf(counts: ParameterCounts): string {
+  const number = (value: number): string => value.toLocaleString('en-US');
+  const share = (value: number): string => `${(100 * value).toFixed(2)} %`;
+  const sum = counts.updatedParameters.reduce((total, count) => total + count, 0);
+  const rows: [string, string, string][] = [
+    ['total', number(counts.totalParameters), ''],
+    [
+      'trainable',
+      number(counts.trainableParameters),
+      share(counts.trainableParameters / counts.totalParameters),
+    ],
+    ['  of these head', number(counts.headParameters), counts.head],
+    ...counts.updatedParameters.map((count, i): [string, string, string] => [
+      `epoch ${i + 1}`,
+      number(count),
+      share(count / counts.trainableParameters),
+    ]),
+    ['all epochs', number(sum), `${share(counts.savedFraction)} saved`],
+  ];
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const lines = rows.map(([name, value, rest]) =>
+    `${name.padEnd(widths[0] as number)}  ${value.padStart(widths[1] as number)}  ${rest}`.trimEnd(),
+  );
+  const title = `${counts.model}, ${counts.method}, ${counts.schedule}, T = ${counts.stages}, embeddings ${counts.embeddings}`;
+  return `${[title, ...lines].join('\n')}\n`;
+}

@@ -1,0 +1,44 @@
+/** What a run leaves behind: its spec, what it gave, and on what machine. */
+import os from 'node:os';
+import type { StepRecord } from '../training/fit.js';
+import type { RunSpec } from './run-spec.js';
+
+export interface RunRecord {
+  readonly spec: RunSpec;
+  /** sha256 of each file read: model weights and data splits. */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. */
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly trainExamples: number;
+  readonly totalParameters: number;
+  readonly trainableParameters: number;
+  readonly headParameters: number;
+  /** Scalars updated in each epoch. */
+  readonly updatedParameters: readonly number[];
+  readonly savedFraction: number;
+  readonly steps: readonly StepRecord[];
+  readonly seconds: number;
+  readonly secondsPerEpoch: readonly number[];
+  /** Peak resident memory of the process, in bytes. */
+  readonly peakBytes: number;
+  /** Tensors that the checkpoint did not hold. */
+  readonly initialised: readonly string[];
+  readonly machine: Machine;
+}
+
+export interface Machine {
+  readonly processor: string;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly node: string;
+}
+
+/** The machine that a run is made on. @param threads as asked for; 0: one per core */
+export const thisMachine = (threads: number): Machine => ({
+  processor: os.cpus()[0]?.model.trim() ?? 'unknown',
+  threads: threads === 0 ? os.availableParallelism() : threads,
+  memoryBytes: os.totalmem(),
+  node: process.version,
+});
+
+export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;

@@ -1,0 +1,53 @@
+/**
+ * A run as a value: everything its numbers depend on. The same spec on the same data gives the same losses, bit for bit; threads
+ * and progress bars are not part of it.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { methodSchema } from '../peft/method.js';
+import { scheduleSchema } from '../progressive/schedule.js';
+import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+
+export const runSpecSchema = z.object({
+  task: z.string(),
+  /** `embedded`, `hub`, or a folder. */
+  data: z.string(),
+  /** A folder or a hub id. */
+  model: z.string(),
+  method: methodSchema,
+  headTraining: z.enum(['classifier', 'classifier+pooler']),
+  schedule: scheduleSchema,
+  epochs: z.number().int().positive(),
+  batchSize: z.number().int().positive(),
+  learningRate: z.number().positive(),
+  learningRateSchedule: z.object({
+    kind: z.enum(LEARNING_RATE_KINDS),
+    warmupRatio: z.number().min(0).max(1),
+  }),
+  weightDecay: z.number().nonnegative(),
+  maxGradientNorm: z.number().nonnegative(),
+  maxLength: z.number().int().min(8),
+  /** Both dropouts of the encoder; null: the model's own. */
+  dropout: z.number().min(0).lt(1).nullable(),
+  shuffle: z.boolean(),
+  seed: z.number().int().nonnegative(),
+  maxTrainExamples: z.number().int().positive().nullable(),
+  maxEvalExamples: z.number().int().positive().nullable(),
+});
+
+export type RunSpec = z.infer<typeof runSpecSchema>;
+
+/** Stable JSON: keys in order, so that equal specs have equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** sha256 of the canonical JSON of whatever identifies a run. */
+export const hashOf = (value: unknown): string =>
+  createHash('sha256').update(canonicalJson(value)).digest('hex');
