@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerEvaluate } from './cli/evaluate.js';
 import { registerFinetune } from './cli/finetune.js';
+import { registerInit } from './cli/init.js';
 import { registerParams } from './cli/params.js';
 import { DataError, UsageError } from './errors.js';
 
@@ -19,10 +20,10 @@ function buildProgram(): Command {
     )
     .version(packageVersion())
     .exitOverride();
-  for (const register of [registerFinetune, registerParams, registerEvaluate]) {
+  for (const register of [registerFinetune, registerParams, registerEvaluate, registerInit]) {
     register(program);
   }
-  for (const command of program.commands)
+  for (const command of program.commands) command.exitOverride();
   return program;
 }
 

@@ -93,8 +93,8 @@ interface Prepared {
 const limit = (maxExamples: number | null): { maxExamples?: number } =>
   maxExamples === null ? {} : { maxExamples };
 
-async function prepare(spec: RunSpec, checkpoint: Checkpoint, task: Task): Promise<Prepared> {
-  const { config, folder } = checkpoint;
+async function prepare(spec: RunSpec, { config }: Checkpoint, task: Task): Promise<Prepared> {
+  const folder = spec.model;
   const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
   if (spec.maxLength > longest)
     throw new UsageError(`max-length: ${spec.maxLength} is over the model's ${longest} positions`);

@@ -1,6 +1,6 @@
 /** Hugging Face checkpoint folders: `config.json`, `model.safetensors` and the tokenizer's files, read and written. */
 import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import type { HeadSpec, ModelConfig, ModelType } from './config.js';
@@ -45,7 +45,8 @@ const TOKENIZER_FILES = [
 ];
 
 export interface Checkpoint {
-  readonly folder: string;
+  /** Where it was read from; undefined for a model made afresh. */
+  readonly folder: string | undefined;
   readonly config: ModelConfig;
   readonly head: HeadSpec;
   readonly specs: readonly ParameterSpec[];
@@ -233,6 +234,14 @@ export async function writeTextAtomically(path: string, text: string): Promise<v
   await rename(partial, path);
 }
 
+async function copyTokenizer(from: string, to: string): Promise<void> {
+  for (const name of TOKENIZER_FILES) {
+    await copyFile(join(from, name), join(to, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+}
+
 /** Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete. */
 export async function saveCheckpoint(
   folder: string,
@@ -240,7 +249,7 @@ export async function saveCheckpoint(
   { labels, dtype }: SaveOptions = {},
 ): Promise<void> {
   const { config, head, specs, parameters } = checkpoint;
-  if (folder === checkpoint.folder)
+  if (checkpoint.folder !== undefined && resolve(folder) === resolve(checkpoint.folder))
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
   await mkdir(folder, { recursive: true });
   for (const name of TOKENIZER_FILES) {

@@ -1,0 +1,100 @@
+/** Trains a BERT WordPiece vocabulary with the `tokenizers` library and writes it as Hugging Face does. */
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bertNormalizer, bertPreTokenizer, Tokenizer, WordPiece } from 'tokenizers';
+import { DataError } from '../errors.js';
+import { bertTokenizerJson } from './bert-wordpiece.js';
+
+/** In this order, as in BERT's own vocabulary. */
+const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+
+/** Characters rarer than this share of the text become [UNK]: else other scripts' alphabets fill a small vocabulary. */
+const RARE = 1e-6;
+
+export interface VocabularyOptions {
+  /** Tokens, special ones included. The library's trainer makes at most 30,000. */
+  readonly vocabSize: number;
+  readonly lowercase: boolean;
+}
+
+/** Text without the characters that are too rare to have a token of their own. */
+function withoutRareCharacters(texts: readonly string[], lowercase: boolean): string[] {
+  const normalizer = bertNormalizer({ lowercase });
+  const normalised = texts.map((text) => normalizer.normalizeString(text));
+  const counts = new Map<string, number>();
+  let total = 0;
+  for (const text of normalised) {
+    for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
+    total += text.length;
+  }
+  const rare = new Set(
+    [...counts].filter(([, count]) => count < total * RARE).map(([character]) => character),
+  );
+  if (rare.size === 0) return normalised;
+  return normalised.map((text) =>
+    [...text].map((character) => (rare.has(character) ? ' ' : character)).join(''),
+  );
+}
+
+/**
+ * The vocabulary, most general tokens first: special tokens, characters, then merges in the order in which they were learnt, so that
+ * the first n tokens are what training for n would give.
+ * @throws DataError when the text has too few distinct pieces
+ */
+export async function trainVocabulary(
+  texts: readonly string[],
+  { vocabSize, lowercase }: VocabularyOptions,
+): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'progtuning-vocabulary-'));
+  try {
+    const path = join(folder, 'text.txt');
+    await writeFile(path, withoutRareCharacters(texts, lowercase).join('\n'));
+    const tokenizer = new Tokenizer(WordPiece.init({}, { unkToken: '[UNK]' }));
+    tokenizer.setNormalizer(bertNormalizer({ lowercase }));
+    tokenizer.setPreTokenizer(bertPreTokenizer());
+    tokenizer.train([path]);
+    const learnt = Object.entries(tokenizer.getVocab(false)).sort(([, a], [, b]) => a - b);
+    const tokens = [
+      ...SPECIAL,
+      ...learnt.map(([token]) => token).filter((token) => !SPECIAL.includes(token)),
+    ];
+    if (tokens.length < vocabSize) {
+      throw new DataError(
+        `vocabulary: the text gives ${tokens.length} tokens, ${vocabSize} wanted; use more text or a smaller --vocab-size`,
+      );
+    }
+    return tokens.slice(0, vocabSize);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder. */
+export async function writeTokenizer(
+  folder: string,
+  vocabulary: readonly string[],
+  { lowercase }: Pick<VocabularyOptions, 'lowercase'>,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const config = {
+    tokenizer_class: 'BertTokenizer',
+    do_lower_case: lowercase,
+    model_max_length: 512,
+    pad_token: '[PAD]',
+    unk_token: '[UNK]',
+    cls_token: '[CLS]',
+    sep_token: '[SEP]',
+    mask_token: '[MASK]',
+  };
+  const files: [string, string][] = [
+    ['vocab.txt', `${vocabulary.join('\n')}\n`],
+    ['tokenizer.json', JSON.stringify(bertTokenizerJson(vocabulary, { do_lower_case: lowercase }))],
+    ['tokenizer_config.json', `${JSON.stringify(config, null, 2)}\n`],
+  ];
+  for (const [name, text] of files) {
+    const partial = join(folder, `${name}.partial`);
+    await writeFile(partial, text);
+    await rename(partial, join(folder, name));
+  }
+}
