@@ -252,13 +252,7 @@ export async function saveCheckpoint(
   if (checkpoint.folder !== undefined && resolve(folder) === resolve(checkpoint.folder))
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
   await mkdir(folder, { recursive: true });
-  for (const name of TOKENIZER_FILES) {
-    await copyFile(join(checkpoint.folder, name), join(folder, name)).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      },
-    );
-  }
+  if (checkpoint.folder !== undefined) await copyTokenizer(checkpoint.folder, folder);
   const json = { ...configJson(config), ...headFields(config, head, labels) };
   await writeTextAtomically(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
   const tensors = specs.map(
