@@ -36,9 +36,9 @@ test('adamw: five steps equal the textbook update in double precision', () => {
       eps,
     );
   }
-  wanted.forEach((entry, i) =>
-    assert.ok(Math.abs((p[i] as number) - entry.p) < 1e-6, `${i}: ${p[i]} ${entry.p}`),
-  );
+  for (const [i, entry] of wanted.entries()) {
+    assert.ok(Math.abs((p[i] as number) - entry.p) < 1e-6, `${i}: ${p[i]} ${entry.p}`);
+  }
 });
 
 test('masks: 0 or 1 / (1 - rate), the rate is met, keys differ, a key repeats', () => {

@@ -1,0 +1,77 @@
+"""The peer of our benchmarks: the same training step in PyTorch, one step per line `step` on standard input.
+
+Forward, backward, clipping by the global norm and AdamW over the same shapes as ours; prints one JSON line per step.
+"""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+
+import torch
+import torch.nn.functional as F
+
+import torch_bert as bert
+
+a = argparse.ArgumentParser()
+for name, value in dict(layers=12, hidden=768, heads=12, intermediate=3072, vocab=30522, positions=512, batch=8, length=128, threads=2, first_block=0, embeddings=1, lora=0).items():
+    a.add_argument("--" + name.replace("_", "-"), type=int, default=value)
+a.add_argument("--dropout", type=float, default=0.1)
+a.add_argument("--forward", action="store_true")
+o = a.parse_args()
+torch.set_num_threads(o.threads)
+torch.manual_seed(0)
+c = dict(layers=o.layers, hidden=o.hidden, heads=o.heads, intermediate=o.intermediate, vocab=o.vocab, positions=o.positions)
+p = bert.initial(c)
+if o.lora:
+    for l in range(o.layers):
+        for m in ("query", "value"):
+            n = f"bert.encoder.layer.{l}.attention.self.{m}"
+            p[n + ".lora_A.weight"] = torch.randn(o.lora, o.hidden) / o.hidden**0.5
+            p[n + ".lora_B.weight"] = torch.zeros(o.hidden, o.lora)
+
+
+def trains(name):
+    where = bert.place(name)
+    if o.lora:
+        return where[0] == "classifier" or ("lora_" in name and where[1] >= o.first_block)
+    if where[0] == "block":
+        return where[1] >= o.first_block
+    return where[0] != "embeddings" or o.embeddings == 1
+
+
+on = [n for n in p if trains(n)]
+for n in on:
+    p[n].requires_grad_()
+decayed = [p[n] for n in on if bert.decays(n)]
+others = [p[n] for n in on if not bert.decays(n)]
+optimiser = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}], lr=2e-5)
+ids = torch.randint(0, o.vocab, (o.batch, o.length))
+mask = torch.ones(o.batch, o.length)
+types = torch.zeros(o.batch, o.length, dtype=torch.long)
+labels = torch.randint(0, 2, (o.batch,))
+
+
+def step():
+    if o.forward:
+        with torch.no_grad():
+            return bert.classify(p, c, ids, mask, types)
+    optimiser.zero_grad(set_to_none=True)
+    loss = F.cross_entropy(bert.classify(p, c, ids, mask, types, dropout=o.dropout), labels)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(decayed + others, 1.0)
+    optimiser.step()
+    return loss.item()
+
+
+print(json.dumps({"ready": True, "torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
+for line in sys.stdin:
+    if line.strip() == "quit":
+        break
+    start = time.perf_counter()
+    step()
+    ms = 1000 * (time.perf_counter() - start)
+    print(json.dumps({"ms": ms, "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
