@@ -1,4 +1,68 @@
-/** The one public door. */
-export * from './models/config.js';
-export * from './models/parameters.js';
+/** The one public door: everything a notebook or a program may use. */
+
+export type { Batch, Feature } from './datasets/batch.js';
+export { batchesOf, makeBatch } from './datasets/batches.js';
+export { featuresOf } from './datasets/features.js';
+export { readSplit } from './datasets/source.js';
+export { readSquad, squadFromRows } from './datasets/squad.js';
+export { findTask, TASKS, type Task } from './datasets/task.js';
+export { buildWindows, spanText } from './datasets/windows.js';
+export { type Compiled, type CompileOptions, compile, type TensorSpec, trace } from './engine/compile.js';
+export { DEVICES, type Device } from './engine/device.js';
+export * as fused from './engine/fused.js';
+export { Graph } from './engine/graph.js';
+export { DataError, UsageError } from './errors.js';
+export { createModel, type NewModel } from './experiments/create-model.js';
+export { type RunEvent, type RunOptions, run } from './experiments/run.js';
+export type { Machine, RunRecord } from './experiments/run-record.js';
+export { type RunRequest, type RunSpec, runSpec } from './experiments/run-spec.js';
+export { glueMetrics } from './metrics/glue.js';
+export { decodeSpans } from './metrics/spans.js';
+export { scoreSquadV1, scoreSquadV2 } from './metrics/squad.js';
+export type { Adaptation, HookContext } from './models/adaptation.js';
+export { type Checkpoint, loadCheckpoint, readConfig, saveCheckpoint } from './models/checkpoint.js';
+export { type HeadSpec, type ModelConfig, PRESETS } from './models/config.js';
+export { encode } from './models/encoder.js';
+export { headLogits, headLoss } from './models/heads.js';
+export { initialise } from './models/initialise.js';
+export { modelContext } from './models/layers.js';
+export {
+  both,
+  countParameters,
+  type HeadTraining,
+  type ParameterSpec,
+  type Parameters,
+  type Trains,
+} from './models/parameters.js';
+export { openSafetensors, readSafetensors, writeSafetensors } from './models/safetensors.js';
 export { modelSpecs } from './models/specs.js';
+export { ADAPTER_DEFAULTS, type Adapter } from './peft/adapter.js';
+export { BITFIT_DEFAULTS, type Bitfit } from './peft/bitfit.js';
+export { RECIPES } from './peft/defaults.js';
+export { LORA_DEFAULTS, type Lora, mergeLora } from './peft/lora.js';
+export { type Method, methodAdaptation, methodSpecs, methodTrains } from './peft/method.js';
+export { parts } from './progressive/parts.js';
+export {
+  type Schedule,
+  stageOfEpoch,
+  stageTrains,
+  trainedBlocks,
+  trainsEmbeddings,
+} from './progressive/schedule.js';
+export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
+export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
+export { meanAndSpread, pairedDifference, summarise } from './report/comparison.js';
+export { boxPlot, groupedBars, lineChart } from './report/figure.js';
+export { showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
+export { scheduleGrid } from './report/schedule-grid.js';
+export { figureToSvg } from './report/svg.js';
+export { tableHtml, tableText } from './report/table.js';
+export { encodeTexts, loadTokenizer } from './tokenizers/tokenizer.js';
+export { trainVocabulary } from './tokenizers/train.js';
+export { ADAMW_DEFAULTS } from './training/adamw.js';
+export { predict } from './training/evaluate.js';
+export { type FitProgress, fit, type StepRecord } from './training/fit.js';
+export { learningRateFactor } from './training/learning-rate.js';
+export { taskObjective } from './training/objective.js';
+export { openStage } from './training/stage.js';
+export { createTrainingState } from './training/state.js';

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
-import { type RunSpec, runSpecSchema } from '../experiments/run-spec.js';
+import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
@@ -119,7 +119,7 @@ function specOf(flags: FinetuneFlags): RunSpec {
   const method = methodOf(flags);
   const recipe = RECIPES[method.kind];
   const epochs = flags.epochs ?? recipe.epochs;
-  return runSpecSchema.parse({
+  return runSpec({
     task: flags.task,
     data: flags.data,
     model: flags.model,

@@ -1,18 +1,13 @@
 /** `progtuning init`: a BERT with random weights and a vocabulary of its own, as a Hugging Face folder. */
-import { access, mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { readSplit } from '../datasets/source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError, UsageError } from '../errors.js';
-import { saveCheckpoint } from '../models/checkpoint.js';
-import { type ModelConfig, PRESETS } from '../models/config.js';
-import { initialise } from '../models/initialise.js';
-import { modelSpecs } from '../models/specs.js';
-import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
+import { createModel } from '../experiments/create-model.js';
 import { wholeNumber } from './numbers.js';
 
-export interface InitOptions {
+interface InitOptions {
   readonly out: string;
   readonly layers: number;
   readonly hidden: number;
@@ -43,7 +38,7 @@ export function registerInit(program: Command): void {
     .option('--data <source>', "folder that holds the task's folder, or embedded", 'embedded')
     .option('--seed <n>', 'draws the weights', wholeNumber('seed', 0), 42)
     .addHelpText('after', EXAMPLES)
-    .action(initModel);
+    .action(async (options: InitOptions) => createModel({ ...options, texts: await textsOf(options) }));
 }
 
 async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
@@ -59,32 +54,4 @@ async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
       }),
     ),
   );
-}
-
-/** Makes the folder. @throws UsageError when it exists, DataError when the text is missing or too small */
-export async function initModel(options: InitOptions): Promise<void> {
-  const { out, layers, hidden, vocabSize, seed } = options;
-  const heads = options.heads ?? Math.max(1, Math.round(hidden / 64));
-  if (hidden % heads !== 0)
-    throw new UsageError(`init: hidden ${hidden} is not a multiple of heads ${heads}`);
-  const taken = await access(join(out, 'model.safetensors')).then(
-    () => true,
-    () => false,
-  );
-  if (taken) throw new UsageError(`${out}: holds a model already; choose another --out`);
-  const vocabulary = await trainVocabulary(await textsOf(options), { vocabSize, lowercase: true });
-  const config: ModelConfig = {
-    ...(PRESETS['bert-base-uncased'] as ModelConfig),
-    vocabSize: vocabulary.length,
-    hiddenSize: hidden,
-    numHiddenLayers: layers,
-    numAttentionHeads: heads,
-    intermediateSize: 4 * hidden,
-  };
-  const head = { kind: 'classification', numLabels: 2 } as const;
-  const specs = modelSpecs(config, head).filter(({ place }) => place.kind !== 'classifier');
-  const parameters = new Map(specs.map((spec) => [spec.name, initialise(spec, config, seed)]));
-  await mkdir(out, { recursive: true });
-  await writeTokenizer(out, vocabulary, { lowercase: true });
-  await saveCheckpoint(out, { folder: undefined, config, head, specs, parameters, initialised: [] });
 }

@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { methodSchema } from '../peft/method.js';
-import { scheduleSchema } from '../progressive/schedule.js';
+import { UsageError } from '../errors.js';
+import { RECIPES } from '../peft/defaults.js';
+import { defaultHeadTraining, methodSchema } from '../peft/method.js';
+import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 
 export const runSpecSchema = z.object({
@@ -36,6 +38,41 @@ export const runSpecSchema = z.object({
 });
 
 export type RunSpec = z.infer<typeof runSpecSchema>;
+
+/** What a caller must say; the rest comes from the method's recipe and the project's defaults. */
+export type RunRequest = Pick<RunSpec, 'task' | 'data' | 'model'> &
+  Partial<Omit<RunSpec, 'schedule'>> & {
+    readonly schedule?: Partial<Schedule>;
+  };
+
+/** Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError */
+export function runSpec(request: RunRequest): RunSpec {
+  const method = request.method ?? { kind: 'full' };
+  const recipe = RECIPES[method.kind];
+  const epochs = request.epochs ?? recipe.epochs;
+  const filled = {
+    method,
+    headTraining: defaultHeadTraining(method),
+    epochs,
+    batchSize: recipe.batchSize,
+    learningRate: recipe.learningRate,
+    learningRateSchedule: { kind: 'linear', warmupRatio: recipe.warmupRatio },
+    weightDecay: recipe.weightDecay,
+    maxGradientNorm: 1,
+    maxLength: 128,
+    dropout: null,
+    shuffle: true,
+    seed: 42,
+    maxTrainExamples: null,
+    maxEvalExamples: null,
+    ...request,
+    schedule: { kind: 'progressive', stages: epochs, embeddings: 'always', ...request.schedule },
+  };
+  const parsed = runSpecSchema.safeParse(filled);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
+}
 
 /** Stable JSON: keys in order, so that equal specs have equal text. */
 export function canonicalJson(value: unknown): string {

@@ -1,0 +1,60 @@
+/** A BERT with random weights and a vocabulary learnt from given texts, as a Hugging Face folder. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '../errors.js';
+import { saveCheckpoint } from '../models/checkpoint.js';
+import { type ModelConfig, PRESETS } from '../models/config.js';
+import { initialise } from '../models/initialise.js';
+import { modelSpecs } from '../models/specs.js';
+import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
+
+export interface NewModel {
+  /** The folder that is made. */
+  readonly out: string;
+  /** Blocks. */
+  readonly layers: number;
+  /** Hidden size; the intermediate size is four times this. */
+  readonly hidden: number;
+  /** Default: one per 64 of hidden size. */
+  readonly heads?: number;
+  readonly vocabSize: number;
+  readonly texts: readonly string[];
+  readonly seed: number;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** @throws UsageError when the folder holds a model, DataError when the texts are too few for the vocabulary */
+export async function createModel({
+  out,
+  layers,
+  hidden,
+  vocabSize,
+  texts,
+  seed,
+  ...options
+}: NewModel): Promise<void> {
+  const heads = options.heads ?? Math.max(1, Math.round(hidden / 64));
+  if (hidden % heads !== 0)
+    throw new UsageError(`new model: hidden ${hidden} is not a multiple of heads ${heads}`);
+  if (await exists(join(out, 'model.safetensors')))
+    throw new UsageError(`${out}: holds a model already; choose another folder`);
+  const vocabulary = await trainVocabulary(texts, { vocabSize, lowercase: true });
+  const config: ModelConfig = {
+    ...(PRESETS['bert-base-uncased'] as ModelConfig),
+    vocabSize: vocabulary.length,
+    hiddenSize: hidden,
+    numHiddenLayers: layers,
+    numAttentionHeads: heads,
+    intermediateSize: 4 * hidden,
+  };
+  const head = { kind: 'classification', numLabels: 2 } as const;
+  const specs = modelSpecs(config, head).filter(({ place }) => place.kind !== 'classifier');
+  const parameters = new Map(specs.map((spec) => [spec.name, initialise(spec, config, seed)]));
+  await writeTokenizer(out, vocabulary, { lowercase: true });
+  await saveCheckpoint(out, { folder: undefined, config, head, specs, parameters, initialised: [] });
+}
