@@ -35,7 +35,7 @@ async function render(figure: Figure): Promise<string> {
   const { width, height } = figure.layout;
   const plotly = window.Plotly as Plotly;
   const svg = await plotly.toImage(JSON.parse(spec), { format: 'svg', width, height, imageDataOnly: true });
-  return `${withDescription(svg, figure)}\n`;
+  return `${withDescription(shorten(svg), figure)}\n`;
 }
 
 /** Names the picture for readers who do not see it. */
@@ -45,6 +45,17 @@ function withDescription(svg: string, { title, caption }: Figure): string {
     /^<svg([^>]*)>/,
     (_, attributes: string) => `<svg${attributes} role="img">${description}`,
   );
+}
+
+/** About a third off, without a visible change: says the font once, drops values that are SVG's own defaults, and empty groups. */
+function shorten(svg: string): string {
+  const [font = ''] = /font-family: [^;]+;/.exec(svg) ?? [];
+  const rest = svg
+    .replaceAll(`${font} `, '')
+    .replaceAll(/ ?\b(?:(?:fill-|stroke-)?opacity: 1|stroke-dasharray: none|stroke-width: 1px);/g, '')
+    .replaceAll(' style=""', '')
+    .replaceAll(/<g class="[^"]*"\/>/g, '');
+  return rest.replace(/^<svg/, `<svg style="${font}"`);
 }
 
 /** A small linear congruential generator (Numerical Recipes' constants): ids need to differ, no more. */
