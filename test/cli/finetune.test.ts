@@ -1,0 +1,260 @@
+/** The command as a user runs it: results, repeats, resume, and one clear line for every kind of bad input. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { createModel } from '../../src/experiments/create-model.js';
+import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
+import { permutation } from '../../src/random.js';
+import { packageRoot } from '../golden/golden.js';
+
+const home = await mkdtemp(join(tmpdir(), 'progtuning-cli-'));
+const data = join(home, 'glue');
+const model = join(home, 'model');
+
+const NOUNS = ['film', 'story', 'cast', 'script', 'score', 'ending', 'camera', 'hero'];
+const GOOD = ['fine', 'warm', 'bright', 'lovely', 'great'];
+const BAD = ['dull', 'cold', 'flat', 'awful', 'weak'];
+
+function sentences(count: number, seed: number): string {
+  const order = permutation({ seed, stream: 9, step: 0 }, count * 3);
+  const pick = (words: readonly string[], i: number): string =>
+    words[(order[i] as number) % words.length] as string;
+  const rows = Array.from({ length: count }, (_, i) => {
+    const label = (order[3 * i] as number) % 2;
+    return `the ${pick(NOUNS, 3 * i + 1)} is ${pick(label ? GOOD : BAD, 3 * i + 2)}${i % 3 ? '' : ' and the "plot too'}\t${label}`;
+  });
+  return ['sentence\tlabel', ...rows].join('\n');
+}
+
+before(async () => {
+  await mkdir(join(data, 'SST-2'), { recursive: true });
+  await writeFile(join(data, 'SST-2', 'train.tsv'), sentences(96, 1));
+  await writeFile(join(data, 'SST-2', 'dev.tsv'), sentences(40, 2));
+  await createModel({
+    out: model,
+    layers: 3,
+    hidden: 32,
+    heads: 2,
+    vocabSize: 60,
+    texts: [sentences(96, 1)],
+    seed: 1,
+  });
+});
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function progtuning(...args: string[]): Result {
+  const cli = join(packageRoot, 'dist/src/cli.js');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const SETTINGS = ['--epochs', '3', '--batch-size', '16', '--learning-rate', '3e-3', '--max-length', '16'];
+const finetune = (...args: string[]): Result =>
+  progtuning('finetune', '--task', 'sst2', '--data', data, '--model', model, ...SETTINGS, ...args);
+
+/** One line on stderr that matches, nothing on stdout, no stack. */
+function refused(result: Result, status: number, message: RegExp): void {
+  assert.equal(result.status, status, result.stderr);
+  assert.match(result.stderr, message);
+  assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
+  assert.equal(result.stdout, '');
+}
+
+test('--json: one object with every promised field, quiet stderr; the task is learnt', () => {
+  const result = finetune('--json', '--epochs', '12', '--stages', '3');
+  assert.equal(result.status, 0, result.stderr);
+  assert.equal(result.stderr, '');
+  const json = JSON.parse(result.stdout);
+  const fields =
+    'task model schedule embeddings stages seed metrics totalParameters updatedParameters savedFraction losses seconds secondsPerEpoch peakBytes';
+  for (const field of fields.split(' ')) assert.ok(field in json, field);
+  assert.equal(json.losses.length, 12 * 6);
+  assert.equal(json.updatedParameters.length, 12);
+  assert.ok(
+    json.updatedParameters[0] === json.totalParameters &&
+      json.updatedParameters[11] < json.updatedParameters[4],
+  );
+  assert.ok(json.metrics.accuracy > 0.9, `accuracy ${json.metrics.accuracy}`);
+  assert.ok(json.peakBytes > 1e7 && json.seconds > 0);
+});
+
+test('the same arguments give the same losses bit for bit, with 1 thread or 2; another seed gives others', () => {
+  const losses = (...args: string[]): string =>
+    JSON.stringify(JSON.parse(finetune('--json', ...args).stdout).losses);
+  const one = losses('--threads', '1');
+  assert.equal(losses('--threads', '1'), one);
+  assert.equal(losses('--threads', '2'), one);
+  assert.notEqual(losses('--seed', '7'), one);
+});
+
+test('--save writes a Hugging Face folder; frozen tensors are the input, bit for bit', async () => {
+  const out = join(home, 'saved');
+  const result = finetune('--schedule', 'only-block', '--block', '1', '--embeddings', 'never', '--save', out);
+  assert.equal(result.status, 0, result.stderr);
+  assert.deepEqual((await readdir(out)).sort(), [
+    'config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'vocab.txt',
+  ]);
+  const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+  assert.deepEqual(config.architectures, ['BertForSequenceClassification']);
+  assert.deepEqual(config.id2label, { 0: 'negative', 1: 'positive' });
+  const [before_, after] = [
+    await readSafetensors(join(model, 'model.safetensors')),
+    await readSafetensors(join(out, 'model.safetensors')),
+  ];
+  for (const [name, { data: former }] of before_) {
+    const frozen = name.includes('embeddings') || (name.includes('.layer.') && !name.includes('.layer.1.'));
+    const same =
+      Buffer.compare(Buffer.from(former.buffer), Buffer.from(after.get(name)?.data.buffer as ArrayBuffer)) ===
+      0;
+    assert.equal(same, frozen || name.endsWith('key.bias'), name);
+  }
+});
+
+test('an interrupted run goes on from its last whole epoch and ends with the same weights', async () => {
+  const [whole, cut] = [join(home, 'whole'), join(home, 'cut')];
+  assert.equal(finetune('--save', whole).status, 0);
+  const script = `
+    import { run, runSpec } from '${join(packageRoot, 'dist/src/index.js')}';
+    const spec = runSpec({ task: 'sst2', data: '${data}', model: '${model}', epochs: 3, batchSize: 16, learningRate: 3e-3, maxLength: 16 });
+    let steps = 0;
+    await run(spec, { save: '${cut}', onEvent: (event) => { if (event.kind === 'step' && ++steps === 15) process.exit(9); } });`;
+  assert.equal(spawnSync(process.execPath, ['--input-type=module', '-e', script]).status, 9);
+  assert.ok(
+    (await readdir(cut)).includes('unfinished') && !(await readdir(cut)).includes('model.safetensors'),
+  );
+  const resumed = finetune('--save', cut, '--json');
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.equal(JSON.parse(resumed.stdout).losses.length, 18);
+  const weights = (folder: string): Promise<Buffer> => readFile(join(folder, 'model.safetensors'));
+  assert.equal(Buffer.compare(await weights(whole), await weights(cut)), 0);
+  assert.ok(!(await readdir(cut)).includes('unfinished'));
+});
+
+test('wrong use exits with 2 and one line', () => {
+  refused(
+    progtuning('finetune', '--task', 'imdb', '--data', data, '--model', model),
+    2,
+    /unknown task 'imdb'; known: cola, sst2/,
+  );
+  refused(finetune('--stages', '4', '--epochs', '4'), 2, /4 parts cannot be cut from 3 blocks/);
+  refused(finetune('--stages', '3', '--epochs', '2'), 2, /3 stages do not fit in 2 epochs/);
+  refused(finetune('--device', 'tpu'), 2, /unknown device 'tpu'; known: cpu, webgpu/);
+  refused(finetune('--epochs', 'many'), 2, /epochs takes a whole number from 1 up, not 'many'/);
+  refused(finetune('--lora-rank', '4'), 2, /--lora-rank is an option of --method lora/);
+  refused(finetune('--method', 'lora', '--lora-rank', '64'), 2, /lora rank: 64 is not from 1 to 32/);
+  refused(
+    finetune('--method', 'lora', '--lora-targets', 'q_proj'),
+    2,
+    /no linear map 'q_proj'; there are: attention.self.query/,
+  );
+  refused(finetune('--method', 'adapter', '--adapter-size', '0'), 2, /adapter bottleneck: 0 is not from 1/);
+  refused(finetune('--max-length', '600'), 2, /max-length: 600 is over the model's 512 positions/);
+  refused(finetune('--nonsense'), 2, /unknown option '--nonsense'/);
+});
+
+async function spoiled(name: string, change: (folder: string) => Promise<void>): Promise<string> {
+  const folder = join(home, name);
+  await cp(name.startsWith('model') ? model : data, folder, { recursive: true });
+  await change(folder);
+  return folder;
+}
+
+test('bad data exits with 1 and one line that names file and line', async () => {
+  refused(finetune('--data', join(home, 'nowhere')), 1, /nowhere: no such folder/);
+  refused(finetune('--task', 'rte'), 1, /RTE: no such folder/);
+  const split = await spoiled('data-split', (folder) =>
+    writeFile(join(folder, 'SST-2', 'dev.tsv'), 'sentence\tlabel\n'),
+  );
+  refused(finetune('--data', split), 1, /dev\.tsv: the split is empty/);
+  const columns = await spoiled('data-columns', (folder) =>
+    writeFile(join(folder, 'SST-2', 'train.tsv'), 'sentence\tlabel\nfine\t1\nno label\n'),
+  );
+  refused(finetune('--data', columns), 1, /train\.tsv:3: 1 columns, 2 expected/);
+  const label = await spoiled('data-label', (folder) =>
+    writeFile(join(folder, 'SST-2', 'train.tsv'), 'sentence\tlabel\nfine\t2\n'),
+  );
+  refused(finetune('--data', label), 1, /train\.tsv:2: label '2' is not one of sst2's: 0, 1/);
+});
+
+test('bad weights exit with 1 and name the tensor; nothing is saved', async () => {
+  const weights = 'model.safetensors';
+  const cut = await spoiled('model-cut', async (folder) =>
+    truncate(join(folder, weights), (await stat(join(folder, weights))).size - 100),
+  );
+  refused(finetune('--model', cut), 1, /truncated/);
+  const pickle = await spoiled('model-pickle', (folder) =>
+    writeFile(join(folder, weights), 'not a tensor file at all'),
+  );
+  refused(finetune('--model', pickle), 1, /not a safetensors file/);
+  const change = async (
+    folder: string,
+    edit: (tensors: Map<string, { shape: readonly number[]; data: Float32Array }>) => void,
+  ) => {
+    const tensors = await readSafetensors(join(folder, weights));
+    edit(tensors);
+    await writeSafetensors(join(folder, weights), tensors);
+  };
+  const name = 'bert.encoder.layer.1.output.dense.weight';
+  const missing = await spoiled('model-missing', (folder) =>
+    change(folder, (tensors) => tensors.delete(name)),
+  );
+  refused(
+    finetune('--model', missing),
+    1,
+    /tensor 'bert\.encoder\.layer\.1\.output\.dense\.weight' \[32,128\] is missing/,
+  );
+  const shape = await spoiled('model-shape', (folder) =>
+    change(folder, (tensors) => tensors.set(name, { shape: [2], data: new Float32Array(2) })),
+  );
+  refused(finetune('--model', shape), 1, /output\.dense\.weight': wanted \[32,128\], got \[2\]/);
+  const out = join(home, 'exploded');
+  const explosion = finetune('--learning-rate', '1e30', '--save', out, '--max-gradient-norm', '0');
+  refused(explosion, 1, /step \d+ \(epoch \d\): .* is NaN|is Infinity.*last good loss/);
+  assert.match(explosion.stderr, /learning rate .*last good loss/);
+  const left = await readdir(out).catch(() => []);
+  assert.ok(!left.includes(weights));
+});
+
+test('old names, missing prefix and unknown extras of a checkpoint are understood', async () => {
+  const weights = 'model.safetensors';
+  const old = await spoiled('model-old', async (folder) => {
+    const tensors = [...(await readSafetensors(join(folder, weights)))].map(
+      ([name, tensor]): [string, typeof tensor] => [
+        name
+          .replace(/^bert\./, '')
+          .replace('LayerNorm.weight', 'LayerNorm.gamma')
+          .replace('LayerNorm.bias', 'LayerNorm.beta'),
+        tensor,
+      ],
+    );
+    tensors.push(['cls.seq_relationship.bias', { shape: [2], data: new Float32Array(2) }]);
+    await writeSafetensors(join(folder, weights), tensors);
+  });
+  const losses = (folder: string): unknown => JSON.parse(finetune('--json', '--model', folder).stdout).losses;
+  assert.deepEqual(losses(old), losses(model));
+});
+
+test('every PEFT method runs under Progtuning', () => {
+  for (const method of ['lora', 'adapter', 'bitfit']) {
+    const size = method === 'adapter' ? ['--adapter-size', '8'] : [];
+    const result = finetune('--method', method, '--json', ...size);
+    assert.equal(result.status, 0, result.stderr);
+    const json = JSON.parse(result.stdout);
+    assert.ok(
+      json.updatedParameters[0] > json.updatedParameters[2] &&
+        json.trainableParameters < json.totalParameters / 2,
+    );
+  }
+});
