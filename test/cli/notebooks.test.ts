@@ -1,0 +1,158 @@
+/** The notebook runner, from source to executed notebook, with the real tslab kernel. */
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type NotebookEvent, runNotebooks } from '../../src/cli/notebook/run.js';
+import { findTslab, writeKernelspec } from '../../src/cli/notebook/tslab.js';
+import { DataError, UsageError } from '../../src/errors.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const fixture = join(root, 'test/cli/fixtures/source/demo.md');
+const folder = mkdtempSync(join(tmpdir(), 'progtuning-notebooks-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Executed {
+  metadata: { progtuning: { source: string }; kernelspec: { name: string } };
+  cells: { cell_type: string; execution_count?: number; outputs?: Record<string, unknown>[] }[];
+}
+
+const source = (name: string, cells: readonly string[]): string => {
+  const path = join(folder, `${name}.md`);
+  writeFileSync(path, cells.map((cell) => `\`\`\`typescript\n${cell}\n\`\`\`\n`).join('\n'));
+  return path;
+};
+
+describe('notebooks', { concurrency: 3 }, () => {
+  test('builds, executes, numbers, collects and writes; again: unchanged', async () => {
+    const events: NotebookEvent[] = [];
+    const options = {
+      outputDir: join(folder, 'out'),
+      timeout: 60,
+      onProgress: (event: NotebookEvent) => events.push(event),
+    };
+    const [path] = await runNotebooks([fixture], options);
+    assert.equal(path, join(folder, 'out', 'demo.ipynb'));
+    const { cells, metadata } = JSON.parse(readFileSync(path, 'utf8')) as Executed;
+    assert.equal(metadata.kernelspec.name, 'tslab');
+    assert.equal(cells[0]?.cell_type, 'markdown');
+    const code = cells.filter(({ cell_type }) => cell_type === 'code');
+    assert.deepEqual(
+      code.map(({ execution_count }) => execution_count),
+      [1, 2, 3, 4, 5],
+    );
+    const [intro, figure, table, progress, complaint] = code.map(({ outputs }) => outputs ?? []);
+    assert.deepEqual(intro, [{ output_type: 'stream', name: 'stdout', text: ['fixtures\n'] }]);
+    assert.equal(figure?.length, 1);
+    const data = figure[0]?.data as Record<string, unknown>;
+    assert.deepEqual(Object.keys(data), [
+      'application/vnd.plotly.v1+json',
+      'image/svg+xml',
+      'text/html',
+      'text/plain',
+    ]);
+    const snapshot = readFileSync(join(root, 'test/report/snapshots/schedule-grid.svg'), 'utf8');
+    assert.ok((data['image/svg+xml'] as string[]).join('') === snapshot, 'the SVG differs from its snapshot');
+    assert.match(JSON.stringify(table?.[0]), /109,483,778<\/td>/);
+    assert.match(JSON.stringify(table?.[1]), /BERT-large has \*\*3.06\*\* times/);
+    assert.deepEqual(
+      progress?.map((output) => output.data),
+      [{ 'text/plain': [`training ${'█'.repeat(24)} 100 % | 20/20 steps | loss 0.050`] }],
+    );
+    assert.equal(complaint?.[0]?.name, 'stderr');
+    await runNotebooks([fixture], { ...options, changed: true });
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['cell', 'cell', 'cell', 'cell', 'cell', 'done', 'unchanged'],
+    );
+  });
+
+  test('stops at the first error, with source and message, and writes nothing under the final name', async () => {
+    const path = source('throws', [
+      'const a = 1;',
+      'throw new Error(`broken at ${a}`);',
+      'console.log("never");',
+    ]);
+    await assert.rejects(runNotebooks([path], { timeout: 30 }), (error: Error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, /throws\.md: cell 2 of 3 failed/);
+      assert.match(error.message, / {4}throw new Error\(`broken at/);
+      assert.match(error.message, /Error: broken at 1/);
+      return true;
+    });
+    assert.ok(!existsSync(join(folder, 'throws.ipynb')));
+    const partial = JSON.parse(readFileSync(join(tmpdir(), 'throws.failed.ipynb'), 'utf8')) as Executed;
+    assert.deepEqual(
+      partial.cells.map(({ execution_count }) => execution_count),
+      [1, 2, null],
+    );
+  });
+
+  test('a promise that nobody awaits fails its cell, although tslab calls it ok', async () => {
+    const path = source('rejects', ['Promise.reject(new Error("lost")); 1;']);
+    await assert.rejects(runNotebooks([path], { timeout: 30 }), /cell 1 of 1 failed[\s\S]*Error: lost/);
+  });
+
+  test('a type error stops the cell before it runs', async () => {
+    const path = source('types', ['const n: number = "text";']);
+    await assert.rejects(runNotebooks([path], { timeout: 30 }), /not assignable to type 'number'/);
+  });
+
+  test('a cell that never ends is stopped', async () => {
+    const path = source('endless', ['while (true) {}']);
+    await assert.rejects(runNotebooks([path], { timeout: 2 }), /longer than 2 s; allow more with --timeout/);
+  });
+
+  test('a kernel that dies is reported with its last words', async () => {
+    const path = source('dies', ['require("fs").writeSync(2, "last words"); process.exit(7);']);
+    await assert.rejects(runNotebooks([path], { timeout: 30 }), /process ended \(exit code 7\)\. last words/);
+  });
+});
+
+test('an .ipynb is executed in place, from its source where there is one', async () => {
+  const project = join(folder, 'project');
+  mkdirSync(join(project, 'source'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+  writeFileSync(join(project, 'source', 'a.md'), '```typescript\nconsole.log("from the source");\n```\n');
+  const [path] = await runNotebooks([join(project, 'a.ipynb')], { timeout: 30 });
+  assert.equal(path, join(project, 'a.ipynb'));
+  cpSync(path, join(project, 'b.ipynb'));
+  const [again] = await runNotebooks([join(project, 'b.ipynb')], { timeout: 30 });
+  assert.match(readFileSync(again as string, 'utf8'), /from the source/);
+  assert.equal(readFileSync(path, 'utf8'), readFileSync(again as string, 'utf8'));
+  assert.deepEqual(readdirSync(project).sort(), ['a.ipynb', 'b.ipynb', 'node_modules', 'source']);
+});
+
+test('wrong files are named', async () => {
+  await assert.rejects(runNotebooks(['x.py']), UsageError);
+  await assert.rejects(
+    runNotebooks([join(folder, 'absent.ipynb')]),
+    /absent\.ipynb: cannot be read \(ENOENT\)/,
+  );
+});
+
+test('the kernel spec starts this tslab', async () => {
+  const path = await writeKernelspec(join(folder, 'jupyter'));
+  assert.equal(path, join(folder, 'jupyter', 'kernels', 'tslab', 'kernel.json'));
+  const { argv, language } = JSON.parse(readFileSync(path, 'utf8')) as { argv: string[]; language: string };
+  assert.equal(language, 'typescript');
+  assert.deepEqual(argv, [
+    process.execPath,
+    findTslab(root).bin,
+    'kernel',
+    '--config-path={connection_file}',
+  ]);
+  assert.ok(existsSync(argv[1] as string));
+});
