@@ -82,13 +82,13 @@ describe('notebooks', { concurrency: 3 }, () => {
   test('stops at the first error, with source and message, and writes nothing under the final name', async () => {
     const path = source('throws', [
       'const a = 1;',
-      'throw new Error(`broken at ${a}`);',
+      'throw new Error("broken at " + a);',
       'console.log("never");',
     ]);
     await assert.rejects(runNotebooks([path], { timeout: 30 }), (error: Error) => {
       assert.ok(error instanceof DataError);
       assert.match(error.message, /throws\.md: cell 2 of 3 failed/);
-      assert.match(error.message, / {4}throw new Error\(`broken at/);
+      assert.match(error.message, / {4}throw new Error\("broken at/);
       assert.match(error.message, /Error: broken at 1/);
       return true;
     });
