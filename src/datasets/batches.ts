@@ -60,21 +60,49 @@ export function makeBatch(
   };
 }
 
-/** Which examples go into which batch: in order, or by a permutation that depends on the key alone. */
-export function planBatches(count: number, batchSize: number, shuffle?: RandomKey): number[][] {
-  const order = shuffle ? permutation(shuffle, count) : Uint32Array.from({ length: count }, (_, i) => i);
-  return Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => [
-    ...order.subarray(i * batchSize, (i + 1) * batchSize),
-  ]);
+export interface PlanOptions {
+  readonly batchSize: number;
+  /** A permutation that depends on the key alone; undefined: the order of the file. */
+  readonly shuffle?: RandomKey | undefined;
+  /** Token counts: rows of like length share a batch, so that little is padding (HF `group_by_length`). */
+  readonly lengths?: readonly number[] | undefined;
+}
+
+/** Batches whose rows are sorted together, as in HF's `LengthGroupedSampler`. */
+const MEGABATCH = 50;
+
+/** Which examples go into which batch. The last batch may be short. */
+export function planBatches(count: number, { batchSize, shuffle, lengths }: PlanOptions): number[][] {
+  const order = [...(shuffle ? permutation(shuffle, count) : Array.from({ length: count }, (_, i) => i))];
+  const cut = (indices: readonly number[], size: number): number[][] =>
+    Array.from({ length: Math.ceil(indices.length / size) }, (_, i) =>
+      indices.slice(i * size, (i + 1) * size),
+    );
+  if (!lengths) return cut(order, batchSize);
+  const longestFirst = (indices: readonly number[]): number[] =>
+    [...indices].sort((a, b) => (lengths[b] as number) - (lengths[a] as number));
+  const batches = cut(order, MEGABATCH * batchSize).flatMap((megabatch) =>
+    cut(longestFirst(megabatch), batchSize),
+  );
+  if (!shuffle) return batches;
+  // Sorted batches in sorted order would show the model lengths in waves: draw the order of the batches too.
+  return [...permutation({ ...shuffle, stream: shuffle.stream + 64 }, batches.length)].map(
+    (i) => batches[i] as number[],
+  );
 }
 
 /** The batches of one epoch, made as they are asked for. */
 export function* batchesOf(
   features: readonly Feature[],
   options: BatchOptions,
-  shuffle?: RandomKey,
+  plan: Pick<PlanOptions, 'shuffle'> & { readonly groupByLength?: boolean } = {},
 ): Generator<Batch> {
-  for (const indices of planBatches(features.length, options.batchSize, shuffle)) {
+  const lengths = plan.groupByLength ? features.map(({ inputIds }) => inputIds.length) : undefined;
+  for (const indices of planBatches(features.length, {
+    batchSize: options.batchSize,
+    shuffle: plan.shuffle,
+    lengths,
+  })) {
     yield makeBatch(
       indices.map((index) => features[index] as Feature),
       options,

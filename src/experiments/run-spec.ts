@@ -32,6 +32,8 @@ export const runSpecSchema = z.object({
   /** Both dropouts of the encoder; null: the model's own. */
   dropout: z.number().min(0).lt(1).nullable(),
   shuffle: z.boolean(),
+  /** Rows of like length share a batch: less padding, another order. */
+  groupByLength: z.boolean(),
   seed: z.number().int().nonnegative(),
   maxTrainExamples: z.number().int().positive().nullable(),
   maxEvalExamples: z.number().int().positive().nullable(),
@@ -62,6 +64,7 @@ export function runSpec(request: RunRequest): RunSpec {
     maxLength: 128,
     dropout: null,
     shuffle: true,
+    groupByLength: false,
     seed: 42,
     maxTrainExamples: null,
     maxEvalExamples: null,

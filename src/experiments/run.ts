@@ -164,11 +164,10 @@ function planOf(spec: RunSpec, model: Model, train: readonly Feature[]): FitPlan
       return { stage, trains: both(method, stageTrains(spec.schedule, stage, model.config)) };
     },
     batchesOf: (epoch) =>
-      batchesOf(
-        train,
-        batching,
-        spec.shuffle ? { seed: spec.seed, stream: STREAM.shuffle, step: epoch } : undefined,
-      ),
+      batchesOf(train, batching, {
+        shuffle: spec.shuffle ? { seed: spec.seed, stream: STREAM.shuffle, step: epoch } : undefined,
+        groupByLength: spec.groupByLength,
+      }),
     learningRate: spec.learningRate,
     learningRateSchedule: spec.learningRateSchedule,
     adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
