@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerEvaluate } from './cli/evaluate.js';
 import { registerFinetune } from './cli/finetune.js';
+import { registerGenerate } from './cli/generate.js';
 import { registerInit } from './cli/init.js';
+import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
 import { DataError, UsageError } from './errors.js';
 
@@ -20,7 +22,14 @@ function buildProgram(): Command {
     )
     .version(packageVersion())
     .exitOverride();
-  for (const register of [registerFinetune, registerParams, registerEvaluate, registerInit]) {
+  for (const register of [
+    registerFinetune,
+    registerParams,
+    registerEvaluate,
+    registerInit,
+    registerGenerate,
+    registerNotebooks,
+  ]) {
     register(program);
   }
   for (const command of program.commands) command.exitOverride();

@@ -59,6 +59,12 @@ function svgImage(svg: string, { title, layout }: Figure): string {
   return `<img alt="${alt}" width="${layout.width}" height="${layout.height}" src="${source}">`;
 }
 
+/** Numbers with seven digits, all that a 32-bit float has: thousands of losses would double a notebook's size otherwise. */
+const rounded = (data: Figure['data']): unknown =>
+  JSON.parse(
+    JSON.stringify(data, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(7)) : value)),
+  );
+
 /**
  * Shows a figure as one output that is interactive in Jupyter (plotly), a static picture on GitHub and in HTML (SVG), and text
  * elsewhere.
@@ -73,7 +79,7 @@ export async function showFigure(figure: Figure): Promise<void> {
   send({
     'image/svg+xml': svg,
     'text/html': svgImage(svg, figure),
-    'application/vnd.plotly.v1+json': { data: figure.data, layout: figure.layout, config },
+    'application/vnd.plotly.v1+json': { data: rounded(figure.data), layout: figure.layout, config },
     'text/plain': figureText(figure),
   });
 }

@@ -13,7 +13,7 @@ export interface ScheduleRow {
 export interface ScheduleGridOptions extends FigureText {
   /** From the bottom of the model to its top. */
   readonly rows: readonly ScheduleRow[];
-  /** `epoch 1` ... */
+  /** `epoch 1` ...; above ten columns, the number alone. */
   readonly columns: readonly string[];
   /** A short text above each column, e.g. the share of updated parameters. */
   readonly notes?: readonly string[];
