@@ -4,32 +4,17 @@ Run: /usr/bin/python3 test/golden/bert.py     (writes test/golden/bert/)
 """
 import json
 import os
-import struct
 
 import torch
 import torch.nn.functional as F
 
 import torch_bert as bert
+from tensor_files import save
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bert")
 C = dict(layers=4, hidden=16, heads=2, intermediate=32, vocab=40, positions=24)
 os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
-
-
-def save(path, tensors):
-    header, offset = {}, 0
-    for name, t in tensors.items():
-        n = t.numel() * 4
-        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [offset, offset + n]}
-        offset += n
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for t in tensors.values():
-            f.write(t.detach().contiguous().numpy().astype("<f4").tobytes())
-
 
 g = torch.Generator().manual_seed(11)
 batches = []
