@@ -23,12 +23,9 @@ const TRAINED = COLOURS[0];
 const FROZEN_EDGE = '#A8A8A8';
 const LABEL_SIZE = 11;
 
-/** Cells as rectangles; markers hidden under them carry the hover text. Drawn with shapes, as a heatmap needs a canvas. */
+/** Cells are shapes, as a heatmap needs a canvas, which the static picture does not have. */
 export function scheduleGrid(options: ScheduleGridOptions): Figure {
   const { rows, columns, notes } = options;
-  const cells = rows.flatMap(({ label, trained }, y) =>
-    columns.map((column, x) => ({ x, y, on: trained[x] === true, text: `${label}, ${column}` })),
-  );
   const widest = Math.max(...rows.map(({ label }) => textWidth(label, LABEL_SIZE)));
   const layout = frame({
     ...options,
@@ -38,7 +35,7 @@ export function scheduleGrid(options: ScheduleGridOptions): Figure {
     above: notes ? 18 : 0,
     moreLeft: Math.max(0, widest - 50),
     plotHeight: Math.max(120, rows.length * (rows.length > 16 ? 15 : 21)),
-    shapes: cells.map(({ x, y, on }) => cellShape(x, y, on)),
+    shapes: rows.flatMap(({ trained }, y) => columns.map((_, x) => cellShape(x, y, trained[x] === true))),
     annotations: (notes ?? []).map((note, x) => ({
       text: escapeText(note),
       xref: 'x',
@@ -52,7 +49,7 @@ export function scheduleGrid(options: ScheduleGridOptions): Figure {
     xaxis: { ...ticks(columns), showline: false },
     yaxis: { ...ticks(rows.map(({ label }) => label)), showline: false, tickfont: { size: LABEL_SIZE } },
   });
-  const data = [true, false].map((on) => stateTrace(on, cells));
+  const data = [true, false].map(legendEntry);
   return { data, layout, title: options.title, caption: options.caption };
 }
 
@@ -73,36 +70,22 @@ const cellShape = (x: number, y: number, on: boolean) => ({
   x1: x + 0.47,
   y0: y - 0.42,
   y1: y + 0.42,
-  layer: 'above',
+  layer: 'below',
   fillcolor: on ? TRAINED : FROZEN,
   line: { width: on ? 0 : 1, color: FROZEN_EDGE },
 });
 
-interface Cell {
-  readonly x: number;
-  readonly y: number;
-  readonly on: boolean;
-  readonly text: string;
-}
-
-function stateTrace(on: boolean, cells: readonly Cell[]): Trace {
-  const mine = cells.filter((cell) => cell.on === on);
-  const name = on ? 'trained' : 'frozen';
-  return {
-    type: 'scatter',
-    mode: 'markers',
-    name,
-    showlegend: true,
-    // A trace without points is left out of the legend: one outside the axes keeps both states named.
-    x: [...mine.map(({ x }) => x), -9],
-    y: [...mine.map(({ y }) => y), -9],
-    text: [...mine.map(({ text }) => escapeText(`${text}: ${name}`)), ''],
-    hoverinfo: 'text',
-    marker: {
-      symbol: 'square',
-      size: 11,
-      color: on ? TRAINED : FROZEN,
-      line: { width: 1, color: on ? TRAINED : FROZEN_EDGE },
-    },
-  };
-}
+/** A trace without points is left out of the legend: one point outside the axes names the state. */
+const legendEntry = (on: boolean): Trace => ({
+  type: 'scatter',
+  mode: 'markers',
+  name: on ? 'trained' : 'frozen',
+  x: [-9],
+  y: [-9],
+  marker: {
+    symbol: 'square',
+    size: 11,
+    color: on ? TRAINED : FROZEN,
+    line: { width: 1, color: on ? TRAINED : FROZEN_EDGE },
+  },
+});

@@ -1,6 +1,7 @@
 /** One figure of each kind, from made-up numbers: snapshots and a page for the eye are drawn from them. */
-import { boxPlot, groupedBars, lineChart } from '../../src/report/figure.js';
+import { boxPlot, groupedBars } from '../../src/report/figure.js';
 import type { Figure } from '../../src/report/frame.js';
+import { lineChart } from '../../src/report/line-chart.js';
 import { scheduleGrid } from '../../src/report/schedule-grid.js';
 
 const caption =

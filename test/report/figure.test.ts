@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { groupedBars, lineChart, trailingMean } from '../../src/report/figure.js';
+import { groupedBars } from '../../src/report/figure.js';
+import { lineChart, trailingMean } from '../../src/report/line-chart.js';
 import { figureToSvg } from '../../src/report/svg.js';
 import { textWidth, wrapText } from '../../src/report/text-width.js';
 import { EXAMPLES } from './figure-examples.js';
@@ -87,6 +88,17 @@ test('smoothing keeps the raw values beside the mean', () => {
       [1, 1.5, 2.5, 3.5],
     ],
   );
+});
+
+test('a long curve is thinned evenly, with its last value', () => {
+  const y = Array.from({ length: 2105 }, (_, i) => i);
+  const series = [{ name: 'one', y }];
+  const [trace] = lineChart({ title: 't', caption: 'c', xTitle: 'Step', yTitle: 'Loss', series }).data;
+  const drawn = trace?.y as number[];
+  assert.equal(drawn.length, 527);
+  assert.deepEqual(drawn.slice(-2), [2100, 2104]);
+  const steps = trace?.x as number[];
+  assert.deepEqual(steps.slice(-2), [2101, 2105]);
 });
 
 test('a missing value is named, not drawn as zero', () => {
