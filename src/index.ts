@@ -52,7 +52,8 @@ export {
 export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
 export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
 export { meanAndSpread, pairedDifference, summarise } from './report/comparison.js';
-export { boxPlot, groupedBars, lineChart } from './report/figure.js';
+export { boxPlot, groupedBars } from './report/figure.js';
+export { lineChart } from './report/line-chart.js';
 export { showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
 export { scheduleGrid } from './report/schedule-grid.js';
 export { figureToSvg } from './report/svg.js';

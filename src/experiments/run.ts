@@ -41,8 +41,7 @@ export type RunEvent =
   | {
       readonly kind: 'loaded';
       readonly checkpoint: Checkpoint;
-      readonly trainExamples: number;
-      readonly stepsTotal: number;
+      readonly totalExamples: number;
     }
   | { readonly kind: 'resumed'; readonly epochs: number; readonly examples: number }
   | { readonly kind: 'step'; readonly record: StepRecord }

@@ -223,7 +223,7 @@ test('bad weights exit with 1 and name the tensor; nothing is saved', async () =
   const explosion = finetune('--learning-rate', '1e30', '--save', out, '--max-gradient-norm', '0');
   refused(explosion, 1, /step \d+ \(epoch \d\): .* is NaN|is Infinity.*last good loss/);
   assert.match(explosion.stderr, /learning rate .*last good loss/);
-  const left = await readdir(out).catch(() => []);
+  const left: string[] = await readdir(out).catch(() => []);
   assert.ok(!left.includes(weights));
 });
 
