@@ -35,7 +35,7 @@ const source = (name: string, cells: readonly string[]): string => {
   return path;
 };
 
-describe('notebooks', { concurrency: 3 }, () => {
+describe('notebooks', { concurrency: 4 }, () => {
   test('builds, executes, numbers, collects and writes; again: unchanged', async () => {
     const events: NotebookEvent[] = [];
     const options = {
@@ -79,6 +79,20 @@ describe('notebooks', { concurrency: 3 }, () => {
     );
   });
 
+  test('an .ipynb is executed in place, from its source where there is one', async () => {
+    const project = join(folder, 'project');
+    mkdirSync(join(project, 'source'), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+    writeFileSync(join(project, 'source', 'a.md'), '```typescript\nconsole.log("from the source");\n```\n');
+    const [path] = await runNotebooks([join(project, 'a.ipynb')], { timeout: 30 });
+    assert.equal(path, join(project, 'a.ipynb'));
+    cpSync(path, join(project, 'b.ipynb'));
+    const [again] = await runNotebooks([join(project, 'b.ipynb')], { timeout: 30 });
+    assert.match(readFileSync(again as string, 'utf8'), /from the source/);
+    assert.equal(readFileSync(path, 'utf8'), readFileSync(again as string, 'utf8'));
+    assert.deepEqual(readdirSync(project).sort(), ['a.ipynb', 'b.ipynb', 'node_modules', 'source']);
+  });
+
   test('stops at the first error, with source and message, and writes nothing under the final name', async () => {
     const path = source('throws', [
       'const a = 1;',
@@ -105,11 +119,6 @@ describe('notebooks', { concurrency: 3 }, () => {
     await assert.rejects(runNotebooks([path], { timeout: 30 }), /cell 1 of 1 failed[\s\S]*Error: lost/);
   });
 
-  test('a type error stops the cell before it runs', async () => {
-    const path = source('types', ['const n: number = "text";']);
-    await assert.rejects(runNotebooks([path], { timeout: 30 }), /not assignable to type 'number'/);
-  });
-
   test('a cell that never ends is stopped', async () => {
     const path = source('endless', ['while (true) {}']);
     await assert.rejects(runNotebooks([path], { timeout: 2 }), /longer than 2 s; allow more with --timeout/);
@@ -119,20 +128,6 @@ describe('notebooks', { concurrency: 3 }, () => {
     const path = source('dies', ['require("fs").writeSync(2, "last words"); process.exit(7);']);
     await assert.rejects(runNotebooks([path], { timeout: 30 }), /process ended \(exit code 7\)\. last words/);
   });
-});
-
-test('an .ipynb is executed in place, from its source where there is one', async () => {
-  const project = join(folder, 'project');
-  mkdirSync(join(project, 'source'), { recursive: true });
-  symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
-  writeFileSync(join(project, 'source', 'a.md'), '```typescript\nconsole.log("from the source");\n```\n');
-  const [path] = await runNotebooks([join(project, 'a.ipynb')], { timeout: 30 });
-  assert.equal(path, join(project, 'a.ipynb'));
-  cpSync(path, join(project, 'b.ipynb'));
-  const [again] = await runNotebooks([join(project, 'b.ipynb')], { timeout: 30 });
-  assert.match(readFileSync(again as string, 'utf8'), /from the source/);
-  assert.equal(readFileSync(path, 'utf8'), readFileSync(again as string, 'utf8'));
-  assert.deepEqual(readdirSync(project).sort(), ['a.ipynb', 'b.ipynb', 'node_modules', 'source']);
 });
 
 test('wrong files are named', async () => {
