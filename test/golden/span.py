@@ -1,0 +1,67 @@
+"""Golden files of the span head: logits, loss and gradients of one batch (HF BertForQuestionAnswering).
+
+Run: /usr/bin/python3 test/golden/span.py     (writes test/golden/span/)
+  model/config.json, model/model.safetensors, gradients.safetensors (of `loss`)
+  expected.json: {versions, batch: {ids, mask, types, starts, ends}, start_logits, end_logits, loss, gradient_norm, noise, beyond}
+The loss is the mean of two cross-entropies over all S tokens: HF does not mask the logits, so padding takes part in the softmax, and its
+hidden states have a gradient. But the embedding of padding has none: HF's nn.Embedding has padding_idx 0 (row 0 of word_embeddings is
+exactly 0 in gradients.safetensors). `pad_row_without_padding_idx` is what plain look-ups would give there.
+`beyond`: positions outside the row are clamped to S and ignored, each loss being the mean over what is left; {starts, ends, loss}.
+"""
+import json
+import os
+
+import torch
+
+import torch_bert as bert
+from tensor_files import save
+
+torch.set_num_threads(1)
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "span")
+C = dict(layers=2, hidden=16, heads=2, intermediate=32, vocab=30, positions=16)
+os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
+
+weights = bert.initial(C, spread=0.3, seed=31, head="span")
+save(os.path.join(HERE, "model", "model.safetensors"), weights)
+config = {
+    "model_type": "bert", "architectures": ["BertForQuestionAnswering"], "vocab_size": C["vocab"], "hidden_size": C["hidden"],
+    "num_hidden_layers": C["layers"], "num_attention_heads": C["heads"], "intermediate_size": C["intermediate"], "hidden_act": "gelu",
+    "max_position_embeddings": C["positions"], "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0, "pad_token_id": 0,
+}
+with open(os.path.join(HERE, "model", "config.json"), "w") as f:
+    json.dump(config, f)
+
+g = torch.Generator().manual_seed(32)
+lengths = [10, 7, 12, 9]
+S = max(lengths)
+mask = torch.tensor([[1 if j < n else 0 for j in range(S)] for n in lengths])
+ids = torch.randint(5, C["vocab"], (4, S), generator=g) * mask
+types = torch.tensor([[1 if 4 <= j < n else 0 for j in range(S)] for n in lengths])
+starts, ends = torch.tensor([5, 4, 11, 0]), torch.tensor([7, 4, 11, 0])  # the last has no answer: [CLS]
+
+
+def run(c, starts, ends):
+    p = {n: t.clone().requires_grad_() for n, t in weights.items()}
+    start_logits, end_logits = bert.spans(p, c, ids, mask, types)
+    loss = bert.span_loss(start_logits, end_logits, starts, ends)
+    loss.backward()
+    return start_logits, end_logits, loss, {n: t.grad for n, t in p.items()}
+
+
+start_logits, end_logits, loss, gradients = run(C, starts, ends)
+word = "bert.embeddings.word_embeddings.weight"
+assert gradients[word][0].abs().max() == 0
+plain = run({**C, "pad": None}, starts, ends)[3][word][0]
+save(os.path.join(HERE, "gradients.safetensors"), gradients)
+far_starts, far_ends = torch.tensor([5, 40, 11, 0]), torch.tensor([7, 4, 12, -3])
+with open(os.path.join(HERE, "expected.json"), "w") as f:
+    json.dump({
+        "versions": {"torch": torch.__version__},
+        "batch": {"ids": ids.tolist(), "mask": mask.tolist(), "types": types.tolist(), "starts": starts.tolist(), "ends": ends.tolist()},
+        "start_logits": start_logits.tolist(), "end_logits": end_logits.tolist(), "loss": loss.item(),
+        "gradient_norm": torch.sqrt(sum((t.double() ** 2).sum() for t in gradients.values())).item(),
+        "pad_row_without_padding_idx": plain.tolist(),
+        "noise": [n for n in gradients if n.endswith("key.bias")],
+        "beyond": {"starts": far_starts.tolist(), "ends": far_ends.tolist(), "loss": run(C, far_starts, far_ends)[2].item()},
+    }, f)
