@@ -22,6 +22,8 @@ import { DataError, UsageError } from '../../src/errors.js';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const fixture = join(root, 'test/cli/fixtures/source/demo.md');
 const folder = mkdtempSync(join(tmpdir(), 'progtuning-notebooks-'));
+// Notebooks that failed are kept in the folder for temporary files.
+process.env.TMPDIR = folder;
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Executed {
