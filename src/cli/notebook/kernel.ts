@@ -185,12 +185,18 @@ function watch(child: ChildProcess, failAll: (error: Error) => void) {
   });
   const over = new Promise<void>((resolve) => {
     const gone = (how: string): void => {
+      if (end) return;
       end = new Error(`the kernel's process ended (${how}). ${words}`.trim());
       failAll(end);
       resolve();
     };
     child.once('error', (error) => gone(error.message));
-    child.once('exit', (code, signal) => gone(signal ?? `exit code ${code}`));
+    child.once('exit', (code, signal) => {
+      const report = (): void => gone(signal ?? `exit code ${code}`);
+      // The last words may still be on their way; a process that the cell started may hold the stream open.
+      setTimeout(report, 500).unref();
+      child.once('close', report);
+    });
   });
   return { over, end: () => end };
 }
