@@ -1,5 +1,6 @@
 /** `--schedule --stages --embeddings` and what they mean. */
 import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.js';
 import { EMBEDDINGS, SCHEDULE_KINDS, type Schedule } from '../progressive/schedule.js';
 import { wholeNumber } from './numbers.js';
 
@@ -25,13 +26,15 @@ export const addScheduleOptions = (command: Command): Command =>
     )
     .option('--block <index>', 'the one block that trains, from 0 (only-block)', wholeNumber('block', 0));
 
-/** @param epochs the default for T @param seed draws the blocks of `random` */
+/** @param epochs the default for T @param seed draws the blocks of `random` @throws UsageError for a block without `only-block` */
 export function scheduleOf(
   { schedule: kind, stages, embeddings, block }: ScheduleFlags,
   epochs: number,
   seed: number,
 ): Schedule {
   const shared = { stages: stages ?? epochs, embeddings };
+  if (block !== undefined && kind !== 'only-block')
+    throw new UsageError(`--block is an option of --schedule only-block, not of --schedule ${kind}`);
   if (kind === 'random') return { kind, ...shared, seed };
   if (kind === 'only-block') return { kind, ...shared, block: block ?? 0 };
   return { kind, ...shared };

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import type { HeadTraining, ParameterSpec, Parameters, Trains } from '../models/parameters.js';
-import { blockLinears, headTrains } from './blocks.js';
+import { type BlockLinear, blockLinears, headTrains } from './blocks.js';
 
 export const loraSchema = z.object({
   kind: z.literal('lora'),
@@ -30,10 +30,24 @@ export const LORA_DEFAULTS: Lora = {
 const matches = (module: string, target: string): boolean =>
   module === target || module.endsWith(`.${target}`);
 
-/** @throws UsageError for a target that matches nothing, or a rank no layer can have */
-function targetedLinears(config: ModelConfig, { rank, targets }: Lora): ReturnType<typeof blockLinears> {
+/** HF PEFT would adapt BERT's pooler too, so a target that matches it could not be saved as the same model. */
+const POOLER = 'bert.pooler.dense';
+
+const denseNames = (linears: readonly BlockLinear[]): string =>
+  linears
+    .filter(({ index, name }) => index === 0 && name.endsWith('dense'))
+    .map(({ name }) => name)
+    .join(',');
+
+/** @throws UsageError for a target that matches nothing in the blocks or the pooler too, or a rank no layer can have */
+function targetedLinears(config: ModelConfig, { rank, targets }: Lora): BlockLinear[] {
   const linears = blockLinears(config);
   for (const target of targets) {
+    if (config.modelType === 'bert' && matches(POOLER, target)) {
+      throw new UsageError(
+        `lora targets: '${target}' also names the pooler, which stays plain; give ${denseNames(linears)}`,
+      );
+    }
     if (linears.some(({ module }) => matches(module, target))) continue;
     const known = linears.filter(({ index }) => index === 0).map(({ name }) => name);
     throw new UsageError(`lora targets: no linear map '${target}'; there are: ${known.join(', ')}`);

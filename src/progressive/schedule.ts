@@ -58,15 +58,19 @@ export const SCHEDULE_KINDS: readonly ScheduleKind[] = [
 
 type BlockCount = Pick<ModelConfig, 'numHiddenLayers'>;
 
-/** 0-based indices of the blocks that train in a stage. @param stage 1..T @throws UsageError when T > L or a block is not there */
+/**
+ * 0-based indices of the blocks that train in a stage.
+ * @param stage 1..T @throws UsageError when the blocks are cut and T > L, or a block is not there
+ */
 export function trainedBlocks(
   schedule: Schedule,
   stage: number,
   { numHiddenLayers }: BlockCount,
 ): Set<number> {
   const all = Array.from({ length: numHiddenLayers }, (_, l) => l);
-  const cut = parts(numHiddenLayers, schedule.stages);
-  const from = (part: number): number[] => all.slice(cut[part - 1]?.first);
+  // Only the schedules that cut the blocks are bound by T <= L.
+  const from = (part: number): number[] =>
+    all.slice(parts(numHiddenLayers, schedule.stages)[part - 1]?.first);
   switch (schedule.kind) {
     case 'full':
       return new Set(all);
