@@ -1,0 +1,45 @@
+/** Logits of a golden model under a method, and the worst difference of two rows of numbers. */
+import assert from 'node:assert/strict';
+import type { Batch } from '../../src/datasets/batch.js';
+import type { Checkpoint } from '../../src/models/checkpoint.js';
+import type { TaskHead } from '../../src/models/heads.js';
+import type { Parameters } from '../../src/models/parameters.js';
+import { type Method, methodAdaptation, methodSpecs } from '../../src/peft/method.js';
+import { predict } from '../../src/training/evaluate.js';
+
+type Rows = readonly (readonly number[])[];
+
+export function batchOf(ids: Rows, mask: Rows, types: Rows): Batch {
+  return {
+    inputIds: Int32Array.from(ids.flat()),
+    attentionMask: Int32Array.from(mask.flat()),
+    tokenTypeIds: Int32Array.from(types.flat()),
+    labels: new Float32Array(ids.length),
+    rows: ids.length,
+    length: (ids[0] as readonly number[]).length,
+    count: ids.length,
+  };
+}
+
+/** @param extra laid over the checkpoint's values */
+export async function logitsOf(
+  { config, head, specs, parameters }: Checkpoint,
+  method: Method,
+  extra: Parameters,
+  batch: Batch,
+): Promise<Float32Array> {
+  const model = {
+    config,
+    head: head as TaskHead,
+    specs: [...specs, ...methodSpecs(config, method)],
+    adaptation: methodAdaptation(config, method),
+  };
+  const [logits] = await predict(model, new Map([...parameters, ...extra]), [batch], { threads: 1 });
+  return logits as Float32Array;
+}
+
+export function worst(actual: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  assert.equal(actual.length, wanted.length);
+  assert.ok(Array.from(actual).every(Number.isFinite));
+  return Array.from(wanted).reduce((most, x, i) => Math.max(most, Math.abs(x - (actual[i] as number))), 0);
+}
