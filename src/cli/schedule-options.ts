@@ -26,7 +26,7 @@ export const addScheduleOptions = (command: Command): Command =>
     )
     .option('--block <index>', 'the one block that trains, from 0 (only-block)', wholeNumber('block', 0));
 
-/** @param epochs the default for T @param seed draws the blocks of `random` @throws UsageError for a block without `only-block` */
+/** @param epochs the default for T @param seed draws the blocks of `random` @throws UsageError for a block without `only-block`, or the reverse */
 export function scheduleOf(
   { schedule: kind, stages, embeddings, block }: ScheduleFlags,
   epochs: number,
@@ -36,6 +36,9 @@ export function scheduleOf(
   if (block !== undefined && kind !== 'only-block')
     throw new UsageError(`--block is an option of --schedule only-block, not of --schedule ${kind}`);
   if (kind === 'random') return { kind, ...shared, seed };
-  if (kind === 'only-block') return { kind, ...shared, block: block ?? 0 };
+  if (kind === 'only-block') {
+    if (block === undefined) throw new UsageError('--schedule only-block needs --block, an index from 0');
+    return { kind, ...shared, block };
+  }
   return { kind, ...shared };
 }

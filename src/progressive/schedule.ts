@@ -11,7 +11,8 @@ import { parts } from './parts.js';
 
 /**
  * When the embeddings E train. The paper's S_t does not say; `always` is the reading that gives its "approximately 25 %" for
- * BERT-base at T = 3. In a growing run, the mirror of `first-stage` is the last stage, the one in which all blocks train.
+ * BERT-base at T = 3. Decision, where the paper is silent: in a growing run the mirror of `first-stage` is the last stage, the one in
+ * which all blocks train, so that a growing run updates what a progressive one does, in reverse order.
  */
 export const EMBEDDINGS = ['always', 'first-stage', 'never'] as const;
 
