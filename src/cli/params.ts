@@ -43,7 +43,7 @@ export function registerParams(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ParamsFlags) => {
       const counts = countsOf(flags, await configOf(flags.model));
-      process.stdout.write(flags.json ? `${JSON.stringify(counts)}\n` : textOf(counts));
+      command.configureOutput().writeOut?.(flags.json ? `${JSON.stringify(counts)}\n` : textOf(counts));
     });
 }
 
