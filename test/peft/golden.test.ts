@@ -1,0 +1,157 @@
+/** The methods against independent PyTorch code (test/golden/peft.py): forward, gradients, and a progressive run to every trained tensor. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadCheckpoint } from '../../src/models/checkpoint.js';
+import { both, type ParameterSpec } from '../../src/models/parameters.js';
+import { readSafetensors } from '../../src/models/safetensors.js';
+import { ADAPTER_DEFAULTS, type Adapter } from '../../src/peft/adapter.js';
+import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
+import { type Schedule, stageTrains } from '../../src/progressive/schedule.js';
+import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
+import { predict } from '../../src/training/evaluate.js';
+import { fit } from '../../src/training/fit.js';
+import { taskObjective } from '../../src/training/objective.js';
+import { openStage } from '../../src/training/stage.js';
+import { createTrainingState, type TrainingState } from '../../src/training/state.js';
+import { goldenJson, goldenPath } from '../golden/golden.js';
+import { batchOf, worst } from './logits.js';
+
+type Rows = number[][];
+interface Golden {
+  readonly settings: {
+    readonly epochs: number;
+    readonly stages: number;
+    readonly lr: number;
+    readonly weight_decay: number;
+    readonly max_gradient_norm: number;
+    readonly rank: number;
+    readonly alpha: number;
+    readonly size: number;
+  };
+  /** Tensors whose gradient is 0 but for rounding, which AdamW blows up. */
+  readonly noise: string[];
+  readonly methods: Record<
+    string,
+    {
+      readonly logits: Rows;
+      readonly loss: number;
+      readonly trained: string[];
+      readonly gradient_norm: number;
+      readonly losses: number[];
+      readonly learning_rates: number[];
+      readonly gradient_norms: number[];
+      readonly updated_per_epoch: number[];
+    }
+  >;
+}
+
+const golden = goldenJson<Golden>('peft', 'expected.json');
+const { settings } = golden;
+const head = { kind: 'classification', numLabels: 2 } as const;
+const checkpoint = await loadCheckpoint(goldenPath('bert', 'model'), head, { seed: 0 });
+const batches = goldenJson<{ batches: [Rows, Rows, Rows, number[]][] }>('bert', 'expected.json').batches.map(
+  ([ids, mask, types, labels]) => ({ ...batchOf(ids, mask, types), labels: Float32Array.from(labels) }),
+);
+const [first] = batches as [(typeof batches)[number]];
+
+const adapter = (style: Adapter['style'], activation: Adapter['activation']): Adapter => ({
+  ...ADAPTER_DEFAULTS[style],
+  bottleneck: { size: settings.size },
+  activation,
+});
+const METHODS: Record<string, Method> = {
+  lora: {
+    kind: 'lora',
+    rank: settings.rank,
+    alpha: settings.alpha,
+    dropout: 0,
+    targets: ['query', 'value'],
+  },
+  houlsby: adapter('houlsby', 'gelu'),
+  pfeiffer: adapter('pfeiffer', 'gelu'),
+  'pfeiffer-relu': adapter('pfeiffer', 'relu'),
+  'bitfit-all': { kind: 'bitfit', terms: 'all' },
+  'bitfit-query-intermediate': { kind: 'bitfit', terms: 'query-intermediate' },
+};
+
+/** The golden model under a method with the golden initial values, and a fresh training state. */
+async function start(name: string) {
+  const method = METHODS[name] as Method;
+  const { config } = checkpoint;
+  const values = new Map(checkpoint.parameters);
+  if (method.kind !== 'bitfit') {
+    const file = goldenPath('bert', `${name.split('-')[0]}.safetensors`);
+    for (const [tensor, { data }] of await readSafetensors(file)) values.set(tensor, data);
+  }
+  const specs = [...checkpoint.specs, ...methodSpecs(config, method)];
+  const trains = methodTrains(method, 'classifier');
+  const model = { config, head, specs, adaptation: methodAdaptation(config, method) };
+  return { model, values, trains, state: createTrainingState(specs, values, trains) };
+}
+
+const gradientOf = (state: TrainingState, name: string): Float32Array =>
+  state.trained.get(name)?.arrays.g as Float32Array;
+
+test('every golden method is tested', () => {
+  assert.deepEqual(Object.keys(METHODS).sort(), Object.keys(golden.methods).sort());
+});
+
+for (const [name, wanted] of Object.entries(golden.methods)) {
+  test(`${name}: forward and gradients are PyTorch's`, async () => {
+    const { model, values, trains, state } = await start(name);
+    assert.deepEqual([...state.trained.keys()].sort(), [...wanted.trained].sort());
+    const [logits] = await predict(model, values, [first], { threads: 1 });
+    assert.ok(worst(logits as Float32Array, wanted.logits.flat()) < 5e-6);
+    const stage = openStage(taskObjective(model), state, trains, { threads: 1 });
+    const { loss, gradientNorm } = await stage.run(first, { seed: 1, stream: 3, step: 0 });
+    await stage.close();
+    assert.ok(Math.abs(loss - wanted.loss) < 1e-6, `${loss} ${wanted.loss}`);
+    assert.ok(Math.abs(gradientNorm / wanted.gradient_norm - 1) < 1e-5);
+    for (const [tensor, { data }] of await readSafetensors(
+      goldenPath('peft', `${name}.gradients.safetensors`),
+    )) {
+      const difference = worst(gradientOf(state, tensor), data);
+      assert.ok(difference < 5e-6, `${tensor}: ${difference}`);
+    }
+  });
+
+  test(`${name}: ${wanted.losses.length} AdamW steps in ${settings.stages} stages are PyTorch's, to every trained tensor`, async () => {
+    const { model, values, trains, state } = await start(name);
+    const schedule: Schedule = { kind: 'progressive', stages: settings.stages, embeddings: 'always' };
+    const stageOf = (epoch: number): { stage: number; trains: (spec: ParameterSpec) => boolean } => ({
+      stage: epoch + 1,
+      trains: both(trains, stageTrains(schedule, epoch + 1, model.config)),
+    });
+    const plan = {
+      epochs: settings.epochs,
+      stepsPerEpoch: batches.length,
+      stageOf,
+      batchesOf: () => batches,
+      learningRate: settings.lr,
+      learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
+      adamw: {
+        ...ADAMW_DEFAULTS,
+        weightDecay: settings.weight_decay,
+        maxGradientNorm: settings.max_gradient_norm,
+      },
+      seed: 1,
+    } as const;
+    const before = new Map([...values].map(([tensor, data]) => [tensor, Float32Array.from(data)]));
+    const { steps, updatedParameters } = await fit(model, state, plan, { threads: 1 });
+    assert.deepEqual(updatedParameters, wanted.updated_per_epoch);
+    const column = (key: 'learningRate' | 'loss' | 'gradientNorm'): number[] =>
+      steps.map((step) => step[key]);
+    assert.ok(worst(column('learningRate'), wanted.learning_rates) < 1e-15);
+    assert.ok(worst(column('loss'), wanted.losses) < 1e-5, `${worst(column('loss'), wanted.losses)}`);
+    assert.ok(worst(column('gradientNorm'), wanted.gradient_norms) < 1e-4);
+    const final = await readSafetensors(goldenPath('peft', `${name}.final.safetensors`));
+    assert.deepEqual([...final.keys()].sort(), [...state.trained.keys()].sort());
+    for (const [tensor, { data }] of final) {
+      if (golden.noise.includes(tensor)) continue;
+      const difference = worst(state.parameters.get(tensor) as Float32Array, data);
+      assert.ok(difference < 5e-5, `${tensor}: ${difference}`);
+    }
+    for (const [tensor, data] of before)
+      if (!final.has(tensor)) assert.deepEqual(state.parameters.get(tensor), data, `${tensor} is frozen`);
+  });
+}
