@@ -1,6 +1,6 @@
 """Golden folders of Hugging Face PEFT itself: LoRA over the model of bert.py, saved by PEFT, with the logits it gives.
 
-Run, after bert.py and roberta.py, with Python that has peft and transformers (versions are recorded in expected.json):
+Run, after bert.py, roberta.py and span.py, with Python that has peft and transformers (versions are recorded in expected.json):
   python -P test/golden/peft_folder.py     (writes test/golden/peft_folder/; -P: peft.py and statistics.py lie beside this file)
   <case>/adapter_config.json, <case>/adapter_model.safetensors   what `PeftModel.save_pretrained` wrote
   expected.json: {versions, ids, mask, types, cases: {case: logits}}
