@@ -1,0 +1,153 @@
+/**
+ * Plain text for pre-training, read as a stream: `.txt`, `.txt.gz`, `.txt.xz`. A document is a `<doc ...> ... </doc>` block (wikiextractor)
+ * or, in files without such blocks, what stands between blank lines.
+ */
+import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { pipeline, Readable } from 'node:stream';
+import type { ReadableStream as WebStream } from 'node:stream/web';
+import { createGunzip } from 'node:zlib';
+import xz from 'xz-decompress';
+import { DataError } from '../errors.js';
+
+export interface ReadOptions {
+  /** Sees the file's bytes as they are on disk, compressed or not: for hashes and progress. */
+  readonly onBytes?: ((bytes: Uint8Array) => void) | undefined;
+}
+
+async function* rawBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of createReadStream(path)) {
+    onBytes(chunk as Buffer);
+    yield chunk as Buffer;
+  }
+}
+
+/** The decompressed bytes of a file, by its ending. Errors of the file system or the archive come out of the iterator. */
+function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncIterable<Uint8Array> {
+  const raw = rawBytes(path, onBytes);
+  // The callback is there because pipeline wants one: gunzip's own iterator throws the error.
+  if (path.endsWith('.gz')) return pipeline(Readable.from(raw), createGunzip(), () => undefined);
+  if (!path.endsWith('.xz')) return raw;
+  const compressed = Readable.toWeb(Readable.from(raw)) as unknown as ReadableStream<Uint8Array>;
+  return new xz.XzReadableStream(compressed) as unknown as WebStream<Uint8Array>;
+}
+
+/** Lines without their ends. @throws DataError when the file is cut off, damaged or not UTF-8 */
+async function* linesOf(path: string, onBytes: (bytes: Uint8Array) => void): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let rest = '';
+  try {
+    for await (const bytes of openBytes(path, onBytes)) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+      rest = lines.pop() as string;
+      for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+    }
+    rest += decoder.decode();
+  } catch (cause) {
+    throw new DataError(`${path}: ${reason(path, cause as NodeJS.ErrnoException)}`, { cause });
+  }
+  if (rest !== '') yield rest;
+}
+
+/** xz-embedded's codes, as `xz-decompress` words them. */
+const XZ_REASONS: Readonly<Record<string, string>> = {
+  5: 'not an xz archive',
+  6: 'an xz archive with options that are not supported; write it anew with xz -6 --check=crc64',
+  7: 'the xz archive is damaged; fetch it again',
+  8: 'the xz archive is cut off; fetch it again',
+};
+
+function reason(path: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return 'no such file; --text names plain text, .gz or .xz';
+  if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'not UTF-8 text; convert it first';
+  if (error.code === 'Z_BUF_ERROR') return 'the gzip archive is cut off; fetch it again';
+  if (error.code?.startsWith('Z_')) return `the gzip archive is damaged (${error.message}); fetch it again`;
+  const code = path.endsWith('.xz') ? /error code (\d+)/.exec(error.message)?.[1] : undefined;
+  return XZ_REASONS[code ?? ''] ?? error.message;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&quot;': '"',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&nbsp;': ' ',
+};
+
+/** Removes what wikiextractor leaves behind: tags, entities, numbered formulas, parentheses emptied of their templates. */
+export function cleanWikiLine(line: string): string {
+  return line
+    .replace(/<\/?[a-z][a-z0-9]*(\s[^<>]*)?\/?>/gi, ' ')
+    .replace(/&(amp|quot|lt|gt|nbsp);/g, (entity) => ENTITIES[entity] as string)
+    .replace(/formula_\d+/g, 'formula')
+    .replace(/\(\s*[,;:]\s*/g, '(')
+    .replace(/\s*\([\s,;:]*\)/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+/** The body of a `<doc>` block: the title, which opens it, and lines of nothing but a formula are left out. */
+function wikiDocument(lines: readonly string[], title: string): string {
+  const body = lines[0]?.trim() === title ? lines.slice(1) : lines;
+  return body
+    .map(cleanWikiLine)
+    .filter((line) => line !== '' && !/^formula\W*$/.test(line))
+    .join('\n');
+}
+
+/** Documents of one file, paragraphs on lines of their own. @throws DataError */
+async function* documentsOf(path: string, onBytes: (bytes: Uint8Array) => void): AsyncGenerator<string> {
+  let lines: string[] = [];
+  let title: string | undefined;
+  let number = 0;
+  for await (const line of linesOf(path, onBytes)) {
+    number++;
+    const opening = line.startsWith('<doc ') ? (/ title="([^"]*)"/.exec(line)?.[1] ?? '') : undefined;
+    const closing = title !== undefined && line.startsWith('</doc>');
+    if (opening !== undefined && title !== undefined)
+      throw new DataError(`${path}:${number}: <doc> inside the document '${title}'; a </doc> is missing`);
+    const ends = opening !== undefined || closing || (title === undefined && line.trim() === '');
+    if (!ends) {
+      lines.push(line);
+      continue;
+    }
+    const text = title === undefined ? lines.join('\n') : wikiDocument(lines, title);
+    if (text !== '') yield text;
+    lines = [];
+    title = opening;
+  }
+  if (title !== undefined)
+    throw new DataError(`${path}: the file ends inside the document '${title}'; it is cut off`);
+  if (lines.length > 0) yield lines.join('\n');
+}
+
+/**
+ * Documents of several files, in order.
+ * @throws DataError for a file that is missing, cut off, damaged or not UTF-8
+ */
+export async function* readDocuments(
+  paths: readonly string[],
+  { onBytes = () => undefined }: ReadOptions = {},
+): AsyncGenerator<string> {
+  for (const path of paths) {
+    await access(path).catch(() => {
+      throw new DataError(`${path}: no such file; --text names plain text, .gz or .xz`);
+    });
+    yield* documentsOf(path, onBytes);
+  }
+}
+
+/** Documents from the start of each file, together about `characters` long: what a vocabulary is trained on. */
+export async function sampleDocuments(paths: readonly string[], characters: number): Promise<string[]> {
+  const share = characters / paths.length;
+  const sample: string[] = [];
+  for (const path of paths) {
+    let taken = 0;
+    for await (const document of readDocuments([path])) {
+      sample.push(document);
+      taken += document.length;
+      if (taken >= share) break;
+    }
+  }
+  return sample;
+}

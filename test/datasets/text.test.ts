@@ -1,0 +1,93 @@
+/** Documents from plain, gzipped and xz text; what cut-off and damaged archives say. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { cleanWikiLine, readDocuments, sampleDocuments } from '../../src/datasets/text.js';
+import { DataError } from '../../src/errors.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'progtuning-text-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const write = (name: string, bytes: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+};
+async function collect(documents: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const document of documents) all.push(document);
+  return all;
+}
+const read = (...paths: string[]): Promise<string[]> => collect(readDocuments(paths));
+const fails = (path: string, message: RegExp): Promise<void> =>
+  assert.rejects(
+    () => read(path),
+    (error: unknown) => error instanceof DataError && message.test(error.message),
+  );
+
+const PLAIN = 'One document,\non two lines.\n\n\nAnother – with a dash.\n';
+const DOCUMENTS = ['One document,\non two lines.', 'Another – with a dash.'];
+/** PLAIN by `xz -6 --check=crc64` (XZ Utils). */
+const XZ = Buffer.from(
+  '/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQA2T25lIGRvY3VtZW50LApvbiB0d28gbGluZXMuCgoKQW5vdGhlciDigJMgd2l0aCBhIGRhc2guCgAAWrWBLCCZSDIAAU837kPa7x+2830BAAAAAARZWg==',
+  'base64',
+);
+
+test('plain text: documents stand between blank lines', async () => {
+  assert.deepEqual(await read(write('a.txt', PLAIN)), DOCUMENTS);
+  assert.deepEqual(await read(write('b.txt', PLAIN.trimEnd().replaceAll('\n', '\r\n'))), DOCUMENTS);
+  assert.deepEqual(await read(write('c.txt', '')), []);
+});
+
+test('gzip and xz give the same documents; files follow one another', async () => {
+  const gz = write('a.txt.gz', gzipSync(PLAIN));
+  const xz = write('a.txt.xz', XZ);
+  assert.deepEqual(await read(gz, xz), [...DOCUMENTS, ...DOCUMENTS]);
+});
+
+test('bytes are seen as they are on disk', async () => {
+  const seen: Buffer[] = [];
+  const path = write('seen.txt.xz', XZ);
+  await collect(readDocuments([path], { onBytes: (bytes) => seen.push(Buffer.from(bytes)) }));
+  assert.deepEqual(Buffer.concat(seen), XZ);
+});
+
+test('wikiextractor blocks: the title goes, blank lines do not part, residue goes', async () => {
+  const wiki = `<doc id="1" url="u" title="Albedo">\nAlbedo\n\nAlbedo () is R&amp;D.\n\nformula_6,\nEnd.\n</doc>\n<doc id="2" url="u" title="B">\nB\n\n</doc>\n`;
+  assert.deepEqual(await read(write('wiki.txt', wiki)), ['Albedo is R&D.\nEnd.']);
+  assert.equal(
+    cleanWikiLine('Apollo ( ; Φ, "Ph") x<br>y ( , ) where formula_12 < 3'),
+    'Apollo (Φ, "Ph") x y where formula < 3',
+  );
+  assert.equal(cleanWikiLine('a < b and c > d (e)'), 'a < b and c > d (e)');
+});
+
+test('a document longer than a read, cut anywhere, stays whole', async () => {
+  const long = Array.from({ length: 30_000 }, (_, i) => `Zeile ${i} – ä`).join('\n');
+  assert.deepEqual(await read(write('long.txt.gz', gzipSync(`${long}\n\nx`))), [long, 'x']);
+});
+
+test('errors say what is wrong with the file', async () => {
+  await fails(join(folder, 'none.txt'), /none\.txt: no such file/);
+  await fails(write('cut.txt.gz', gzipSync(PLAIN).subarray(0, 40)), /gzip archive is cut off/);
+  await fails(write('not.txt.gz', PLAIN), /gzip archive is damaged/);
+  for (const end of [20, XZ.length - 12, XZ.length - 1])
+    await fails(write('cut.txt.xz', XZ.subarray(0, end)), /xz archive is cut off/);
+  await fails(write('not.txt.xz', PLAIN), /not an xz archive/);
+  const damaged = Buffer.from(XZ);
+  damaged[XZ.length - 30] = (damaged[XZ.length - 30] as number) ^ 0xff;
+  await fails(write('bad.txt.xz', damaged), /xz archive/);
+  await fails(write('latin1.txt', Buffer.from([0x61, 0xe4, 0x62, 0x0a])), /not UTF-8/);
+  await fails(write('half.txt', '<doc id="1" title="A">\nA\ntext\n'), /ends inside the document 'A'/);
+  await fails(write('two.txt', '<doc title="A">\n<doc title="B">\n'), /two\.txt:2: <doc> inside/);
+});
+
+test('a sample takes the start of every file', async () => {
+  const one = write('s1.txt', 'aaaa\n\nbbbb\n\ncccc');
+  const two = write('s2.txt', 'dddd\n\neeee');
+  assert.deepEqual(await sampleDocuments([one, two], 10), ['aaaa', 'bbbb', 'dddd', 'eeee']);
+  assert.deepEqual(await sampleDocuments([one, two], 2), ['aaaa', 'dddd']);
+});
