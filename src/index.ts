@@ -39,6 +39,13 @@ export { modelSpecs } from './models/specs.js';
 export { ADAPTER_DEFAULTS, type Adapter } from './peft/adapter.js';
 export { BITFIT_DEFAULTS, type Bitfit } from './peft/bitfit.js';
 export { RECIPES } from './peft/defaults.js';
+export {
+  type AdapterToSave,
+  type LoadedAdapter,
+  loadAdapter,
+  type PeftMethod,
+  saveAdapter,
+} from './peft/formats.js';
 export { LORA_DEFAULTS, type Lora, mergeLora } from './peft/lora.js';
 export { type Method, methodAdaptation, methodSpecs, methodTrains } from './peft/method.js';
 export { parts } from './progressive/parts.js';
@@ -51,13 +58,20 @@ export {
 } from './progressive/schedule.js';
 export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
 export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
-export { meanAndSpread, pairedDifference, summarise } from './report/comparison.js';
-export { boxPlot, groupedBars } from './report/figure.js';
-export { lineChart } from './report/line-chart.js';
-export { showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
-export { scheduleGrid } from './report/schedule-grid.js';
+export {
+  bootstrapInterval,
+  meanAndSpread,
+  pairedDifference,
+  studentInterval,
+  summarise,
+} from './report/comparison.js';
+export { type BarSeries, boxPlot, groupedBars } from './report/figure.js';
+export type { Figure } from './report/frame.js';
+export { type LineSeries, lineChart } from './report/line-chart.js';
+export { inNotebook, showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
+export { type ScheduleRow, scheduleGrid } from './report/schedule-grid.js';
 export { figureToSvg } from './report/svg.js';
-export { tableHtml, tableText } from './report/table.js';
+export { type Row, type TableOptions, tableHtml, tableText } from './report/table.js';
 export { encodeTexts, loadTokenizer } from './tokenizers/tokenizer.js';
 export { trainVocabulary } from './tokenizers/train.js';
 export { ADAMW_DEFAULTS } from './training/adamw.js';

@@ -15,6 +15,7 @@ import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../models/check
 import type { ModelConfig } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
 import { both, countParameters, type ParameterSpec, type Parameters } from '../models/parameters.js';
+import { saveAdapter } from '../peft/formats.js';
 import { isTrainedHead, type Method, methodAdaptation, methodSpecs, methodTrains } from '../peft/method.js';
 import { checkSchedule, stageOfEpoch, stageTrains } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
@@ -199,7 +200,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     prepared.hashes[file] = evaluated.hash;
     for (const [name, value] of Object.entries(evaluated.metrics)) metrics[name + suffix] = value;
   }
-  if (options.save !== undefined) await saveResult(options.save, checkpoint, state, task);
+  if (options.save !== undefined) await saveResult(spec, options.save, checkpoint, state, task);
   const trainable = countParameters(model.specs, methodTrains(spec.method, spec.headTraining));
   return {
     spec,
@@ -246,13 +247,30 @@ async function trainResumably(
   );
 }
 
+/** A whole checkpoint, or for a PEFT method what it trained, as Hugging Face PEFT saves it. */
 async function saveResult(
+  spec: RunSpec,
   folder: string,
   checkpoint: Checkpoint,
   state: TrainingState,
   task: Task,
 ): Promise<void> {
-  const labels = task.labels.length > 0 ? { labels: task.labels } : {};
-  await saveCheckpoint(folder, { ...checkpoint, parameters: state.parameters }, labels);
+  const { config, head, initialised } = checkpoint;
+  const { method, headTraining } = spec;
+  const parameters = state.parameters;
+  if (method.kind === 'full') {
+    const labels = task.labels.length > 0 ? { labels: task.labels } : {};
+    await saveCheckpoint(folder, { ...checkpoint, parameters }, labels);
+  } else {
+    await saveAdapter(folder, {
+      config,
+      head,
+      method,
+      headTraining,
+      parameters,
+      baseModel: spec.model,
+      initialised,
+    });
+  }
   await removeSnapshot(join(folder, 'unfinished'));
 }

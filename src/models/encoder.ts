@@ -30,9 +30,12 @@ function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
   );
   const types = context.parameter(`${module}.token_type_embeddings.weight`);
   // A product with one-hot rows instead of a look-up: its gradient is a product too, not a scatter.
-  const oneHot = tf
-    .oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize)
-    .toFloat();
+  const oneHot =
+    config.typeVocabSize === 1
+      ? tf.ones([batch * seq, 1])
+      : tf
+          .oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize)
+          .toFloat();
   const typed = tf.add(words, tf.matMul(oneHot as tf.Tensor2D, types));
   const summed = tf.add(tf.reshape(typed, [batch, seq, h]), positions(context, inputs, module));
   const normed = layerNorm(context, `${module}.LayerNorm`, tf.reshape(summed, [batch * seq, h]));

@@ -66,7 +66,6 @@ const ADDED_UP_TO_0_21 =
   use_bdlora velora_config`.split(/\s+/);
 
 /** RoBERTa's one token type: tf.oneHot wants two or more. */
-const TODO: Record<string, string> = { roberta: 'the encoder cannot embed a single token type yet' };
 
 for (const [name, { base, head, headTraining }] of Object.entries(CASES)) {
   const theirs = goldenPath('peft_folder', name);
@@ -75,9 +74,7 @@ for (const [name, { base, head, headTraining }] of Object.entries(CASES)) {
     return { checkpoint, loaded: await loadAdapter(theirs, checkpoint.config, head) };
   };
 
-  test(`${name}: the folder of PEFT ${expected.versions.peft} gives PEFT's logits`, {
-    ...(TODO[name] ? { todo: TODO[name] } : {}),
-  }, async () => {
+  test(`${name}: the folder of PEFT ${expected.versions.peft} gives PEFT's logits`, {}, async () => {
     const { checkpoint, loaded } = await load();
     const wanted = (expected.cases[name] as number[][][]).flat(2);
     const logits = await logitsOf(checkpoint, loaded.method, loaded.parameters, batch);

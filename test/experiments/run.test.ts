@@ -1,0 +1,163 @@
+/** Whole runs from text against PyTorch (test/golden/finetune.py): tokens, order, losses, rates, counts, weights, accuracy. */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { run } from '../../src/experiments/run.js';
+import { canonicalJson, hashOf, runSpec } from '../../src/experiments/run-spec.js';
+import { readSafetensors } from '../../src/models/safetensors.js';
+import type { Schedule } from '../../src/progressive/schedule.js';
+import { goldenJson, goldenPath } from '../golden/golden.js';
+
+interface Golden {
+  readonly settings: { epochs: number; stages: number; batch: number; lr: number; maxlen: number };
+  readonly noise: string[];
+  readonly runs: {
+    schedule: 'full' | 'progressive' | 'growing';
+    embeddings: Schedule['embeddings'];
+    warmup_ratio: number;
+    losses: number[];
+    learning_rates: number[];
+    gradient_norms: number[];
+    updated_per_epoch: number[];
+    dev_accuracy_after: number;
+    final: Record<string, [number, number]>;
+    saved: boolean;
+  }[];
+}
+
+const golden = goldenJson<Golden>('bert', 'finetune.json');
+const worst = (a: readonly number[], b: readonly number[]): number => {
+  assert.equal(a.length, b.length);
+  return Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number))));
+};
+
+const tensorOf = (tensors: Awaited<ReturnType<typeof readSafetensors>>, name: string): number[] => {
+  const tensor = tensors.get(name);
+  assert.ok(tensor, name);
+  return [...tensor.data];
+};
+
+for (const wanted of golden.runs) {
+  test(`${wanted.schedule}, embeddings ${wanted.embeddings}, warm-up ${wanted.warmup_ratio}: the run is PyTorch's`, async () => {
+    const { epochs, stages, batch, lr, maxlen } = golden.settings;
+    const save = await mkdtemp(join(tmpdir(), 'progtuning-run-'));
+    const spec = runSpec({
+      task: 'sst2',
+      data: goldenPath('bert'),
+      model: goldenPath('bert', 'model'),
+      schedule: { kind: wanted.schedule, embeddings: wanted.embeddings, stages },
+      epochs,
+      batchSize: batch,
+      learningRate: lr,
+      learningRateSchedule: { kind: 'linear', warmupRatio: wanted.warmup_ratio },
+      maxLength: maxlen,
+      shuffle: false,
+    });
+    const record = await run(spec, { threads: 1, save });
+    assert.ok(
+      worst(
+        record.steps.map(({ loss }) => loss),
+        wanted.losses,
+      ) < 1e-4,
+      'losses',
+    );
+    assert.ok(
+      worst(
+        record.steps.map(({ learningRate }) => learningRate),
+        wanted.learning_rates,
+      ) < 1e-15,
+      'learning rates',
+    );
+    assert.ok(
+      worst(
+        record.steps.map(({ gradientNorm }) => gradientNorm),
+        wanted.gradient_norms,
+      ) < 1e-3,
+      'gradient norms',
+    );
+    assert.deepEqual(record.updatedParameters, wanted.updated_per_epoch);
+    assert.equal(record.metrics.accuracy, wanted.dev_accuracy_after);
+    const saved = await readSafetensors(join(save, 'model.safetensors'));
+    for (const [name, [sum, absolute]] of Object.entries(wanted.final)) {
+      if (golden.noise.includes(name)) continue;
+      const data = saved.get(name)?.data as Float32Array;
+      const tolerance = 2e-5 * data.length;
+      assert.ok(Math.abs(data.reduce((a, x) => a + x, 0) - sum) < tolerance, name);
+      assert.ok(Math.abs(data.reduce((a, x) => a + Math.abs(x), 0) - absolute) < tolerance, name);
+    }
+    if (wanted.saved) {
+      for (const [name, { data }] of await readSafetensors(goldenPath('bert', 'finetune.safetensors'))) {
+        if (golden.noise.includes(name)) continue;
+        assert.ok(worst(tensorOf(saved, name), [...data]) < 2e-4, name);
+      }
+    }
+    await rm(save, { recursive: true });
+  });
+}
+
+test('a spec is filled from its method, and equal specs have equal hashes', () => {
+  const request = { task: 'rte', data: 'glue', model: 'm' } as const;
+  const spec = runSpec({ ...request, method: { kind: 'bitfit', terms: 'all' } });
+  assert.deepEqual(
+    [spec.learningRate, spec.batchSize, spec.headTraining, spec.schedule.stages],
+    [1e-3, 16, 'classifier', 3],
+  );
+  assert.equal(hashOf({ b: 1, a: [1, { d: 2, c: 3 }] }), hashOf({ a: [1, { c: 3, d: 2 }], b: 1 }));
+  assert.equal(canonicalJson({ b: undefined, a: null }), '{"a":null}');
+  assert.throws(() => runSpec({ ...request, epochs: 0 }), { name: 'UsageError' });
+});
+
+test('the reference folders are reproduced, where they are at hand', async (context) => {
+  const home = goldenPath('../../../shared/oracle');
+  const names = ['bert-full', 'bert-progressive-embeddings-always', 'bert-progressive-embeddings-first'];
+  for (const name of names) {
+    const copy = await mkdtemp(join(tmpdir(), 'progtuning-reference-'));
+    const found = await cp(join(home, name), copy, { recursive: true }).then(
+      () => true,
+      () => false,
+    );
+    if (!found) return context.skip('no ../shared/oracle here');
+    const expected = JSON.parse(await readFile(join(copy, 'expected/expected.json'), 'utf8'));
+    const { schedule, embeddings, epochs, batch, lr, maxlen } = expected.settings;
+    const record = await run(
+      runSpec({
+        task: 'sst2',
+        data: copy,
+        model: join(copy, 'model'),
+        schedule: {
+          kind: schedule,
+          embeddings: embeddings === 'first' ? 'first-stage' : embeddings,
+          stages: 3,
+        },
+        epochs,
+        batchSize: batch,
+        learningRate: lr,
+        maxLength: maxlen,
+        dropout: 0,
+        shuffle: false,
+      }),
+      { threads: 1, save: join(copy, 'out') },
+    );
+    assert.ok(
+      worst(
+        record.steps.map(({ loss }) => loss),
+        expected.losses,
+      ) < 1e-4,
+    );
+    assert.ok(
+      worst(
+        record.steps.map(({ learningRate }) => learningRate),
+        expected.learning_rates,
+      ) < 1e-15,
+    );
+    assert.deepEqual(record.updatedParameters, expected.updated_per_epoch);
+    const ours = await readSafetensors(join(copy, 'out/model.safetensors'));
+    for (const [tensor, { data }] of await readSafetensors(join(copy, 'expected/model.safetensors'))) {
+      if (tensor.endsWith('key.bias')) continue;
+      assert.ok(worst(tensorOf(ours, tensor), [...data]) < 2e-4, `${name}: ${tensor}`);
+    }
+    await rm(copy, { recursive: true });
+  }
+});

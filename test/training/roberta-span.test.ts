@@ -1,0 +1,88 @@
+/** RoBERTa and the span head against independent PyTorch code (test/golden/roberta.py, span.py): logits, loss, gradients. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Batch } from '../../src/datasets/batch.js';
+import { noAdaptation } from '../../src/models/adaptation.js';
+import { loadCheckpoint } from '../../src/models/checkpoint.js';
+import type { TaskHead } from '../../src/models/heads.js';
+import { readSafetensors } from '../../src/models/safetensors.js';
+import { predict } from '../../src/training/evaluate.js';
+import { taskObjective } from '../../src/training/objective.js';
+import { openStage } from '../../src/training/stage.js';
+import { createTrainingState } from '../../src/training/state.js';
+import { goldenJson, goldenPath } from '../golden/golden.js';
+
+type Rows = number[][];
+interface Expected {
+  readonly batch: {
+    ids: Rows;
+    mask: Rows;
+    types?: Rows;
+    labels?: number[];
+    starts?: number[];
+    ends?: number[];
+  };
+  readonly logits?: Rows;
+  readonly start_logits?: Rows;
+  readonly end_logits?: Rows;
+  readonly loss: number;
+  readonly gradient_norm: number;
+  readonly noise: string[];
+  readonly pad_row_without_padding_idx?: number[];
+}
+
+const worst = (actual: ArrayLike<number>, wanted: readonly number[] | Float32Array): number => {
+  assert.equal(actual.length, wanted.length);
+  return Array.from(wanted).reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - (actual[i] as number))),
+    0,
+  );
+};
+
+function batchOf({ batch: { ids, mask, types, labels, starts, ends } }: Expected): Batch {
+  const flat = (rows: Rows): Int32Array => Int32Array.from(rows.flat());
+  return {
+    inputIds: flat(ids),
+    attentionMask: flat(mask),
+    tokenTypeIds: types ? flat(types) : new Int32Array(ids.flat().length),
+    labels: Float32Array.from(
+      labels ?? (starts as number[]).flatMap((start, i) => [start, (ends as number[])[i] as number]),
+    ),
+    rows: ids.length,
+    length: (ids[0] as number[]).length,
+    count: ids.length,
+  };
+}
+
+const CASES: Record<string, TaskHead> = {
+  roberta: { kind: 'classification', numLabels: 3 },
+  span: { kind: 'span' },
+};
+
+for (const [name, head] of Object.entries(CASES)) {
+  test(`${name}: logits, loss and gradients are PyTorch's`, async () => {
+    const expected = goldenJson<Expected>(name, 'expected.json');
+    const { config, specs, parameters } = await loadCheckpoint(goldenPath(name, 'model'), head, { seed: 0 });
+    const model = { config, head, specs, adaptation: noAdaptation };
+    const batch = batchOf(expected);
+    const [logits] = await predict(model, parameters, [batch], { threads: 1 });
+    const wanted = (
+      expected.logits ?? [...(expected.start_logits as Rows), ...(expected.end_logits as Rows)]
+    ).flat();
+    assert.ok(worst(logits as Float32Array, wanted) < 5e-6);
+    const state = createTrainingState(specs, parameters, () => true);
+    const stage = openStage(taskObjective(model), state, () => true, { threads: 1 });
+    const { loss } = await stage.run(batch, { seed: 1, stream: 3, step: 0 });
+    await stage.close();
+    assert.ok(Math.abs(loss - expected.loss) < 2e-6, `${loss}, wanted ${expected.loss}`);
+    for (const [tensor, { data }] of await readSafetensors(goldenPath(name, 'gradients.safetensors'))) {
+      if (expected.noise.includes(tensor)) continue;
+      // Hugging Face's padding_idx leaves the row of [PAD] without gradient; ours has what the softmax over padding gives it.
+      const padded = expected.pad_row_without_padding_idx;
+      const skip = tensor.endsWith('word_embeddings.weight') && padded ? padded.length : 0;
+      const ours = state.trained.get(tensor)?.arrays.g as Float32Array;
+      assert.ok(worst(ours.subarray(skip), data.subarray(skip)) < 5e-6, tensor);
+      if (skip && padded) assert.ok(worst(ours.subarray(0, skip), padded) < 5e-6, 'the row of [PAD]');
+    }
+  });
+}
