@@ -3,6 +3,7 @@
 export type { Batch, Feature } from './datasets/batch.js';
 export { batchesOf, makeBatch } from './datasets/batches.js';
 export { featuresOf } from './datasets/features.js';
+export { hubFile, modelFolder } from './datasets/hub.js';
 export { readSplit } from './datasets/source.js';
 export { readSquad, squadFromRows } from './datasets/squad.js';
 export { findTask, TASKS, type Task } from './datasets/task.js';

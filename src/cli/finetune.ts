@@ -56,7 +56,7 @@ export function registerFinetune(program: Command): void {
     )
     .requiredOption(
       '--model <folder>',
-      'model folder: config.json, model.safetensors, tokenizer.json or vocab.txt',
+      'hub id, or folder with config.json, model.safetensors, tokenizer.json or vocab.txt',
     );
   addScheduleOptions(addMethodOptions(command))
     .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))

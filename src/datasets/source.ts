@@ -1,7 +1,10 @@
-/** Where data comes from: a folder in the original layout, or the tasks that ship with the package. */
+/** Where data comes from: a folder in the original layout, the Hugging Face hub, or the task that ships with the package. */
+import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readGlueFolder, type Split } from './glue.js';
+import { modelFolder } from './hub.js';
+import { readGlueHub } from './parquet.js';
 import type { Task } from './task.js';
 
 /** The package's `data/` folder, seen from `dist/src/datasets/`. */
@@ -22,4 +25,17 @@ export const readSplit = (
   task: Task,
   split: string,
   { maxExamples }: SplitOptions = {},
-): Promise<Split> => readGlueFolder(dataFolder(source), task, split, maxExamples);
+): Promise<Split> =>
+  source === 'hub'
+    ? readGlueHub(task, split, maxExamples)
+    : readGlueFolder(dataFolder(source), task, split, maxExamples);
+
+/** The folder of a model: a folder as it is, anything of the form `name` or `owner/name` from the hub. */
+export async function resolveModel(model: string): Promise<string> {
+  const isFolder = await access(model).then(
+    () => true,
+    () => false,
+  );
+  if (isFolder || model.startsWith('.') || model.startsWith('/') || model.split('/').length > 2) return model;
+  return modelFolder(model);
+}

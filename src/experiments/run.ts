@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Feature } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf, byLength, makeBatch } from '../datasets/batches.js';
 import { featuresOf } from '../datasets/features.js';
-import { readSplit } from '../datasets/source.js';
+import { readSplit, resolveModel } from '../datasets/source.js';
 import { findTask, labelCount, type Task } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { UsageError } from '../errors.js';
@@ -93,8 +93,7 @@ interface Prepared {
 const limit = (maxExamples: number | null): { maxExamples?: number } =>
   maxExamples === null ? {} : { maxExamples };
 
-async function prepare(spec: RunSpec, { config }: Checkpoint, task: Task): Promise<Prepared> {
-  const folder = spec.model;
+async function prepare(spec: RunSpec, folder: string, config: ModelConfig, task: Task): Promise<Prepared> {
   const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
   if (spec.maxLength > longest)
     throw new UsageError(`max-length: ${spec.maxLength} is over the model's ${longest} positions`);
@@ -179,14 +178,15 @@ function planOf(spec: RunSpec, model: Model, train: readonly Feature[]): FitPlan
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const task = findTask(spec.task);
+  const folder = await resolveModel(spec.model);
   const checkpoint = await loadCheckpoint(
-    spec.model,
+    folder,
     { kind: 'classification', numLabels: labelCount(task) },
     { seed: spec.seed },
   );
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   const { model, values } = adapted(checkpoint, spec.method, spec.dropout, spec.seed);
-  const prepared = await prepare(spec, checkpoint, task);
+  const prepared = await prepare(spec, folder, checkpoint.config, task);
   const plan = planOf(spec, model, prepared.train);
   const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
   const state = createTrainingState(model.specs, values, (parameter) =>

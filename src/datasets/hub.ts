@@ -1,0 +1,220 @@
+/**
+ * Files from the Hugging Face hub through the on-disk cache that Python's `huggingface_hub` shares: `blobs/<etag>`,
+ * `snapshots/<commit>/<path>` links, `refs/<revision>`. Obeys HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, mkdir, open, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import {
+  datasetInfo,
+  downloadFile,
+  getHFHubCachePath,
+  getRepoFolderName,
+  HubApiError,
+  modelInfo,
+  type PathInfo,
+  pathsInfo,
+} from '@huggingface/hub';
+import { DataError } from '../errors.js';
+
+export interface HubRepo {
+  readonly type: 'model' | 'dataset';
+  /** `owner/name`, or `name` for the oldest models. */
+  readonly name: string;
+  /** Branch, tag or commit. Default `main`. */
+  readonly revision?: string;
+}
+
+export interface HubOptions {
+  readonly onProgress?: (path: string, done: number, total: number) => void;
+}
+
+const COMMIT = /^[0-9a-f]{40}$/;
+const endpoint = (): string => (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
+const isOffline = (): boolean =>
+  ['1', 'true', 'yes', 'on'].includes((process.env.HF_HUB_OFFLINE ?? '').toLowerCase());
+const folderOf = ({ type, name }: HubRepo): string =>
+  join(getHFHubCachePath(), getRepoFolderName({ type, name }));
+const credentials = (): { hubUrl: string; accessToken?: string } => ({
+  hubUrl: endpoint(),
+  ...(process.env.HF_TOKEN ? { accessToken: process.env.HF_TOKEN } : {}),
+});
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** What went wrong as one line with a remedy; a token is never part of it. */
+function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): DataError {
+  if (error instanceof DataError) return error;
+  const what = `${type} '${name}'${path ? `, file '${path}'` : ''} at ${endpoint()}`;
+  if (error instanceof HubApiError && (error.statusCode === 401 || error.statusCode === 403)) {
+    const token = process.env.HF_TOKEN
+      ? 'the token in HF_TOKEN has no access'
+      : 'set HF_TOKEN if it is private or gated';
+    return new DataError(`${what}: refused (${error.statusCode}): ${token}, or the name is wrong`);
+  }
+  if (error instanceof HubApiError && error.statusCode === 404) {
+    return new DataError(`${what}: not found (404): check the name, or give a folder`);
+  }
+  if (error instanceof HubApiError)
+    return new DataError(`${what}: the hub answered ${error.statusCode}: try again later`);
+  const cause = (error as { cause?: Error }).cause?.message ?? (error as Error).message;
+  return new DataError(
+    `${what}: could not be fetched: ${cause}; try again (a download goes on where it stopped), or give a folder`,
+  );
+}
+
+/** The commit of a revision: asked of the hub, or offline of the cache. */
+async function commitOf(repo: HubRepo): Promise<string> {
+  const revision = repo.revision ?? 'main';
+  if (COMMIT.test(revision)) return revision;
+  const ref = join(folderOf(repo), 'refs', ...revision.split('/'));
+  if (isOffline()) {
+    const known = await readFile(ref, 'utf8').catch(() => undefined);
+    if (known) return known.trim();
+    throw new DataError(
+      `HF_HUB_OFFLINE is set and ${repo.type} '${repo.name}' is not in ${getHFHubCachePath()}: unset it once, or give a folder`,
+    );
+  }
+  const ask = repo.type === 'model' ? modelInfo<'sha'> : datasetInfo<'sha'>;
+  const { sha } = await ask({ name: repo.name, revision, additionalFields: ['sha'], ...credentials() });
+  await mkdir(dirname(ref), { recursive: true });
+  await writeFile(ref, sha);
+  return sha;
+}
+
+/** Hash of a file as the hub names it: SHA-256 of large files, git's blob hash (SHA-1) of others. */
+async function hashOfFile(path: string, etag: string): Promise<string> {
+  const hash = createHash(etag.length === 64 ? 'sha256' : 'sha1');
+  if (etag.length !== 64) hash.update(`blob ${(await stat(path)).size}\0`);
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly size: number;
+  /** SHA-256 or git hash. */
+  readonly etag: string;
+}
+
+/** Fetches the blob into `<etag>.incomplete`, from where an earlier try stopped, checks it, and gives it its final name. */
+async function fetchBlob(
+  repo: HubRepo,
+  commit: string,
+  { path, size, etag }: Wanted,
+  blob: string,
+  options: HubOptions,
+): Promise<void> {
+  const partial = `${blob}.incomplete`;
+  await mkdir(dirname(blob), { recursive: true });
+  const had = await stat(partial).then(
+    (entry) => entry.size,
+    () => 0,
+  );
+  let done = had <= size ? had : 0;
+  if (done !== had) await rm(partial);
+  const source = await downloadFile({
+    repo: { type: repo.type, name: repo.name },
+    path,
+    revision: commit,
+    ...credentials(),
+  });
+  if (!source) throw new DataError(`${repo.type} '${repo.name}' has no file '${path}'`);
+  if (done < size) {
+    const file = await open(partial, 'a');
+    try {
+      for await (const chunk of Readable.fromWeb(
+        source.slice(done, size).stream() as ReadableStream,
+      ) as AsyncIterable<Uint8Array>) {
+        await file.write(chunk);
+        done += chunk.byteLength;
+        options.onProgress?.(path, done, size);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+  if (done !== size) throw new Error(`the connection ended after ${done} of ${size} bytes`);
+  const hash = await hashOfFile(partial, etag);
+  if (hash !== etag) {
+    await rm(partial);
+    throw new DataError(
+      `${repo.type} '${repo.name}', file '${path}': hash ${hash} is not the hub's ${etag}: the download was damaged and is removed, try again`,
+    );
+  }
+  await rename(partial, blob);
+}
+
+/**
+ * The local path of a file, fetched if it is not in the cache.
+ * @throws DataError with a remedy: refused, not found, cut connection, wrong hash, offline and not cached
+ */
+export async function hubFile(repo: HubRepo, path: string, options: HubOptions = {}): Promise<string> {
+  try {
+    if (path.split('/').some((part) => part === '..' || part === ''))
+      throw new DataError(`'${path}' is no file of a repository`);
+    const commit = await commitOf(repo);
+    const pointer = join(folderOf(repo), 'snapshots', commit, path);
+    if (await exists(pointer)) return pointer;
+    if (isOffline())
+      throw new DataError(
+        `HF_HUB_OFFLINE is set and '${path}' of ${repo.type} '${repo.name}' is not in ${getHFHubCachePath()}`,
+      );
+    const [info]: (Partial<PathInfo> | undefined)[] = await pathsInfo({
+      repo: { type: repo.type, name: repo.name },
+      paths: [path],
+      revision: commit,
+      ...credentials(),
+    });
+    const etag = info?.lfs?.oid ?? info?.oid;
+    if (info?.type !== 'file' || etag === undefined)
+      throw new DataError(`${repo.type} '${repo.name}' has no file '${path}' at ${endpoint()}`);
+    const blob = join(folderOf(repo), 'blobs', etag);
+    if (!(await exists(blob)))
+      await fetchBlob(repo, commit, { path, size: info.lfs?.size ?? info.size ?? 0, etag }, blob, options);
+    await mkdir(dirname(pointer), { recursive: true });
+    await symlink(relative(dirname(pointer), blob), pointer).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    return pointer;
+  } catch (error) {
+    throw explained(error, repo, path);
+  }
+}
+
+/** Files of a model; the tokenizer comes as one file, or as its parts. */
+const MODEL_FILES = ['config.json', 'model.safetensors'];
+const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'special_tokens_map.json',
+];
+
+/** The local folder of a model by its hub id, with config, weights and tokenizer. @throws DataError */
+export async function modelFolder(name: string, options: HubOptions = {}): Promise<string> {
+  const repo: HubRepo = { type: 'model', name };
+  const commit = await commitOf(repo).catch((error: unknown) => {
+    throw explained(error, repo, undefined);
+  });
+  const pinned = { ...repo, revision: commit };
+  const config = await hubFile(pinned, 'config.json', options);
+  for (const file of MODEL_FILES.slice(1)) await hubFile(pinned, file, options);
+  for (const file of TOKENIZER_FILES) {
+    await hubFile(pinned, file, options).catch((error: Error) => {
+      if (!/has no file|not found|is not in/.test(error.message)) throw error;
+    });
+  }
+  return dirname(config);
+}

@@ -1,0 +1,71 @@
+/** GLUE from the hub's parquet (`nyu-mll/glue`): `<config>/<split>-00000-of-00001.parquet`, labels as class ids or scores. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { DataError } from '../errors.js';
+import type { Example, Split } from './glue.js';
+import { type HubOptions, hubFile } from './hub.js';
+import type { Task } from './task.js';
+
+export const GLUE_REPO = 'nyu-mll/glue';
+
+type Row = Record<string, unknown>;
+
+/** Rows of a parquet file. @throws DataError for a file that is not parquet */
+export async function readParquet(path: string): Promise<{ rows: Row[]; hash: string }> {
+  const bytes = await readFile(path);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  try {
+    const rows = (await parquetReadObjects({ file, compressors })) as Row[];
+    return { rows, hash: createHash('sha256').update(bytes).digest('hex') };
+  } catch (cause) {
+    throw new DataError(`${path}: not a parquet file that can be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function exampleOf(task: Task, row: Row, where: string): Example {
+  const missing = [...task.textColumns, 'label'].find(
+    (column) => row[column] === undefined || row[column] === null,
+  );
+  if (missing !== undefined)
+    throw new DataError(`${where}: no column '${missing}'; there are: ${Object.keys(row).join(', ')}`);
+  const label = Number(row.label);
+  const inRange = task.range
+    ? label >= task.range[0] && label <= task.range[1]
+    : label >= 0 && label < task.labels.length;
+  if (!inRange) {
+    throw new DataError(
+      `${where}: label ${label} is outside ${task.name}'s (hidden test labels are -1: use another split)`,
+    );
+  }
+  return {
+    texts: task.textColumns.map((column) => String(row[column])) as unknown as Example['texts'],
+    label,
+  };
+}
+
+/** Examples of parquet rows. @throws DataError that names file, row and column */
+export function examplesOfRows(task: Task, rows: readonly Row[], path: string): Example[] {
+  if (rows.length === 0) throw new DataError(`${path}: the split is empty`);
+  return rows.map((row, i) => exampleOf(task, row, `${path}, row ${i}`));
+}
+
+/** @param split as in the original files (`train`, `dev`, `dev_matched` ...) */
+export async function readGlueHub(
+  task: Task,
+  split: string,
+  maxExamples = Number.POSITIVE_INFINITY,
+  options: HubOptions = {},
+): Promise<Split> {
+  const name = task.evaluation.find(({ file }) => file === split)?.hub ?? split;
+  const path = await hubFile(
+    { type: 'dataset', name: GLUE_REPO },
+    `${task.name}/${name}-00000-of-00001.parquet`,
+    options,
+  );
+  const { rows, hash } = await readParquet(path);
+  return { examples: examplesOfRows(task, rows.slice(0, maxExamples), path), hash, path };
+}
