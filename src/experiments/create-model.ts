@@ -43,7 +43,7 @@ export async function createModel({
     throw new UsageError(`new model: hidden ${hidden} is not a multiple of heads ${heads}`);
   if (await exists(join(out, 'model.safetensors')))
     throw new UsageError(`${out}: holds a model already; choose another folder`);
-  const vocabulary = await trainVocabulary(texts, { vocabSize, lowercase: true });
+  const vocabulary = trainVocabulary(texts, { vocabSize, lowercase: true });
   const config: ModelConfig = {
     ...(PRESETS['bert-base-uncased'] as ModelConfig),
     vocabSize: vocabulary.length,

@@ -1,10 +1,10 @@
-/** Trains a BERT WordPiece vocabulary with the `tokenizers` library and writes it as Hugging Face does. */
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** Trains a BERT WordPiece vocabulary and writes it as Hugging Face does. Words are cut by the `tokenizers` library. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bertNormalizer, bertPreTokenizer, Tokenizer, WordPiece } from 'tokenizers';
+import { bertNormalizer, bertPreTokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
 import { bertTokenizerJson } from './bert-wordpiece.js';
+import { learnWordPieces } from './wordpiece-trainer.js';
 
 /** In this order, as in BERT's own vocabulary. */
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
@@ -13,7 +13,7 @@ const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const RARE = 1e-6;
 
 export interface VocabularyOptions {
-  /** Tokens, special ones included. The library's trainer makes at most 30,000. */
+  /** Tokens, special ones included. */
   readonly vocabSize: number;
   readonly lowercase: boolean;
 }
@@ -37,37 +37,33 @@ function withoutRareCharacters(texts: readonly string[], lowercase: boolean): st
   );
 }
 
+/** How often each word stands in the texts, as BERT's pre-tokenizer cuts them. */
+function countWords(texts: readonly string[]): Map<string, number> {
+  const preTokenizer = bertPreTokenizer();
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    for (const [word] of preTokenizer.preTokenizeString(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /**
  * The vocabulary, most general tokens first: special tokens, characters, then merges in the order in which they were learnt, so that
- * the first n tokens are what training for n would give.
+ * the first n tokens are what training for n would give. The same texts give the same vocabulary.
  * @throws DataError when the text has too few distinct pieces
  */
-export async function trainVocabulary(
+export function trainVocabulary(
   texts: readonly string[],
   { vocabSize, lowercase }: VocabularyOptions,
-): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-vocabulary-'));
-  try {
-    const path = join(folder, 'text.txt');
-    await writeFile(path, withoutRareCharacters(texts, lowercase).join('\n'));
-    const tokenizer = new Tokenizer(WordPiece.init({}, { unkToken: '[UNK]' }));
-    tokenizer.setNormalizer(bertNormalizer({ lowercase }));
-    tokenizer.setPreTokenizer(bertPreTokenizer());
-    tokenizer.train([path]);
-    const learnt = Object.entries(tokenizer.getVocab(false)).sort(([, a], [, b]) => a - b);
-    const tokens = [
-      ...SPECIAL,
-      ...learnt.map(([token]) => token).filter((token) => !SPECIAL.includes(token)),
-    ];
-    if (tokens.length < vocabSize) {
-      throw new DataError(
-        `vocabulary: the text gives ${tokens.length} tokens, ${vocabSize} wanted; use more text or a smaller --vocab-size`,
-      );
-    }
-    return tokens.slice(0, vocabSize);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+): string[] {
+  const words = countWords(withoutRareCharacters(texts, lowercase));
+  const tokens = [...SPECIAL, ...learnWordPieces(words, vocabSize - SPECIAL.length)];
+  if (tokens.length < vocabSize) {
+    throw new DataError(
+      `vocabulary: the text gives ${tokens.length} tokens, ${vocabSize} wanted; use more text or a smaller --vocab-size`,
+    );
   }
+  return tokens;
 }
 
 /** Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder. */
