@@ -112,7 +112,10 @@ export async function loadTokenizer(folder: string, expectedVocabSize?: number):
   };
 }
 
-/** Lengths to keep so that both fit in `room`: the longer text gives first, as HF `longest_first`. */
+/**
+ * Lengths to keep so that both fit in `room`: the longer text gives first, as HF `longest_first` (tokenizers up to 0.22, where the
+ * odd token of a tie goes to the text that was longer; 0.23 cuts both before it compares, so there it goes to the second).
+ */
 export function longestFirst(first: number, second: number, room: number): [number, number] {
   if (first + second <= room) return [first, second];
   const shorter = Math.min(first, second);
