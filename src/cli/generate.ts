@@ -1,26 +1,31 @@
-/** `progtuning generate`: writes the embedded task's files; `data/` holds what it gives for the defaults. */
+/** `progtuning generate`: writes the embedded tasks' files; `data/` holds what it gives for seed 1. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { generatedFiles } from '../datasets/generated.js';
+import { GENERATED_TASKS, generatedFiles } from '../datasets/generated.js';
 import { writeTextAtomically } from '../models/checkpoint.js';
 import { wholeNumber } from './numbers.js';
 
-export const GENERATED_DEFAULTS = { train: 2000, dev: 500, seed: 1 } as const;
+export const GENERATED_SEED = 1;
+
+interface GenerateOptions {
+  readonly out: string;
+  readonly seed: number;
+  readonly tasks?: readonly string[];
+}
 
 export function registerGenerate(program: Command): void {
   program
     .command('generate')
-    .description("Write the generated sentiment task in SST-2's layout.")
-    .requiredOption('--out <folder>', 'gets SST-2/train.tsv and SST-2/dev.tsv')
-    .option('--train <n>', 'rows', wholeNumber('train', 2), GENERATED_DEFAULTS.train)
-    .option('--dev <n>', 'rows', wholeNumber('dev', 2), GENERATED_DEFAULTS.dev)
-    .option('--seed <n>', 'draws the sentences', wholeNumber('seed', 0), GENERATED_DEFAULTS.seed)
-    .addHelpText('after', '\nExample:\n  progtuning generate --out my-data --seed 2')
-    .action(async ({ out, train, dev, seed }: { out: string; train: number; dev: number; seed: number }) => {
-      const folder = join(out, 'SST-2');
-      await mkdir(folder, { recursive: true });
-      for (const [name, text] of Object.entries(generatedFiles(train, dev, seed)))
-        await writeTextAtomically(join(folder, name), text);
+    .description("Write the generated tasks in GLUE's and SQuAD's layouts.")
+    .requiredOption('--out <folder>', 'gets glue/<Task>/*.tsv and squad/*.json')
+    .option('--seed <n>', 'draws the sentences', wholeNumber('seed', 0), GENERATED_SEED)
+    .option('--tasks <names...>', `some of ${GENERATED_TASKS.join(', ')} (default: all)`)
+    .addHelpText('after', '\nExample:\n  progtuning generate --out my-data --seed 2 --tasks CoLA SQuAD')
+    .action(async ({ out, seed, tasks }: GenerateOptions) => {
+      for (const [path, text] of Object.entries(generatedFiles(seed, tasks))) {
+        await mkdir(dirname(join(out, path)), { recursive: true });
+        await writeTextAtomically(join(out, path), text);
+      }
     });
 }

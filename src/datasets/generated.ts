@@ -1,102 +1,164 @@
 /**
- * A sentiment task of our own, in SST-2's layout, written by a small grammar from a seed: what notebooks and the default run use where
- * no real data is at hand. Negation ("not dull"), contrast ("fine, but the ending ruins it") and reported opinion make word counts alone
- * fall short; by construction no label is wrong, so the ceiling is 100 %.
+ * Data sets of our own in GLUE's and SQuAD's layouts, written by grammars from a seed: what notebooks and the default run use where no
+ * real data is at hand. By construction no label is wrong, so every ceiling is 100 %. `data/glue/README.md` has their baselines.
  */
-import { fillBits, STREAM } from '../random.js';
+import { UsageError } from '../errors.js';
+import { permutation, STREAM } from '../random.js';
+import { squadFiles } from './generated-squad.js';
+import { acceptability } from './grammar/acceptability.js';
+import { type Draw, drawFrom } from './grammar/draw.js';
+import { entailment, matchedInference, mismatchedInference } from './grammar/inference.js';
+import { paragraph } from './grammar/paragraphs.js';
+import { duplicate, paraphrase } from './grammar/paraphrase.js';
+import { pronouns } from './grammar/pronouns.js';
+import { answered } from './grammar/questions.js';
+import type { Grammar, Row } from './grammar/row.js';
+import { sentiment } from './grammar/sentiment.js';
+import { similarity } from './grammar/similarity.js';
 
-const SUBJECTS = [
-  'the film',
-  'this story',
-  'the script',
-  'the cast',
-  'the ending',
-  'the music',
-  'the second half',
-  'the director',
-  'the plot',
-  'the dialogue',
-  'the lead',
-  'the pacing',
-];
-const GOOD = [
-  'moving',
-  'bright',
-  'warm',
-  'funny',
-  'gripping',
-  'graceful',
-  'sharp',
-  'honest',
-  'thrilling',
-  'tender',
-  'inventive',
-  'delightful',
-];
-const BAD = [
-  'dull',
-  'clumsy',
-  'cold',
-  'tired',
-  'shallow',
-  'messy',
-  'forced',
-  'bland',
-  'pointless',
-  'tedious',
-  'lifeless',
-  'awkward',
-];
-const ADVERBS = ['', 'really', 'quite', 'often', 'surprisingly', 'rather', 'truly'];
-const NEGATIONS = ['is not', 'is never', 'is hardly', 'is far from', 'is anything but'];
-const DOUBTERS = ['critics', 'some friends', 'the posters', 'early reviews', 'my neighbours'];
-
-type Pick = (choices: readonly string[]) => string;
-
-/** A clause of the given sentiment, plain or by negation. */
-function clause(positive: boolean, pick: Pick, coin: () => boolean): string {
-  const negated = coin() && coin();
-  const adjective = pick(positive !== negated ? GOOD : BAD);
-  if (negated) return `${pick(SUBJECTS)} ${pick(NEGATIONS)} ${adjective}`;
-  const adverb = pick(ADVERBS);
-  return `${pick(SUBJECTS)} is ${adverb ? `${adverb} ` : ''}${adjective}`;
+/** Rows of a split; the grammar is the task's own unless another is named. */
+interface SplitPlan {
+  readonly file: string;
+  readonly rows: number;
+  readonly grammar?: Grammar;
 }
 
-/** A sentence: one clause, a contrast whose last clause decides, or an opinion that the writer corrects. */
-function sentence(positive: boolean, pick: Pick, coin: () => boolean): string {
-  const last = clause(positive, pick, coin);
-  if (coin()) return coin() ? last : `${last} and ${clause(positive, pick, coin)}`;
-  const other = clause(!positive, pick, coin);
-  if (coin()) return `${other} , but in the end ${last}`;
-  return coin() ? `although ${other} , ${last}` : `${pick(DOUBTERS)} say that ${other} , yet ${last}`;
+interface GeneratedTask {
+  readonly folder: string;
+  readonly grammar: Grammar;
+  readonly splits: readonly SplitPlan[];
+  /** The header, where the original has one. */
+  readonly header?: string;
+  readonly line: (row: Row, index: number) => readonly (string | number)[];
 }
 
-export interface GeneratedRow {
-  readonly sentence: string;
-  readonly label: 0 | 1;
-}
+const usual: readonly SplitPlan[] = [
+  { file: 'train', rows: 2000 },
+  { file: 'dev', rows: 500 },
+];
+const indexed = ({ texts, label }: Row, index: number): (string | number)[] => [index, ...texts, label];
 
-/** `count` distinct rows, half of each label, in an order that depends on the seed alone. */
-export function generatedSentiment(count: number, seed: number): GeneratedRow[] {
-  const seen = new Set<string>();
-  const rows: GeneratedRow[] = [];
-  for (let step = 0; rows.length < count; step++) {
-    const bits = fillBits({ seed, stream: STREAM.generate, step }, new Uint32Array(64));
-    let at = 0;
-    const pick: Pick = (choices) => choices[(bits[at++] as number) % choices.length] as string;
-    const coin = (): boolean => ((bits[at++] as number) & 0x8000) !== 0;
-    const label = (rows.length % 2) as 0 | 1;
-    const text = sentence(label === 1, pick, coin);
-    if (!seen.has(text)) rows.push({ sentence: text, label });
-    seen.add(text);
+/** The number of a task is part of its draws: keep the order, add at the end. */
+const TASKS: readonly GeneratedTask[] = [
+  {
+    folder: 'SST-2',
+    grammar: sentiment,
+    splits: usual,
+    header: 'sentence label',
+    line: ({ texts, label }) => [...texts, label],
+  },
+  {
+    folder: 'CoLA',
+    grammar: acceptability,
+    splits: usual,
+    line: ({ texts, label }) => ['gen', label, label === '1' ? '' : '*', ...texts],
+  },
+  {
+    folder: 'MRPC',
+    grammar: paraphrase,
+    splits: usual,
+    header: 'Quality|#1 ID|#2 ID|#1 String|#2 String',
+    line: ({ texts, label }, i) => [label, 2 * i, 2 * i + 1, ...texts],
+  },
+  {
+    folder: 'QQP',
+    grammar: duplicate,
+    splits: usual,
+    header: 'id qid1 qid2 question1 question2 is_duplicate',
+    line: ({ texts, label }, i) => [i, 2 * i, 2 * i + 1, ...texts, label],
+  },
+  {
+    folder: 'STS-B',
+    grammar: similarity,
+    splits: usual,
+    header: 'index genre filename year old_index source1 source2 sentence1 sentence2 score',
+    line: ({ texts, label }, i) => [i, 'generated', 'grammar', 'none', i, 'none', 'none', ...texts, label],
+  },
+  {
+    folder: 'MNLI',
+    grammar: matchedInference,
+    splits: [
+      ...usual.slice(0, 1),
+      { file: 'dev_matched', rows: 500 },
+      { file: 'dev_mismatched', rows: 500, grammar: mismatchedInference },
+    ],
+    header: 'index promptID pairID genre sentence1 sentence2 gold_label',
+    line: ({ texts, label }, i) => [i, i, `${i}g`, 'generated', ...texts, label],
+  },
+  {
+    folder: 'QNLI',
+    grammar: answered,
+    splits: usual,
+    header: 'index question sentence label',
+    line: indexed,
+  },
+  {
+    folder: 'RTE',
+    grammar: entailment,
+    splits: usual,
+    header: 'index sentence1 sentence2 label',
+    line: indexed,
+  },
+  {
+    folder: 'WNLI',
+    grammar: pronouns,
+    splits: [
+      { file: 'train', rows: 600 },
+      { file: 'dev', rows: 70 },
+    ],
+    header: 'index sentence1 sentence2 label',
+    line: indexed,
+  },
+];
+
+/** Names for `--tasks`: the folders in lower case, and the one that is not of GLUE. */
+export const GENERATED_TASKS: readonly string[] = [...TASKS.map(({ folder }) => folder), 'SQuAD'];
+
+/** Text by file path under the output folder. */
+export type GeneratedFiles = Readonly<Record<string, string>>;
+
+/** Whole groups until the split is full. No text stands twice, in this split or an earlier one. */
+function fillSplit(rows: number, seen: Set<string>, group: (index: number) => readonly Row[]): Row[] {
+  const made: Row[] = [];
+  let index = 0;
+  while (made.length < rows) {
+    const next = group(index);
+    const keys = next.map(({ texts }) => texts.join('\t'));
+    if (keys.some((key) => seen.has(key)) || new Set(keys).size < keys.length) continue;
+    for (const key of keys) seen.add(key);
+    index++;
+    made.push(...next.slice(0, rows - made.length));
   }
-  return rows;
+  return made;
 }
 
-/** The files of the task: GLUE's TSV text by file name. No row of dev is in train. */
-export function generatedFiles(train: number, dev: number, seed: number): Readonly<Record<string, string>> {
-  const rows = generatedSentiment(train + dev, seed);
-  const tsv = (part: readonly GeneratedRow[]): string =>
-    `${['sentence\tlabel', ...part.map(({ sentence: text, label }) => `${text}\t${label}`)].join('\n')}\n`;
-  return { 'train.tsv': tsv(rows.slice(0, train)), 'dev.tsv': tsv(rows.slice(train)) };
+function taskFiles(task: GeneratedTask, number: number, seed: number): [string, string][] {
+  const seen = new Set<string>();
+  let step = number * 2 ** 20;
+  return task.splits.map(({ file, rows, grammar = task.grammar }) => {
+    const made = fillSplit(rows, seen, (index) => grammar(drawFrom(seed, step++), index));
+    const order = permutation({ seed, stream: STREAM.shuffle, step: number }, rows);
+    const lines = [...order].map((at, i) => task.line(made[at] as Row, i).join('\t'));
+    const separator = task.header?.includes('|') ? '|' : ' ';
+    const header = task.header === undefined ? [] : [task.header.split(separator).join('\t')];
+    return [`glue/${task.folder}/${file}.tsv`, `${[...header, ...lines].join('\n')}\n`];
+  });
+}
+
+/**
+ * All files of the named tasks.
+ * @throws UsageError for a name that is not a generated task's
+ */
+export function generatedFiles(seed: number, names: readonly string[] = GENERATED_TASKS): GeneratedFiles {
+  const wanted = names.map((name) => name.toLowerCase().replace('-', ''));
+  const plain = (folder: string): string => folder.toLowerCase().replace('-', '');
+  const unknown = names.find((_, i) => !GENERATED_TASKS.some((task) => plain(task) === wanted[i]));
+  if (unknown !== undefined)
+    throw new UsageError(`unknown task '${unknown}'; generated ones: ${GENERATED_TASKS.join(', ')}`);
+  const glue = TASKS.flatMap((task, number) =>
+    wanted.includes(plain(task.folder)) ? taskFiles(task, number, seed) : [],
+  );
+  const paragraphs = (step: number): Draw => drawFrom(seed, TASKS.length * 2 ** 20 + step);
+  const squad = wanted.includes('squad') ? squadFiles((step) => paragraph(paragraphs(step))) : [];
+  return Object.fromEntries([...glue, ...squad]);
 }

@@ -1,30 +1,135 @@
-/** The generated task: the committed files are what the grammar gives, labels are balanced, splits share nothing. */
+/** The generated tasks: the committed files are what the grammars give; splits share nothing; labels are as they should be. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { GENERATED_DEFAULTS } from '../../src/cli/generate.js';
+import { Command } from 'commander';
+import { GENERATED_SEED, registerGenerate } from '../../src/cli/generate.js';
 import { generatedFiles } from '../../src/datasets/generated.js';
+import { type Example, readGlueFolder } from '../../src/datasets/glue.js';
+import { readSquad } from '../../src/datasets/squad.js';
+import { findTask, TASKS, type Task } from '../../src/datasets/task.js';
+import { UsageError } from '../../src/errors.js';
 import { packageRoot } from '../golden/golden.js';
 
-const { train, dev, seed } = GENERATED_DEFAULTS;
-const files = generatedFiles(train, dev, seed);
-const rows = (name: string): string[] => (files[name] as string).trim().split('\n').slice(1);
+const data = join(packageRoot, 'data');
+const files = generatedFiles(GENERATED_SEED);
 
-test('data/glue/SST-2 is what the grammar gives, byte for byte', () => {
-  for (const [name, text] of Object.entries(files)) {
-    assert.equal(
-      readFileSync(join(packageRoot, 'data/glue/SST-2', name), 'utf8'),
-      text,
-      `${name}: run progtuning generate --out data/glue`,
-    );
+const read = async (task: Task, split: string): Promise<readonly Example[]> =>
+  (await readGlueFolder(join(data, 'glue'), task, split)).examples;
+const labelCounts = (examples: readonly Example[]): number[] => {
+  const counts: number[] = [];
+  for (const { label } of examples) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+};
+const bag = (text: string): string => (text.toLowerCase().match(/\w+/g) ?? []).sort().join(' ');
+
+test('data/ is what the grammars give, byte for byte', () => {
+  for (const [path, text] of Object.entries(files))
+    assert.ok(readFileSync(join(data, path), 'utf8') === text, `${path}: run progtuning generate --out data`);
+  assert.equal(Object.keys(files).length, 2 * 9 + 1 + 4);
+});
+
+test('our reader takes every file; no text stands twice in a task; classes are balanced', async () => {
+  for (const task of TASKS) {
+    const small = task.name === 'wnli';
+    const train = await read(task, 'train');
+    const seen = new Set(train.map(({ texts }) => texts.join('\t')));
+    assert.equal(seen.size, small ? 600 : 2000, task.name);
+    for (const { file } of task.evaluation) {
+      const dev = await read(task, file);
+      assert.equal(dev.length, small ? 70 : 500);
+      for (const { texts } of dev)
+        assert.ok(!seen.has(texts.join('\t')), `${task.name}: ${texts.join(' | ')}`);
+      for (const examples of [train, dev]) {
+        const counts = labelCounts(examples);
+        assert.equal(counts.length, task.labels.length || 6);
+        assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, `${task.name}: ${counts}`);
+      }
+    }
   }
 });
 
-test('half of each label, no row twice, dev shares none with train; another seed gives other rows', () => {
-  const [a, b] = [rows('train.tsv'), rows('dev.tsv')];
-  assert.deepEqual([a.length, b.length], [train, dev]);
-  assert.equal(a.filter((row) => row.endsWith('\t1')).length, train / 2);
-  assert.equal(new Set([...a, ...b]).size, train + dev);
-  assert.notEqual(generatedFiles(train, dev, seed + 1)['train.tsv'], files['train.tsv']);
+test('another seed gives other rows; one task alone gives the same rows', () => {
+  const path = 'glue/CoLA/dev.tsv';
+  assert.deepEqual(generatedFiles(1, ['cola']), {
+    'glue/CoLA/train.tsv': files['glue/CoLA/train.tsv'],
+    [path]: files[path],
+  });
+  assert.notEqual(generatedFiles(2, ['CoLA'])[path], files[path]);
+  assert.throws(() => generatedFiles(1, ['imdb']), UsageError);
+});
+
+test('CoLA: in all kinds but agreement both classes have the very same bags of words', async () => {
+  const bags = [new Map<string, number>(), new Map<string, number>()] as const;
+  const all = [...(await read(findTask('cola'), 'train')), ...(await read(findTask('cola'), 'dev'))];
+  for (const { texts, label } of all) {
+    const mine = bags[label as 0 | 1];
+    mine.set(bag(texts[0]), (mine.get(bag(texts[0])) ?? 0) + 1);
+  }
+  const shared = [...bags[0]].filter(([text, count]) => bags[1].get(text) === count).length;
+  assert.ok(shared >= 0.89 * bags[0].size, `${shared} of ${bags[0].size}`);
+});
+
+test('order inferences are true: before and after, read by a rule of their own', async () => {
+  const past = '(?:arrived|left|spoke|woke up|finished the work|went home|sat down|died)';
+  const premise = new RegExp(`(the \\w+) and (the \\w+) ${past} (before|after) (the \\w+)\\.`, 'i');
+  const hypothesis = new RegExp(
+    `^(It is not true that |It is false that )?(the \\w+) ${past} (before|after) (the \\w+)\\.`,
+    'i',
+  );
+  let checked = 0;
+  for (const { texts, label } of await read(findTask('mnli'), 'train')) {
+    const [p, h] = [premise.exec(texts[0]), hypothesis.exec(texts[1] as string)];
+    if (!p || !h) continue;
+    checked++;
+    const lower = (text: string | undefined): string => (text as string).toLowerCase();
+    const later = (x: string): number => ((x === lower(p[4])) === (lower(p[3]) === 'before') ? 1 : 0);
+    const [x, y] = [lower(h[2]), lower(h[4])];
+    const says = lower(h[3]) === 'before' ? later(x) < later(y) : later(x) > later(y);
+    const expected = later(x) === later(y) ? 1 : says !== (h[1] !== undefined) ? 0 : 2;
+    assert.equal(label, expected, texts.join(' | '));
+  }
+  assert.ok(checked > 250, `${checked}`);
+});
+
+test('SQuAD: answers stand where the files say; v2.0 adds questions of what is told of the other building alone', async () => {
+  for (const split of ['train', 'dev'] as const) {
+    const [v1, v2] = [
+      await readSquad(join(data, 'squad'), { version: '1.1', split }),
+      await readSquad(join(data, 'squad'), { version: '2.0', split }),
+    ];
+    const count = split === 'train' ? 500 : 125;
+    assert.deepEqual([v1.version, v1.examples.length, v1.misplaced], ['1.1', 3 * count, []]);
+    assert.deepEqual([v2.version, v2.examples.length, v2.misplaced], ['2.0', 5 * count, []]);
+    assert.deepEqual(
+      v2.examples.filter(({ answers }) => answers.length > 0),
+      v1.examples,
+    );
+    assert.equal(new Set(v2.examples.map(({ id }) => id)).size, 5 * count);
+  }
+});
+
+test('SQuAD: no paragraph of dev stands in train', async () => {
+  const contexts = async (split: 'train' | 'dev'): Promise<Set<string>> =>
+    new Set(
+      (await readSquad(join(data, 'squad'), { version: '2.0', split })).examples.map(
+        ({ context }) => context,
+      ),
+    );
+  const train = await contexts('train');
+  for (const context of await contexts('dev')) assert.ok(!train.has(context));
+});
+
+test('the command writes the named tasks', async () => {
+  const out = mkdtempSync(join(tmpdir(), 'progtuning-generate-'));
+  try {
+    const program = new Command();
+    registerGenerate(program);
+    await program.parseAsync(['generate', '--out', out, '--tasks', 'WNLI'], { from: 'user' });
+    assert.equal(readFileSync(join(out, 'glue/WNLI/dev.tsv'), 'utf8'), files['glue/WNLI/dev.tsv']);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
 });
