@@ -6,7 +6,7 @@ import { compressors } from 'hyparquet-compressors';
 import { DataError } from '../errors.js';
 import type { Example, Split } from './glue.js';
 import { type HubOptions, hubFile } from './hub.js';
-import type { Task } from './task.js';
+import { hiddenSplit, type Task } from './task.js';
 
 export const GLUE_REPO = 'nyu-mll/glue';
 
@@ -26,17 +26,17 @@ export async function readParquet(path: string): Promise<{ rows: Row[]; hash: st
   }
 }
 
-function exampleOf(task: Task, row: Row, where: string): Example {
-  const missing = [...task.textColumns, 'label'].find(
+function exampleOf(task: Task, row: Row, where: string, hidden: boolean): Example {
+  const missing = [...task.textColumns, ...(hidden ? [] : ['label'])].find(
     (column) => row[column] === undefined || row[column] === null,
   );
   if (missing !== undefined)
     throw new DataError(`${where}: no column '${missing}'; there are: ${Object.keys(row).join(', ')}`);
-  const label = Number(row.label);
+  const label = hidden ? -1 : Number(row.label);
   const inRange = task.range
     ? label >= task.range[0] && label <= task.range[1]
     : label >= 0 && label < task.labels.length;
-  if (!inRange) {
+  if (!hidden && !inRange) {
     throw new DataError(
       `${where}: label ${label} is outside ${task.name}'s (hidden test labels are -1: use another split)`,
     );
@@ -48,24 +48,29 @@ function exampleOf(task: Task, row: Row, where: string): Example {
 }
 
 /** Examples of parquet rows. @throws DataError that names file, row and column */
-export function examplesOfRows(task: Task, rows: readonly Row[], path: string): Example[] {
+export function examplesOfRows(task: Task, rows: readonly Row[], path: string, hidden = false): Example[] {
   if (rows.length === 0) throw new DataError(`${path}: the split is empty`);
-  return rows.map((row, i) => exampleOf(task, row, `${path}, row ${i}`));
+  return rows.map((row, i) => exampleOf(task, row, `${path}, row ${i}`, hidden));
 }
 
-/** @param split as in the original files (`train`, `dev`, `dev_matched` ...) */
+/** @param split as in the original files (`train`, `dev`, `dev_matched`, `test` ...); labels of test splits are -1 */
 export async function readGlueHub(
   task: Task,
   split: string,
   maxExamples = Number.POSITIVE_INFINITY,
   options: HubOptions = {},
 ): Promise<Split> {
-  const name = task.evaluation.find(({ file }) => file === split)?.hub ?? split;
+  const hidden = hiddenSplit(task, split);
+  const name = (hidden ?? task.evaluation.find(({ file }) => file === split))?.hub ?? split;
   const path = await hubFile(
     { type: 'dataset', name: GLUE_REPO },
     `${task.name}/${name}-00000-of-00001.parquet`,
     options,
   );
   const { rows, hash } = await readParquet(path);
-  return { examples: examplesOfRows(task, rows.slice(0, maxExamples), path), hash, path };
+  return {
+    examples: examplesOfRows(task, rows.slice(0, maxExamples), path, hidden !== undefined),
+    hash,
+    path,
+  };
 }

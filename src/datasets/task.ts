@@ -6,6 +6,16 @@ export type MetricName = 'accuracy' | 'f1' | 'matthews_correlation' | 'pearson' 
 /** Where a column stands in the original TSV: by its name in the header, or by position where there is no header. */
 export type Column = string | number;
 
+export interface HiddenSplit {
+  /** TSV file name without ending. */
+  readonly file: string;
+  readonly hub: string;
+  /** Text columns where they are not those of `tsv.text`. */
+  readonly text?: readonly [Column];
+  /** File of predictions that the GLUE server takes. */
+  readonly submission: string;
+}
+
 export interface Task {
   /** Hugging Face's name. */
   readonly name: string;
@@ -22,18 +32,21 @@ export interface Task {
     readonly label: Column;
     /** Labels are written as class names, not as numbers. */
     readonly named: boolean;
-    /** Columns of a row. Undefined: as many as the header has. */
+    /** Columns of a row in `train` and `dev` files without header. Undefined: the first line names the columns. */
     readonly width?: number;
   };
   readonly metrics: readonly MetricName[];
   /** Evaluation splits: TSV file name without ending, hub split name. */
   readonly evaluation: readonly { readonly file: string; readonly hub: string; readonly suffix: string }[];
-  /** File that the GLUE server takes. */
-  readonly submission: readonly string[];
+  /** Splits whose labels are hidden. Their files have a header and no label column. */
+  readonly test: readonly HiddenSplit[];
+  /** Evaluation only: the task whose model is evaluated. */
+  readonly trainedOn?: string;
   readonly licence: string;
 }
 
 const dev = [{ file: 'dev', hub: 'validation', suffix: '' }] as const;
+const hidden = (submission: string): Task['test'] => [{ file: 'test', hub: 'test', submission }];
 const digits = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: false });
 const names = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: true });
 
@@ -47,7 +60,7 @@ export const TASKS: readonly Task[] = [
     tsv: { text: [3], label: 1, named: false, width: 4 },
     metrics: ['matthews_correlation'],
     evaluation: dev,
-    submission: ['CoLA.tsv'],
+    test: [{ file: 'test', hub: 'test', text: ['sentence'], submission: 'CoLA.tsv' }],
     licence: 'no licence stated; Warstadt et al. 2019',
   },
   {
@@ -58,7 +71,7 @@ export const TASKS: readonly Task[] = [
     tsv: digits(['sentence'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
-    submission: ['SST-2.tsv'],
+    test: hidden('SST-2.tsv'),
     licence: 'no licence stated; Socher et al. 2013',
   },
   {
@@ -69,7 +82,7 @@ export const TASKS: readonly Task[] = [
     tsv: digits(['#1 String', '#2 String'], 'Quality'),
     metrics: ['accuracy', 'f1'],
     evaluation: dev,
-    submission: ['MRPC.tsv'],
+    test: hidden('MRPC.tsv'),
     licence: 'Microsoft Research data licence; Dolan and Brockett 2005',
   },
   {
@@ -81,7 +94,7 @@ export const TASKS: readonly Task[] = [
     tsv: digits(['sentence1', 'sentence2'], 'score'),
     metrics: ['pearson', 'spearmanr'],
     evaluation: dev,
-    submission: ['STS-B.tsv'],
+    test: hidden('STS-B.tsv'),
     licence: 'CC BY-SA 4.0; Cer et al. 2017',
   },
   {
@@ -92,7 +105,7 @@ export const TASKS: readonly Task[] = [
     tsv: digits(['question1', 'question2'], 'is_duplicate'),
     metrics: ['accuracy', 'f1'],
     evaluation: dev,
-    submission: ['QQP.tsv'],
+    test: hidden('QQP.tsv'),
     licence: 'Quora terms, non-commercial',
   },
   {
@@ -106,7 +119,10 @@ export const TASKS: readonly Task[] = [
       { file: 'dev_matched', hub: 'validation_matched', suffix: '' },
       { file: 'dev_mismatched', hub: 'validation_mismatched', suffix: '_mm' },
     ],
-    submission: ['MNLI-m.tsv', 'MNLI-mm.tsv'],
+    test: [
+      { file: 'test_matched', hub: 'test_matched', submission: 'MNLI-m.tsv' },
+      { file: 'test_mismatched', hub: 'test_mismatched', submission: 'MNLI-mm.tsv' },
+    ],
     licence: 'OANC and others; Williams et al. 2018',
   },
   {
@@ -117,7 +133,7 @@ export const TASKS: readonly Task[] = [
     tsv: names(['question', 'sentence'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
-    submission: ['QNLI.tsv'],
+    test: hidden('QNLI.tsv'),
     licence: 'CC BY-SA 4.0; from SQuAD, Rajpurkar et al. 2016',
   },
   {
@@ -128,7 +144,7 @@ export const TASKS: readonly Task[] = [
     tsv: names(['sentence1', 'sentence2'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
-    submission: ['RTE.tsv'],
+    test: hidden('RTE.tsv'),
     licence: 'no licence stated; Dagan et al. 2006 and later',
   },
   {
@@ -139,8 +155,20 @@ export const TASKS: readonly Task[] = [
     tsv: digits(['sentence1', 'sentence2'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
-    submission: ['WNLI.tsv'],
+    test: hidden('WNLI.tsv'),
     licence: 'CC BY 4.0; Levesque et al. 2012',
+  },
+  {
+    name: 'ax',
+    folder: 'diagnostic',
+    textColumns: ['premise', 'hypothesis'],
+    labels: ['entailment', 'neutral', 'contradiction'],
+    tsv: names(['sentence1', 'sentence2'], 'label'),
+    metrics: ['matthews_correlation'],
+    evaluation: [],
+    test: [{ file: 'diagnostic', hub: 'test', submission: 'AX.tsv' }],
+    trainedOn: 'mnli',
+    licence: 'no licence stated; Wang et al. 2019',
   },
 ];
 
@@ -151,6 +179,10 @@ export function findTask(name: string): Task {
     throw new UsageError(`unknown task '${name}'; known: ${TASKS.map((known) => known.name).join(', ')}`);
   return task;
 }
+
+/** A split with hidden labels, or undefined for one with labels. */
+export const hiddenSplit = (task: Task, split: string): HiddenSplit | undefined =>
+  task.test.find(({ file }) => file === split);
 
 /** Outputs of the head: one for regression. */
 export const labelCount = (task: Task): number => Math.max(1, task.labels.length);
