@@ -19,7 +19,7 @@ import {
   type PathInfo,
   pathsInfo,
 } from '@huggingface/hub';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 
 export interface HubRepo {
   readonly type: 'model' | 'dataset';
@@ -34,6 +34,8 @@ export interface HubOptions {
 }
 
 const COMMIT = /^[0-9a-f]{40}$/;
+/** SHA-256 or git hash. */
+const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const endpoint = (): string => (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
 const isOffline = (): boolean =>
   ['1', 'true', 'yes', 'on'].includes((process.env.HF_HUB_OFFLINE ?? '').toLowerCase());
@@ -51,8 +53,8 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** What went wrong as one line with a remedy; a token is never part of it. */
-function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): DataError {
-  if (error instanceof DataError) return error;
+function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {
+  if (error instanceof DataError || error instanceof UsageError) return error;
   const what = `${type} '${name}'${path ? `, file '${path}'` : ''} at ${endpoint()}`;
   if (error instanceof HubApiError && (error.statusCode === 401 || error.statusCode === 403)) {
     const token = process.env.HF_TOKEN
@@ -71,23 +73,43 @@ function explained(error: unknown, { type, name }: HubRepo, path: string | undef
   );
 }
 
-/** The commit of a revision: asked of the hub, or offline of the cache. */
+/** What the hub sent becomes a file name only if it looks as it should: a hub must not reach out of the cache. */
+function checked(value: string | undefined, form: RegExp, meaning: string): string {
+  if (value !== undefined && form.test(value)) return value;
+  throw new DataError(`${endpoint()} answered with '${value}' where a ${meaning} was expected: not a hub?`);
+}
+
+async function writeRef(ref: string, commit: string): Promise<void> {
+  await mkdir(dirname(ref), { recursive: true });
+  const partial = `${ref}.${process.pid}.incomplete`;
+  await writeFile(partial, commit);
+  await rename(partial, ref);
+}
+
+/** The commit of a revision: asked of the hub; offline, or where no hub can be reached, of the cache (as Python does). */
 async function commitOf(repo: HubRepo): Promise<string> {
   const revision = repo.revision ?? 'main';
   if (COMMIT.test(revision)) return revision;
+  if (revision.split(/[\\/]/).some((part) => part === '..' || part === '.' || part === ''))
+    throw new UsageError(`'${revision}' is no revision: give a branch, a tag or a commit`);
   const ref = join(folderOf(repo), 'refs', ...revision.split('/'));
+  const known = (await readFile(ref, 'utf8').catch(() => '')).trim();
   if (isOffline()) {
-    const known = await readFile(ref, 'utf8').catch(() => undefined);
-    if (known) return known.trim();
+    if (COMMIT.test(known)) return known;
     throw new DataError(
       `HF_HUB_OFFLINE is set and ${repo.type} '${repo.name}' is not in ${getHFHubCachePath()}: unset it once, or give a folder`,
     );
   }
   const ask = repo.type === 'model' ? modelInfo<'sha'> : datasetInfo<'sha'>;
-  const { sha } = await ask({ name: repo.name, revision, additionalFields: ['sha'], ...credentials() });
-  await mkdir(dirname(ref), { recursive: true });
-  await writeFile(ref, sha);
-  return sha;
+  try {
+    const { sha } = await ask({ name: repo.name, revision, additionalFields: ['sha'], ...credentials() });
+    await writeRef(ref, checked(sha, COMMIT, 'commit'));
+    return sha;
+  } catch (error) {
+    const answered = error instanceof HubApiError || error instanceof DataError;
+    if (!answered && COMMIT.test(known)) return known;
+    throw error;
+  }
 }
 
 /** Hash of a file as the hub names it: SHA-256 of large files, git's blob hash (SHA-1) of others. */
@@ -128,6 +150,7 @@ async function fetchBlob(
     ...credentials(),
   });
   if (!source) throw new DataError(`${repo.type} '${repo.name}' has no file '${path}'`);
+  if (size === 0) await writeFile(partial, '');
   if (done < size) {
     const file = await open(partial, 'a');
     try {
@@ -175,9 +198,9 @@ export async function hubFile(repo: HubRepo, path: string, options: HubOptions =
       revision: commit,
       ...credentials(),
     });
-    const etag = info?.lfs?.oid ?? info?.oid;
-    if (info?.type !== 'file' || etag === undefined)
+    if (info?.type !== 'file')
       throw new DataError(`${repo.type} '${repo.name}' has no file '${path}' at ${endpoint()}`);
+    const etag = checked(info.lfs?.oid ?? info.oid, HASH, 'hash');
     const blob = join(folderOf(repo), 'blobs', etag);
     if (!(await exists(blob)))
       await fetchBlob(repo, commit, { path, size: info.lfs?.size ?? info.size ?? 0, etag }, blob, options);
