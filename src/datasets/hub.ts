@@ -127,22 +127,15 @@ interface Wanted {
   readonly etag: string;
 }
 
-/** Fetches the blob into `<etag>.incomplete`, from where an earlier try stopped, checks it, and gives it its final name. */
-async function fetchBlob(
+/** Appends what is missing of a file. @returns bytes that are there now, fewer than its size when the connection ended early */
+async function appendRest(
   repo: HubRepo,
   commit: string,
-  { path, size, etag }: Wanted,
-  blob: string,
-  options: HubOptions,
-): Promise<void> {
-  const partial = `${blob}.incomplete`;
-  await mkdir(dirname(blob), { recursive: true });
-  const had = await stat(partial).then(
-    (entry) => entry.size,
-    () => 0,
-  );
-  let done = had <= size ? had : 0;
-  if (done !== had) await rm(partial);
+  { path, size }: Wanted,
+  partial: string,
+  had: number,
+  { onProgress }: HubOptions,
+): Promise<number> {
   const source = await downloadFile({
     repo: { type: repo.type, name: repo.name },
     path,
@@ -150,22 +143,41 @@ async function fetchBlob(
     ...credentials(),
   });
   if (!source) throw new DataError(`${repo.type} '${repo.name}' has no file '${path}'`);
-  if (size === 0) await writeFile(partial, '');
-  if (done < size) {
-    const file = await open(partial, 'a');
-    try {
-      for await (const chunk of Readable.fromWeb(
-        source.slice(done, size).stream() as ReadableStream,
-      ) as AsyncIterable<Uint8Array>) {
-        await file.write(chunk);
-        done += chunk.byteLength;
-        options.onProgress?.(path, done, size);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  const rest = Readable.fromWeb(source.slice(had, size).stream() as ReadableStream);
+  const file = await open(partial, 'a');
+  let done = had;
+  try {
+    for await (const chunk of rest as AsyncIterable<Uint8Array>) {
+      await file.write(chunk);
+      done += chunk.byteLength;
+      onProgress?.(path, done, size);
     }
+    await file.sync();
+  } finally {
+    await file.close();
   }
+  return done;
+}
+
+/** Fetches the blob into `<etag>.incomplete`, from where an earlier try stopped, checks it, and gives it its final name. */
+async function fetchBlob(
+  repo: HubRepo,
+  commit: string,
+  wanted: Wanted,
+  blob: string,
+  options: HubOptions,
+): Promise<void> {
+  const { path, size, etag } = wanted;
+  const partial = `${blob}.incomplete`;
+  await mkdir(dirname(blob), { recursive: true });
+  const found = await stat(partial).then(
+    (entry) => entry.size,
+    () => 0,
+  );
+  const had = found <= size ? found : 0;
+  if (had === 0) await writeFile(partial, '');
+  // An empty file is not asked for: no server has a range of it.
+  const done = had < size ? await appendRest(repo, commit, wanted, partial, had, options) : had;
   if (done !== size) throw new Error(`the connection ended after ${done} of ${size} bytes`);
   const hash = await hashOfFile(partial, etag);
   if (hash !== etag) {

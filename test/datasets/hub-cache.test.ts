@@ -26,7 +26,8 @@ const server = createServer((request, response) => {
   if (url.includes('/paths-info/'))
     return json([{ type: 'file', path: 'config.json', size: content.length, oid }]);
   if (url.startsWith('/api/')) return json({ _id: '1', id: 'tiny/bert', sha: commit });
-  const range = `bytes 0-${Math.max(0, content.length - 1)}/${content.length}`;
+  if (content.length === 0) return response.writeHead(416).end();
+  const range = `bytes 0-${content.length - 1}/${content.length}`;
   return response.writeHead(200, { ETag: `"${oid}"`, 'Content-Range': range }).end(content);
 });
 
