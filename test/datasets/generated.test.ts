@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { GENERATED_SEED, registerGenerate } from '../../src/cli/generate.js';
-import { generatedFiles } from '../../src/datasets/generated.js';
+import { GENERATED_TASKS, generatedFiles } from '../../src/datasets/generated.js';
 import { type Example, readGlueFolder } from '../../src/datasets/glue.js';
 import { readSquad } from '../../src/datasets/squad.js';
 import { findTask, TASKS, type Task } from '../../src/datasets/task.js';
@@ -32,7 +32,7 @@ test('data/ is what the grammars give, byte for byte', () => {
 });
 
 test('our reader takes every file; no text stands twice in a task; classes are balanced', async () => {
-  for (const task of TASKS) {
+  for (const task of TASKS.filter(({ folder }) => GENERATED_TASKS.includes(folder))) {
     const small = task.name === 'wnli';
     const train = await read(task, 'train');
     const seen = new Set(train.map(({ texts }) => texts.join('\t')));
