@@ -143,10 +143,11 @@ async function appendRest(
     ...credentials(),
   });
   if (!source) throw new DataError(`${repo.type} '${repo.name}' has no file '${path}'`);
-  const rest = Readable.fromWeb(source.slice(had, size).stream() as ReadableStream);
   const file = await open(partial, 'a');
   let done = had;
   try {
+    // Only now, as it is read: a stream that fails before that drops what has arrived.
+    const rest = Readable.fromWeb(source.slice(had, size).stream() as ReadableStream);
     for await (const chunk of rest as AsyncIterable<Uint8Array>) {
       await file.write(chunk);
       done += chunk.byteLength;
