@@ -8,6 +8,7 @@ import { registerGenerate } from './cli/generate.js';
 import { registerInit } from './cli/init.js';
 import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
+import { registerPretrain } from './cli/pretrain.js';
 import { DataError, UsageError } from './errors.js';
 
 function packageVersion(): string {
@@ -27,6 +28,7 @@ function buildProgram(): Command {
     registerParams,
     registerEvaluate,
     registerInit,
+    registerPretrain,
     registerGenerate,
     registerNotebooks,
   ]) {

@@ -22,11 +22,31 @@ export interface NewModel {
   readonly seed: number;
 }
 
-const exists = (path: string): Promise<boolean> =>
+export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,
   );
+
+/** BERT's config at another size. @param heads default: one per 64 of hidden size @throws UsageError when they do not divide it */
+export function newModelConfig(
+  layers: number,
+  hidden: number,
+  heads: number | undefined,
+  vocabSize: number,
+): ModelConfig {
+  const numAttentionHeads = heads ?? Math.max(1, Math.round(hidden / 64));
+  if (hidden % numAttentionHeads !== 0)
+    throw new UsageError(`new model: hidden ${hidden} is not a multiple of heads ${numAttentionHeads}`);
+  return {
+    ...(PRESETS['bert-base-uncased'] as ModelConfig),
+    vocabSize,
+    hiddenSize: hidden,
+    numHiddenLayers: layers,
+    numAttentionHeads,
+    intermediateSize: 4 * hidden,
+  };
+}
 
 /** @throws UsageError when the folder holds a model, DataError when the texts are too few for the vocabulary */
 export async function createModel({
@@ -36,22 +56,12 @@ export async function createModel({
   vocabSize,
   texts,
   seed,
-  ...options
+  heads,
 }: NewModel): Promise<void> {
-  const heads = options.heads ?? Math.max(1, Math.round(hidden / 64));
-  if (hidden % heads !== 0)
-    throw new UsageError(`new model: hidden ${hidden} is not a multiple of heads ${heads}`);
   if (await exists(join(out, 'model.safetensors')))
     throw new UsageError(`${out}: holds a model already; choose another folder`);
   const vocabulary = trainVocabulary(texts, { vocabSize, lowercase: true });
-  const config: ModelConfig = {
-    ...(PRESETS['bert-base-uncased'] as ModelConfig),
-    vocabSize: vocabulary.length,
-    hiddenSize: hidden,
-    numHiddenLayers: layers,
-    numAttentionHeads: heads,
-    intermediateSize: 4 * hidden,
-  };
+  const config = newModelConfig(layers, hidden, heads, vocabulary.length);
   const head = { kind: 'classification', numLabels: 2 } as const;
   const specs = modelSpecs(config, head).filter(({ place }) => place.kind !== 'classifier');
   const parameters = new Map(specs.map((spec) => [spec.name, initialise(spec, config, seed)]));

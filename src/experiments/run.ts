@@ -23,7 +23,7 @@ import { STREAM } from '../random.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import { predict } from '../training/evaluate.js';
-import { type FitPlan, fit, type StepRecord } from '../training/fit.js';
+import { type FitPlan, fit, fitProgressSchema, type StepRecord } from '../training/fit.js';
 import type { Model } from '../training/model.js';
 import { predictionsOf } from '../training/predictions.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
@@ -234,7 +234,7 @@ async function trainResumably(
   if (options.save === undefined) return fit(model, state, plan, options, { onStep });
   const folder = join(options.save, 'unfinished');
   const key = hashOf({ spec, hashes: prepared.hashes });
-  const former = await loadSnapshot(folder, key, state);
+  const former = await loadSnapshot(folder, key, state, fitProgressSchema);
   const done = former?.secondsPerEpoch.length ?? 0;
   if (done > 0) options.onEvent?.({ kind: 'resumed', epochs: done, examples: done * prepared.train.length });
   return fit(
@@ -242,7 +242,10 @@ async function trainResumably(
     state,
     plan,
     options,
-    { onStep, onEpoch: (progress) => saveSnapshot(folder, key, state, progress) },
+    {
+      onStep,
+      onEpoch: (progress) => saveSnapshot(folder, key, progress.secondsPerEpoch.length, state, progress),
+    },
     former,
   );
 }

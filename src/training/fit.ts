@@ -2,12 +2,13 @@
  * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step. It knows no task
  * and no PEFT method: what trains comes in as a predicate per epoch.
  */
+import { z } from 'zod';
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
-import { DataError } from '../errors.js';
 import { countParameters, type Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import { type AdamWOptions, adamw } from './adamw.js';
+import { checkFinite } from './finite.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
@@ -28,24 +29,28 @@ export interface FitPlan {
   readonly seed: number;
 }
 
-export interface StepRecord {
+const stepSchema = z.object({
   /** 0-based over the whole run. */
-  readonly step: number;
-  readonly epoch: number;
-  readonly stage: number;
-  readonly examples: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly gradientNorm: number;
-}
+  step: z.number(),
+  epoch: z.number(),
+  stage: z.number(),
+  examples: z.number(),
+  loss: z.number(),
+  learningRate: z.number(),
+  gradientNorm: z.number(),
+});
+
+export const fitProgressSchema = z.object({
+  steps: z.array(stepSchema),
+  secondsPerEpoch: z.array(z.number()),
+  /** Scalars updated in each epoch. */
+  updatedParameters: z.array(z.number()),
+});
+
+export type StepRecord = Readonly<z.infer<typeof stepSchema>>;
 
 /** What a run has done so far; complete epochs only when it is resumed. */
-export interface FitProgress {
-  readonly steps: StepRecord[];
-  readonly secondsPerEpoch: number[];
-  /** Scalars updated in each epoch. */
-  readonly updatedParameters: number[];
-}
+export type FitProgress = z.infer<typeof fitProgressSchema>;
 
 export interface FitHooks {
   readonly onStep?: (record: StepRecord) => void;
@@ -54,19 +59,6 @@ export interface FitHooks {
 }
 
 export const noProgress = (): FitProgress => ({ steps: [], secondsPerEpoch: [], updatedParameters: [] });
-
-function checkFinite(record: StepRecord, former: StepRecord | undefined): void {
-  if (Number.isFinite(record.loss) && Number.isFinite(record.gradientNorm)) return;
-  const what = Number.isFinite(record.loss)
-    ? `gradient norm is ${record.gradientNorm}`
-    : `loss is ${record.loss}`;
-  const last = former
-    ? `last good loss ${former.loss.toFixed(4)} at step ${former.step + 1}`
-    : 'no step was good';
-  throw new DataError(
-    `step ${record.step + 1} (epoch ${record.epoch + 1}): ${what}, learning rate ${record.learningRate}; ${last}; lower --learning-rate or use --warmup-ratio`,
-  );
-}
 
 async function runEpoch(
   epoch: number,
@@ -79,7 +71,7 @@ async function runEpoch(
   for (const batch of plan.batchesOf(epoch)) {
     const step = progress.steps.length;
     const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, total);
-    const result = await stage.run(batch, { seed: plan.seed, stream: STREAM.dropout, step });
+    const result = await stage.run([batch], { seed: plan.seed, stream: STREAM.dropout, step });
     const record = {
       step,
       epoch,
@@ -88,7 +80,7 @@ async function runEpoch(
       learningRate,
       ...result,
     };
-    checkFinite(record, progress.steps[step - 1]);
+    checkFinite(record, progress.steps[step - 1]?.loss);
     adamw(stage.trained, learningRate, result.gradientNorm, plan.adamw);
     progress.steps.push(record);
     hooks.onStep?.(record);

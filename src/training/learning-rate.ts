@@ -1,23 +1,37 @@
 /** Learning rate by step, as Hugging Face's `get_scheduler` gives it. */
 
-export const LEARNING_RATE_KINDS = ['linear', 'constant', 'cosine', 'polynomial'] as const;
+export const LEARNING_RATE_KINDS = [
+  'linear',
+  'constant',
+  'cosine',
+  'polynomial',
+  'warmup_stable_decay',
+] as const;
 
 export interface LearningRateSchedule {
   readonly kind: (typeof LEARNING_RATE_KINDS)[number];
   /** Share of all steps over which the rate rises from 0; rounded up to whole steps. */
   readonly warmupRatio: number;
+  /** Takes the place of the ratio, as in Hugging Face's `TrainingArguments`. */
+  readonly warmupSteps?: number;
+  /** `warmup_stable_decay`: share of all steps, at the end, over which the rate falls to 0. Default 0.2. */
+  readonly decayRatio?: number;
 }
 
 /** HF's default for `polynomial`: power 1 ends at 1e-7; we use power 2, which differs from linear, and end at 0. */
 const POWER = 2;
 
+/** Steps of the last phase of `warmup_stable_decay`. */
+export const decaySteps = (totalSteps: number, decayRatio: number): number =>
+  Math.max(1, Math.round(totalSteps * decayRatio));
+
 /** @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1 */
 export function learningRateFactor(
-  { kind, warmupRatio }: LearningRateSchedule,
+  { kind, warmupRatio, warmupSteps, decayRatio = 0.2 }: LearningRateSchedule,
   step: number,
   totalSteps: number,
 ): number {
-  const warmup = Math.ceil(totalSteps * warmupRatio);
+  const warmup = warmupSteps ?? Math.ceil(totalSteps * warmupRatio);
   if (step < warmup) return step / Math.max(1, warmup);
   const progress = (step - warmup) / Math.max(1, totalSteps - warmup);
   switch (kind) {
@@ -29,6 +43,8 @@ export function learningRateFactor(
       return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
     case 'polynomial':
       return Math.max(0, 1 - progress) ** POWER;
+    case 'warmup_stable_decay':
+      return Math.min(1, Math.max(0, (totalSteps - step) / decaySteps(totalSteps, decayRatio)));
     default:
       throw new Error(`internal: unknown learning-rate schedule '${kind satisfies never}'`);
   }

@@ -1,5 +1,6 @@
 /** Masked-language modelling (Devlin et al. 2019, section 3.1) as an {@link Objective}: only masked positions reach the vocabulary. */
 import * as tf from '@tensorflow/tfjs';
+import type { MaskedBatch } from '../datasets/masking.js';
 import { crossEntropy } from '../engine/fused.js';
 import { noAdaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
@@ -7,26 +8,10 @@ import { type EncoderInputs, encode } from '../models/encoder.js';
 import { maskedLmLogits } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
-import type { BatchShape } from './model.js';
 import type { Objective } from './objective.js';
 
-/** Packed sequences without padding. */
-export interface MaskedBatch extends BatchShape {
-  /** [rows, length] after masking */
-  readonly inputIds: Int32Array;
-  /** [N] indices into the flattened rows */
-  readonly maskedPositions: Int32Array;
-  /** [N] the ids that stood there */
-  readonly maskedLabels: Int32Array;
-  /** [N], 1 or 0 for an unused slot */
-  readonly maskedWeights: Float32Array;
-}
-
-/** Weights that sum to 1. */
-function normalised(weights: Float32Array): Float32Array {
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / Math.max(sum, 1));
-}
+const predicted = ({ maskedWeights }: MaskedBatch): number =>
+  maskedWeights.reduce((total, weight) => total + weight, 0);
 
 export const maskedLmObjective = (
   config: ModelConfig,
@@ -39,11 +24,12 @@ export const maskedLmObjective = (
     labels: { shape: [maskedPositions.length], dtype: 'int32' },
     weights: { shape: [maskedPositions.length] },
   }),
-  feeds: ({ inputIds, maskedPositions, maskedLabels, maskedWeights }) => ({
+  size: predicted,
+  feeds: ({ inputIds, maskedPositions, maskedLabels, maskedWeights }, total) => ({
     inputIds,
     positions: maskedPositions,
     labels: maskedLabels,
-    weights: normalised(maskedWeights),
+    weights: maskedWeights.map((weight) => weight / Math.max(total, 1)),
   }),
   loss({ rows, length }, tensors, random) {
     const context = modelContext({

@@ -10,9 +10,12 @@ import { type BatchShape, encoderInputs, forward, type Model, type Tensors } fro
 export interface Objective<B extends BatchShape> {
   readonly specs: readonly ParameterSpec[];
   inputs(shape: B): TensorSpecs;
-  feeds(batch: B): Feeds;
-  /** Mean loss over the batch. `tensors` holds parameters and inputs by name. */
-  loss(shape: B, tensors: Tensors, random: Randomness): tf.Scalar;
+  /** What the mean is over: examples, or predicted tokens. */
+  size(batch: B): number;
+  /** @param total size of the whole step, of which the batch may be a part */
+  feeds(batch: B, total: number): Feeds;
+  /** The batch's share of the mean loss over the step. `tensors` holds parameters and inputs by name; no dropout without `random`. */
+  loss(shape: B, tensors: Tensors, random: Randomness | undefined): tf.Scalar;
 }
 
 /** Labels as the head's loss wants them: see `headLoss`. */
@@ -31,8 +34,8 @@ function labelData({ head }: Model, { labels, rows }: Batch): Float32Array | Int
   return head.numLabels === 1 ? labels : Int32Array.from(labels);
 }
 
-const rowWeights = ({ rows, count }: Batch): Float32Array =>
-  Float32Array.from({ length: rows }, (_, i) => (i < count ? 1 / count : 0));
+const rowWeights = ({ rows, count }: Batch, total: number): Float32Array =>
+  Float32Array.from({ length: rows }, (_, i) => (i < count ? 1 / total : 0));
 
 export const encoderFeeds = ({ inputIds, attentionMask, tokenTypeIds }: Batch): Feeds => ({
   inputIds,
@@ -48,7 +51,12 @@ export const taskObjective = (model: Model): Objective<Batch> => ({
     labels: labelSpec(model, shape),
     weights: { shape: [shape.rows] },
   }),
-  feeds: (batch) => ({ ...encoderFeeds(batch), labels: labelData(model, batch), weights: rowWeights(batch) }),
+  size: ({ count }) => count,
+  feeds: (batch, total) => ({
+    ...encoderFeeds(batch),
+    labels: labelData(model, batch),
+    weights: rowWeights(batch, total),
+  }),
   loss(shape, tensors, random) {
     const logits = forward(model, shape, tensors, random);
     return headLoss(model.head, logits, tensors.labels as tf.Tensor, tensors.weights as tf.Tensor1D);

@@ -97,7 +97,7 @@ export function ourStep({
   return {
     async step() {
       const start = performance.now();
-      const { gradientNorm } = await stage.run(batch, { seed: 1, stream: 3, step: step++ });
+      const { gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step: step++ });
       adamw(stage.trained, 2e-5, gradientNorm, ADAMW_DEFAULTS);
       return performance.now() - start;
     },

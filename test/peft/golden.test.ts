@@ -103,7 +103,7 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
     const [logits] = await predict(model, values, [first], { threads: 1 });
     assert.ok(worst(logits as Float32Array, wanted.logits.flat()) < 5e-6);
     const stage = openStage(taskObjective(model), state, trains, { threads: 1 });
-    const { loss, gradientNorm } = await stage.run(first, { seed: 1, stream: 3, step: 0 });
+    const { loss, gradientNorm } = await stage.run([first], { seed: 1, stream: 3, step: 0 });
     await stage.close();
     assert.ok(Math.abs(loss - wanted.loss) < 1e-6, `${loss} ${wanted.loss}`);
     assert.ok(Math.abs(gradientNorm / wanted.gradient_norm - 1) < 1e-5);

@@ -105,7 +105,7 @@ for (const device of ['cpu', 'tfjs'] as Device[]) {
     assert.ok(worst(logits as Float32Array, golden.logits.flat()) < 5e-6);
     const state = createTrainingState(model.specs, values, () => true);
     const stage = openStage(taskObjective(model), state, () => true, { device, threads: 1 });
-    const result = await stage.run(first, { seed: 1, stream: 3, step: 0 });
+    const result = await stage.run([first], { seed: 1, stream: 3, step: 0 });
     assert.ok(Math.abs(result.loss - golden.loss) < 1e-6, `${result.loss} ${golden.loss}`);
     const wanted = await readSafetensors(goldenPath('bert', 'gradients.safetensors'));
     for (const [name, { data }] of wanted) {

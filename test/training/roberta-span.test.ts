@@ -72,7 +72,7 @@ for (const [name, head] of Object.entries(CASES)) {
     assert.ok(worst(logits as Float32Array, wanted) < 5e-6);
     const state = createTrainingState(specs, parameters, () => true);
     const stage = openStage(taskObjective(model), state, () => true, { threads: 1 });
-    const { loss } = await stage.run(batch, { seed: 1, stream: 3, step: 0 });
+    const { loss } = await stage.run([batch], { seed: 1, stream: 3, step: 0 });
     await stage.close();
     assert.ok(Math.abs(loss - expected.loss) < 2e-6, `${loss}, wanted ${expected.loss}`);
     for (const [tensor, { data }] of await readSafetensors(goldenPath(name, 'gradients.safetensors'))) {

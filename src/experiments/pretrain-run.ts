@@ -1,0 +1,280 @@
+/** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
+import { join } from 'node:path';
+import { buildCorpus, type Corpus, type CorpusHeader, type CorpusProgress } from '../datasets/corpus.js';
+import { heldOutBatches, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
+import { sampleDocuments } from '../datasets/text.js';
+import type { CompileOptions } from '../engine/compile.js';
+import { saveCheckpoint, writeTextAtomically } from '../models/checkpoint.js';
+import type { ModelConfig } from '../models/config.js';
+import { initialise } from '../models/initialise.js';
+import { countParameters } from '../models/parameters.js';
+import { modelSpecs } from '../models/specs.js';
+import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
+import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
+import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
+import { decaySteps, type LearningRateSchedule } from '../training/learning-rate.js';
+import {
+  evaluateMaskedLm,
+  type PretrainPlan,
+  type PretrainProgress,
+  perplexity,
+  pretrain,
+  pretrainProgressSchema,
+} from '../training/pretrain.js';
+import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
+import { createTrainingState } from '../training/state.js';
+import { exists, newModelConfig } from './create-model.js';
+import { type Machine, peakBytes, thisMachine } from './run-record.js';
+import { hashOf } from './run-spec.js';
+
+export interface PretrainSpec {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number | null;
+  readonly vocabSize: number;
+  /** Tokens of a packed sequence. */
+  readonly length: number;
+  /** Rows of one forward pass; a step takes `accumulation` of them. */
+  readonly batchSize: number;
+  readonly accumulation: number;
+  readonly totalSteps: number;
+  readonly maskProbability: number;
+  readonly wholeWords: boolean;
+  /** Share of the documents that is never trained on. */
+  readonly heldOutShare: number;
+  readonly learningRate: number;
+  readonly learningRateSchedule: LearningRateSchedule;
+  readonly weightDecay: number;
+  readonly maxGradientNorm: number;
+  /** While pre-training; the config that is saved has BERT's 0.1 for fine-tuning. */
+  readonly dropout: number;
+  readonly seed: number;
+}
+
+export interface PretrainOptions extends CompileOptions {
+  readonly out: string;
+  /** Text files: see `readDocuments`. */
+  readonly text: readonly string[];
+  /** Folder of a tokenizer to use; without it one is learnt from the text. */
+  readonly tokenizer?: string | undefined;
+  /** Packed text is kept here. */
+  readonly corpus?: string | undefined;
+  readonly evalSteps: number;
+  readonly evalRows: number;
+  readonly saveSteps: number;
+  readonly dtype: 'F32' | 'F16';
+  /** Keeps the last snapshot before the decay, from which a longer run can go on. */
+  readonly keepSnapshot: boolean;
+  readonly onEvent?: (event: PretrainEvent) => void;
+  readonly stopped?: () => boolean;
+}
+
+export type PretrainEvent =
+  | { readonly kind: 'vocabulary' }
+  | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
+  | {
+      readonly kind: 'start';
+      readonly step: number;
+      readonly tokensPerStep: number;
+      readonly parameters: number;
+    }
+  | { readonly kind: 'step'; readonly step: number; readonly loss: number }
+  | { readonly kind: 'evaluated'; readonly step: number; readonly perplexity: number };
+
+export interface PretrainRecord {
+  readonly spec: PretrainSpec;
+  readonly corpus: CorpusHeader;
+  readonly parameters: number;
+  readonly tokensSeen: number;
+  /** Share of the training split that was seen; above 1: more than one epoch. */
+  readonly epochs: number;
+  /** Mean training loss (nats) over `steps` steps up to each point. */
+  readonly losses: readonly { readonly step: number; readonly loss: number }[];
+  readonly heldOut: readonly {
+    readonly step: number;
+    readonly loss: number;
+    readonly perplexity: number;
+  }[];
+  /** Over every row that was held out. */
+  readonly finalHeldOut: { readonly loss: number; readonly perplexity: number };
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly machine: Machine;
+}
+
+/** Characters that a vocabulary is learnt from: more changes it little. */
+const VOCABULARY_CHARACTERS = 40e6;
+const POINTS = 200;
+
+const unfinished = (out: string): string => join(out, 'unfinished');
+
+/** The tokenizer's folder: the one given, or one learnt from the text once. */
+async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
+  if (options.tokenizer !== undefined) return options.tokenizer;
+  const folder = join(unfinished(options.out), 'tokenizer');
+  if (await exists(join(folder, 'tokenizer_config.json'))) return folder;
+  options.onEvent?.({ kind: 'vocabulary' });
+  const sample = await sampleDocuments(options.text, VOCABULARY_CHARACTERS);
+  const vocabulary = trainVocabulary(sample, { vocabSize: spec.vocabSize, lowercase: true });
+  await writeTokenizer(folder, vocabulary, { lowercase: true });
+  return folder;
+}
+
+function planOf(
+  spec: PretrainSpec,
+  corpus: Corpus,
+  tokenizer: TextTokenizer,
+  { evalSteps, evalRows, saveSteps }: PretrainOptions,
+): PretrainPlan & { readonly stableSteps: number } {
+  const vocabulary = maskingVocabulary(tokenizer);
+  const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
+  const masking = { seed, rows, probability, wholeWords };
+  const batchAt = maskedBatches(corpus.train, vocabulary, masking);
+  const { kind, decayRatio = 0.2 } = spec.learningRateSchedule;
+  const stableSteps =
+    kind === 'warmup_stable_decay' ? spec.totalSteps - decaySteps(spec.totalSteps, decayRatio) : 0;
+  return {
+    totalSteps: spec.totalSteps,
+    stableSteps,
+    batchesOf: (step) => Array.from({ length: accumulation }, (_, i) => batchAt(step * accumulation + i)),
+    heldOut: () => heldOutBatches(corpus.heldOut, vocabulary, { ...masking, maxRows: evalRows }),
+    evalSteps,
+    savesAt: (steps) => steps % saveSteps === 0 || steps === stableSteps,
+    learningRate: spec.learningRate,
+    learningRateSchedule: spec.learningRateSchedule,
+    adamw: adamwOptions(spec),
+    seed,
+  };
+}
+
+const adamwOptions = ({ weightDecay, maxGradientNorm }: PretrainSpec): AdamWOptions => ({
+  ...ADAMW_DEFAULTS,
+  weightDecay,
+  maxGradientNorm,
+});
+
+/**
+ * Two places for snapshots: up to the decay of `warmup_stable_decay` nothing depends on how long the run will be, so that snapshot
+ * may be carried on by a longer or a shorter run; after it, only by the same.
+ */
+function snapshots(spec: PretrainSpec, corpus: Corpus, out: string, stableSteps: number) {
+  const { totalSteps: _total, learningRateSchedule, ...rest } = spec;
+  const { decayRatio: _decay, ...stableSchedule } = learningRateSchedule;
+  const data = { train: corpus.header.train, tokenizer: corpus.header.tokenizer };
+  const stable = {
+    folder: join(unfinished(out), 'stable'),
+    key: hashOf({ ...rest, stableSchedule, data }),
+    most: stableSteps,
+  };
+  const last = {
+    folder: join(unfinished(out), 'last'),
+    key: hashOf({ ...spec, data }),
+    most: spec.totalSteps,
+  };
+  return { stable, last };
+}
+
+const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
+  const width = Math.max(1, Math.ceil(losses.length / POINTS));
+  return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
+    const part = losses.slice(i * width, (i + 1) * width);
+    const mean = part.reduce((sum, loss) => sum + loss, 0) / part.length;
+    return { step: i * width + part.length, loss: Number(mean.toFixed(4)) };
+  });
+};
+
+/**
+ * Pre-trains and saves; a run that was cut off goes on from its last snapshot.
+ * @returns the record, or undefined when `stopped` ended the session early
+ * @throws UsageError, DataError
+ */
+export async function runPretraining(
+  spec: PretrainSpec,
+  options: PretrainOptions,
+): Promise<PretrainRecord | undefined> {
+  const { out, onEvent } = options;
+  const home = await tokenizerFolder(spec, options);
+  const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
+    files: options.text,
+    tokenizer: home,
+    vocabSize: spec.vocabSize,
+    length: spec.length,
+    heldOutShare: spec.heldOutShare,
+    onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
+  });
+  const tokenizer = await loadTokenizer(home, spec.vocabSize);
+  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
+  const config: ModelConfig = {
+    ...saved,
+    hiddenDropoutProb: spec.dropout,
+    attentionProbsDropoutProb: spec.dropout,
+  };
+  const head = { kind: 'masked-lm' } as const;
+  const specs = modelSpecs(config, head);
+  const values = new Map(
+    specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]),
+  );
+  const state = createTrainingState(specs, values, () => true);
+  const plan = planOf(spec, corpus, tokenizer, options);
+  const { stable, last } = snapshots(spec, corpus, out, plan.stableSteps);
+  let former: PretrainProgress | undefined;
+  for (const { folder, key, most } of [last, stable]) {
+    const found = former ?? (await loadSnapshot(folder, key, state, pretrainProgressSchema));
+    if (found && found.losses.length <= most) former = found;
+  }
+  const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
+  const parameters = countParameters(specs);
+  onEvent?.({ kind: 'start', step: former?.losses.length ?? 0, tokensPerStep, parameters });
+  const progress = await pretrain(
+    config,
+    specs,
+    state,
+    plan,
+    options,
+    {
+      onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
+      onEvaluated: (step, loss) => onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss) }),
+      onSnapshot: async (progress) => {
+        const steps = progress.losses.length;
+        const { folder, key } = steps <= stable.most ? stable : last;
+        await saveSnapshot(folder, key, steps, state, progress);
+      },
+      ...(options.stopped ? { stopped: options.stopped } : {}),
+    },
+    former,
+  );
+  if (progress.losses.length < spec.totalSteps) return undefined;
+  const all = heldOutBatches(corpus.heldOut, maskingVocabulary(tokenizer), {
+    seed: spec.seed,
+    rows: spec.batchSize,
+    probability: spec.maskProbability,
+    wholeWords: spec.wholeWords,
+  });
+  const loss = await evaluateMaskedLm(config, specs, state.parameters, all, options);
+  const tokensSeen = spec.totalSteps * tokensPerStep;
+  const record: PretrainRecord = {
+    spec,
+    corpus: corpus.header,
+    parameters,
+    tokensSeen,
+    epochs: tokensSeen / (corpus.train.rows * corpus.train.length),
+    losses: inPoints(progress.losses),
+    heldOut: progress.heldOut.map((point) => ({ ...point, perplexity: perplexity(point.loss) })),
+    finalHeldOut: { loss, perplexity: perplexity(loss) },
+    seconds: progress.seconds,
+    peakBytes: peakBytes(),
+    machine: thisMachine(options.threads ?? 0),
+  };
+  await writeTextAtomically(join(out, 'pretraining.json'), `${JSON.stringify(record, null, 1)}\n`);
+  const checkpoint = {
+    folder: home,
+    config: saved,
+    head,
+    specs,
+    parameters: state.parameters,
+    initialised: [],
+  };
+  await saveCheckpoint(out, checkpoint, { dtype: options.dtype });
+  await removeSnapshot(options.keepSnapshot ? last.folder : unfinished(out));
+  return record;
+}

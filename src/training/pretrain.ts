@@ -1,0 +1,141 @@
+/**
+ * Masked-language-model pre-training: an endless sequence of batches, each a pure function of (seed, step), so that a run that was
+ * cut off at any step goes on with the same numbers, bit for bit.
+ */
+import { z } from 'zod';
+import type { MaskedBatch } from '../datasets/masking.js';
+import { type CompileOptions, compile } from '../engine/compile.js';
+import type { ModelConfig } from '../models/config.js';
+import type { ParameterSpec, Parameters } from '../models/parameters.js';
+import { STREAM } from '../random.js';
+import { type AdamWOptions, adamw } from './adamw.js';
+import { checkFinite } from './finite.js';
+import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
+import { maskedLmObjective } from './masked-lm.js';
+import { parameterInputs } from './model.js';
+import { openStage } from './stage.js';
+import type { TrainingState } from './state.js';
+
+export interface PretrainPlan {
+  readonly totalSteps: number;
+  /** 0-based step -> its batches; more than one: their gradients are added up. */
+  readonly batchesOf: (step: number) => readonly MaskedBatch[];
+  /** Held-out text under the same masks every time. */
+  readonly heldOut: () => Iterable<MaskedBatch>;
+  /** Steps between two evaluations; there is one at the end in any case. */
+  readonly evalSteps: number;
+  /** Whether a snapshot is due when so many steps are done. */
+  readonly savesAt: (steps: number) => boolean;
+  /** Peak learning rate. */
+  readonly learningRate: number;
+  readonly learningRateSchedule: LearningRateSchedule;
+  readonly adamw: AdamWOptions;
+  /** Drives dropout. */
+  readonly seed: number;
+}
+
+export const pretrainProgressSchema = z.object({
+  /** Mean loss over each step's masked tokens, in nats. */
+  losses: z.array(z.number()),
+  /** Mean loss over the held-out masked tokens; `step` steps had been taken. */
+  heldOut: z.array(z.object({ step: z.number(), loss: z.number() })),
+  /** Spent in training steps, over all sessions. */
+  seconds: z.number(),
+});
+
+/** What a run has done so far. */
+export type PretrainProgress = z.infer<typeof pretrainProgressSchema>;
+
+export interface PretrainHooks {
+  readonly onStep?: (step: number, loss: number, gradientNorm: number) => void;
+  readonly onEvaluated?: (step: number, loss: number) => void;
+  /** Where a run is made resumable. */
+  readonly onSnapshot?: (progress: PretrainProgress) => Promise<void>;
+  /** Asked after every step: a true answer ends the session with a snapshot. */
+  readonly stopped?: () => boolean;
+}
+
+/** e^loss: what a model of masked tokens is as unsure as, in equally likely tokens. */
+export const perplexity = (loss: number): number => Math.exp(loss);
+
+/** Mean loss over the masked tokens of all batches, without dropout. */
+export async function evaluateMaskedLm(
+  config: ModelConfig,
+  specs: readonly ParameterSpec[],
+  parameters: Parameters,
+  batches: Iterable<MaskedBatch>,
+  options: CompileOptions,
+): Promise<number> {
+  const objective = maskedLmObjective(config, specs);
+  const values = Object.fromEntries(parameters);
+  const sizes = parameterInputs(specs);
+  let program: Awaited<ReturnType<typeof compile>> | undefined;
+  let rows = 0;
+  let [sum, tokens] = [0, 0];
+  try {
+    for (const batch of batches) {
+      if (!program || batch.rows !== rows) {
+        await program?.close();
+        program = await compile(
+          { ...sizes, ...objective.inputs(batch) },
+          (tensors) => ({ loss: objective.loss(batch, tensors, undefined) }),
+          options,
+        );
+        rows = batch.rows;
+      }
+      const size = objective.size(batch);
+      const { loss } = await program.run({ ...values, ...objective.feeds(batch, size) });
+      sum += (loss?.[0] as number) * size;
+      tokens += size;
+    }
+  } finally {
+    await program?.close();
+  }
+  return sum / tokens;
+}
+
+/**
+ * Trains in place, from where `progress` left off; `state` must be what it was then.
+ * @returns the progress; fewer than `totalSteps` losses when it was stopped
+ * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
+ */
+export async function pretrain(
+  config: ModelConfig,
+  specs: readonly ParameterSpec[],
+  state: TrainingState,
+  plan: PretrainPlan,
+  options: CompileOptions,
+  hooks: PretrainHooks = {},
+  progress: PretrainProgress = { losses: [], heldOut: [], seconds: 0 },
+): Promise<PretrainProgress> {
+  const stage = openStage(maskedLmObjective(config, specs), state, () => true, options);
+  const { losses, heldOut } = progress;
+  const evaluate = async (): Promise<void> => {
+    const loss = await evaluateMaskedLm(config, specs, state.parameters, plan.heldOut(), options);
+    heldOut.push({ step: losses.length, loss });
+    hooks.onEvaluated?.(losses.length, loss);
+  };
+  try {
+    while (losses.length < plan.totalSteps) {
+      const start = performance.now();
+      const step = losses.length;
+      const learningRate =
+        plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, plan.totalSteps);
+      const key = { seed: plan.seed, stream: STREAM.dropout, step };
+      const { loss, gradientNorm } = await stage.run(plan.batchesOf(step), key);
+      checkFinite({ step, loss, gradientNorm, learningRate }, losses.at(-1));
+      adamw(stage.trained, learningRate, gradientNorm, plan.adamw);
+      losses.push(loss);
+      progress.seconds += (performance.now() - start) / 1000;
+      hooks.onStep?.(step, loss, gradientNorm);
+      const done = losses.length === plan.totalSteps;
+      const stopped = hooks.stopped?.() ?? false;
+      if (done || losses.length % plan.evalSteps === 0) await evaluate();
+      if (done || stopped || plan.savesAt(losses.length)) await hooks.onSnapshot?.(progress);
+      if (stopped) break;
+    }
+  } finally {
+    await stage.close();
+  }
+  return progress;
+}
