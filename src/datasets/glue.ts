@@ -28,10 +28,6 @@ const exists = (path: string): Promise<boolean> =>
 
 /** Finds `<folder>/<Task>/<split>.tsv` or `.tsv.gz`. @throws DataError that says what was looked for */
 async function findFile(folder: string, task: Task, split: string): Promise<string> {
-  if (task.trainedOn && !hiddenSplit(task, split))
-    throw new DataError(
-      `${task.name} has no ${split} split: fine-tune on ${task.trainedOn}, and predict ${task.name} with that model`,
-    );
   if (!(await exists(folder)))
     throw new DataError(`${folder}: no such folder; --data names the folder that holds ${task.folder}/`);
   const home = join(folder, task.folder);

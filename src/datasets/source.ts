@@ -2,10 +2,11 @@
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UsageError } from '../errors.js';
 import { readGlueFolder, type Split } from './glue.js';
 import { modelFolder } from './hub.js';
 import { readGlueHub } from './parquet.js';
-import type { Task } from './task.js';
+import { hiddenSplit, type Task } from './task.js';
 
 /** The package's `data/` folder, seen from `dist/src/datasets/`. */
 const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../../../data');
@@ -19,16 +20,25 @@ export interface SplitOptions {
 export const dataFolder = (source: string): string =>
   source === 'embedded' ? resolve(packageData, 'glue') : source;
 
-/** Reads one split. @param split file name without ending: `train`, `dev`, `dev_matched` ... @throws DataError */
-export const readSplit = (
+/**
+ * Reads one split.
+ * @param split file name without ending: `train`, `dev`, `dev_matched`, `test` ...
+ * @throws UsageError for a split with labels of a task that has none; DataError
+ */
+export async function readSplit(
   source: string,
   task: Task,
   split: string,
   { maxExamples }: SplitOptions = {},
-): Promise<Split> =>
-  source === 'hub'
+): Promise<Split> {
+  if (task.trainedOn && !hiddenSplit(task, split))
+    throw new UsageError(
+      `${task.name} has no ${split} split: fine-tune on ${task.trainedOn}, and predict ${task.name} with that model`,
+    );
+  return source === 'hub'
     ? readGlueHub(task, split, maxExamples)
     : readGlueFolder(dataFolder(source), task, split, maxExamples);
+}
 
 /** The folder of a model: a folder as it is, anything of the form `name` or `owner/name` from the hub. */
 export async function resolveModel(model: string): Promise<string> {

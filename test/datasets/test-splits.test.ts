@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { readGlueFolder } from '../../src/datasets/glue.js';
 import { examplesOfRows } from '../../src/datasets/parquet.js';
+import { readSplit } from '../../src/datasets/source.js';
 import { findTask, hiddenSplit, labelCount, TASKS } from '../../src/datasets/task.js';
 import { DataError } from '../../src/errors.js';
 
@@ -46,7 +47,12 @@ test('the diagnostic set is for evaluation only', async () => {
   assert.deepEqual((await read('ax', 'diagnostic')).examples, [
     { texts: ['The cat sat.', 'The cat did not sit.'], label: -1 },
   ]);
-  await assert.rejects(read('ax', 'train'), /ax has no train split: fine-tune on mnli/);
+  for (const source of [home, 'hub']) {
+    await assert.rejects(
+      readSplit(source, findTask('ax'), 'train'),
+      /ax has no train split: fine-tune on mnli/,
+    );
+  }
 });
 
 test('hidden labels of the hub are -1, and an error elsewhere', () => {
