@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerEvaluate } from './cli/evaluate.js';
+import { registerExport } from './cli/export.js';
 import { registerFinetune } from './cli/finetune.js';
 import { registerGenerate } from './cli/generate.js';
 import { registerInit } from './cli/init.js';
@@ -27,6 +28,7 @@ function buildProgram(): Command {
     registerFinetune,
     registerParams,
     registerEvaluate,
+    registerExport,
     registerInit,
     registerPretrain,
     registerGenerate,

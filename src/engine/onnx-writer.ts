@@ -48,15 +48,22 @@ function writeConstant({ value, data }: Constant, pbf: PbfWriter): void {
   pbf.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** ValueInfoProto: name 1, type 2 > tensor_type 1 > elem_type 1, shape 2 > dim 1 > dim_value 1. */
-function writeValueInfo(value: { name: string; type: Value }, pbf: PbfWriter): void {
+type Dimension = number | string;
+
+interface ValueInfo {
+  readonly name: string;
+  readonly type: Pick<Value, 'dtype'> & { readonly shape: readonly Dimension[] };
+}
+
+/** ValueInfoProto: name 1, type 2 > tensor_type 1 > elem_type 1, shape 2 > dim 1 > dim_value 1 or dim_param 2. */
+function writeValueInfo(value: ValueInfo, pbf: PbfWriter): void {
   pbf.writeStringField(1, value.name);
   pbf.writeMessage(
     2,
-    (type: Value, p) =>
+    (type: ValueInfo['type'], p) =>
       p.writeMessage(
         1,
-        (t: Value, q) => {
+        (t: ValueInfo['type'], q) => {
           q.writeVarintField(1, DATA_TYPE[t.dtype]);
           q.writeMessage(2, writeShape, t.shape);
         },
@@ -66,8 +73,10 @@ function writeValueInfo(value: { name: string; type: Value }, pbf: PbfWriter): v
   );
 }
 
-function writeShape(shape: readonly number[], pbf: PbfWriter): void {
-  for (const size of shape) pbf.writeMessage(1, (n: number, p) => p.writeVarintField(1, n), size);
+function writeShape(shape: readonly Dimension[], pbf: PbfWriter): void {
+  const write = (size: Dimension, p: PbfWriter): void =>
+    typeof size === 'string' ? p.writeStringField(2, size) : p.writeVarintField(1, size);
+  for (const size of shape) pbf.writeMessage(1, write, size);
 }
 
 /** The node that makes an output writes under the output's name; a copy is needed only for inputs, constants and repeats. */
@@ -94,22 +103,36 @@ function nameOutputs(graph: Graph, nodes: readonly Node[]): Node[] {
   }));
 }
 
-/** GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
-function writeGraph(graph: Graph, pbf: PbfWriter): void {
-  const nodes = graph.nodesInUse;
-  for (const node of nameOutputs(graph, nodes)) pbf.writeMessage(1, writeNode, node);
-  pbf.writeStringField(2, 'progtuning');
-  for (const constant of graph.constantsOf(nodes)) pbf.writeMessage(5, writeConstant, constant);
-  for (const value of graph.inputs) pbf.writeMessage(11, writeValueInfo, { name: value.name, type: value });
-  for (const { name, value } of graph.outputs) pbf.writeMessage(12, writeValueInfo, { name, type: value });
+export interface ModelOptions {
+  /** Data that the model carries, beyond the graph's own constants. */
+  readonly weights?: Iterable<Constant>;
+  /** Sizes that are free, by the number that stands for them in the shapes of inputs and outputs. */
+  readonly symbols?: ReadonlyMap<number, string>;
 }
 
+/** GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
+const writeGraph =
+  ({ weights = [], symbols = new Map() }: ModelOptions) =>
+  (graph: Graph, pbf: PbfWriter): void => {
+    const nodes = graph.nodesInUse;
+    const info = (name: string, { dtype, shape }: Value): ValueInfo => ({
+      name,
+      type: { dtype, shape: shape.map((size) => symbols.get(size) ?? size) },
+    });
+    for (const node of nameOutputs(graph, nodes)) pbf.writeMessage(1, writeNode, node);
+    pbf.writeStringField(2, 'progtuning');
+    for (const constant of graph.constantsOf(nodes)) pbf.writeMessage(5, writeConstant, constant);
+    for (const constant of weights) pbf.writeMessage(5, writeConstant, constant);
+    for (const value of graph.inputs) pbf.writeMessage(11, writeValueInfo, info(value.name, value));
+    for (const { name, value } of graph.outputs) pbf.writeMessage(12, writeValueInfo, info(name, value));
+  };
+
 /** ModelProto: ir_version 1, producer_name 2, graph 7, opset_import 8 (OperatorSetIdProto: domain 1, version 2). */
-export function writeModel(graph: Graph): Uint8Array {
+export function writeModel(graph: Graph, options: ModelOptions = {}): Uint8Array {
   const pbf = new PbfWriter();
   pbf.writeVarintField(1, IR_VERSION);
   pbf.writeStringField(2, 'progtuning');
-  pbf.writeMessage(7, writeGraph, graph);
+  pbf.writeMessage(7, writeGraph(options), graph);
   for (const [domain, version] of [
     ['', OPSET],
     ['com.microsoft', 1],

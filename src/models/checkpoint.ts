@@ -30,6 +30,8 @@ const configSchema = z.object({
   attention_probs_dropout_prob: rate.default(0.1),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z.number().int().nonnegative().nullish(),
+  num_labels: z.number().int().positive().optional(),
+  id2label: z.record(z.string(), z.string()).optional(),
   position_embedding_type: z.string().nullish(),
   is_decoder: z.boolean().nullish(),
 });
@@ -79,15 +81,32 @@ function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
   return known;
 }
 
+async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
+  const parsed = configSchema.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
+export async function readHead(folder: string): Promise<HeadSpec> {
+  const path = join(folder, 'config.json');
+  const { architectures, num_labels, id2label } = await readRawConfig(path);
+  const name = architectures?.[0] ?? 'none';
+  if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
+  if (name.endsWith('ForQuestionAnswering')) return { kind: 'span' };
+  if (!name.endsWith('ForSequenceClassification'))
+    throw new DataError(
+      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM) is wanted`,
+    );
+  const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
+  return { kind: 'classification', numLabels };
+}
+
 /** Reads `config.json`. @throws DataError that names the field */
 export async function readConfig(folder: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json');
-  const parsed = configSchema.safeParse(await readJson(path));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const raw = parsed.data;
+  const raw = await readRawConfig(path);
   const type = modelType(raw, path);
   if (raw.hidden_size % raw.num_attention_heads !== 0) {
     throw new DataError(
@@ -234,7 +253,19 @@ export async function writeTextAtomically(path: string, text: string): Promise<v
   await rename(partial, path);
 }
 
-async function copyTokenizer(from: string, to: string): Promise<void> {
+/** Writes `config.json` of a model with a head. @param labels class names by id */
+export async function writeConfig(
+  folder: string,
+  config: ModelConfig,
+  head: HeadSpec,
+  labels?: readonly string[],
+): Promise<void> {
+  const json = { ...configJson(config), ...headFields(config, head, labels) };
+  await writeTextAtomically(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** Copies the tokenizer files that are there. */
+export async function copyTokenizer(from: string, to: string): Promise<void> {
   for (const name of TOKENIZER_FILES) {
     await copyFile(join(from, name), join(to, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
@@ -253,8 +284,7 @@ export async function saveCheckpoint(
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
   await mkdir(folder, { recursive: true });
   if (checkpoint.folder !== undefined) await copyTokenizer(checkpoint.folder, folder);
-  const json = { ...configJson(config), ...headFields(config, head, labels) };
-  await writeTextAtomically(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+  await writeConfig(folder, config, head, labels);
   const tensors = specs.map(
     ({ name, shape }) => [name, { shape, data: parameters.get(name) as Float32Array }] as const,
   );

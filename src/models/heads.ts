@@ -8,15 +8,10 @@ import { activate, dense, layerNorm, type ModelContext } from './layers.js';
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
 
 /**
- * Vocabulary logits of chosen tokens (HF `BertForMaskedLM`): only these go through the vocabulary.
- * @param positions int32 [N], indices into the rows of hidden [B S, H] @returns [N, vocabulary]
+ * Vocabulary logits of tokens (HF `BertForMaskedLM`). In training only chosen tokens come here.
+ * @param rows hidden states [N, H] @returns [N, vocabulary]
  */
-export function maskedLmLogits(
-  context: ModelContext,
-  hidden: tf.Tensor2D,
-  positions: tf.Tensor1D,
-): tf.Tensor2D {
-  const rows = tf.gather(hidden, positions);
+export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Tensor2D {
   const inner = activate(context.config.hiddenAct, dense(context, 'cls.predictions.transform.dense', rows));
   const normed = layerNorm(context, 'cls.predictions.transform.LayerNorm', inner);
   const words = context.parameter(`${context.config.modelType}.embeddings.word_embeddings.weight`);

@@ -45,7 +45,8 @@ export const maskedLmObjective = (
       attentionMask: tf.ones([rows, length], 'int32'),
       tokenTypeIds: tf.zeros([rows, length], 'int32'),
     } satisfies EncoderInputs;
-    const logits = maskedLmLogits(context, encode(context, inputs), tensors.positions as tf.Tensor1D);
+    const chosen = tf.gather(encode(context, inputs), tensors.positions as tf.Tensor1D);
+    const logits = maskedLmLogits(context, chosen);
     return crossEntropy(logits, tensors.labels as tf.Tensor1D, tensors.weights as tf.Tensor1D);
   },
 });

@@ -1,0 +1,28 @@
+/** `progtuning export`: a model as ONNX, for `@huggingface/transformers` in Node or the browser. */
+import type { Command } from 'commander';
+import { type ExportRequest, exportRun } from '../experiments/export-run.js';
+
+const EXAMPLES = `
+Examples:
+  progtuning export --model runs/sst2 --out web/sst2
+  progtuning export --model bert-base-uncased --adapter runs/sst2-lora --task sst2 --out web/sst2-lora
+Then, in JavaScript:
+  const classify = await pipeline('text-classification', 'web/sst2', { local_files_only: true, dtype: 'fp32' });`;
+
+export function registerExport(program: Command): void {
+  program
+    .command('export')
+    .description('Write a model as ONNX, in the folder layout of @huggingface/transformers.')
+    .requiredOption(
+      '--model <folder>',
+      'a fine-tuned model, or the base model of --adapter; folder or hub id',
+    )
+    .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit to lay over it')
+    .option('--task <name>', 'what the adapter was trained for')
+    .requiredOption('--out <folder>', 'where the model goes')
+    .addHelpText('after', EXAMPLES)
+    .action(async (request: ExportRequest) => {
+      const bytes = await exportRun(request);
+      process.stdout.write(`${request.out}/onnx/model.onnx: ${(bytes / 2 ** 20).toFixed(1)} MiB\n`);
+    });
+}

@@ -1,0 +1,67 @@
+/** A fine-tuned model as a folder that `@huggingface/transformers` serves: `onnx/model.onnx` beside config and tokenizer. */
+import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { resolveModel } from '../datasets/source.js';
+import { findTask, labelCount } from '../datasets/task.js';
+import { UsageError } from '../errors.js';
+import { noAdaptation } from '../models/adaptation.js';
+import { copyTokenizer, loadCheckpoint, readHead, writeConfig } from '../models/checkpoint.js';
+import type { HeadSpec } from '../models/config.js';
+import { loadAdapter } from '../peft/formats.js';
+import { methodAdaptation, methodSpecs } from '../peft/method.js';
+import { exportOnnx } from '../training/export-model.js';
+
+export interface ExportRequest {
+  /** A folder or a hub id. */
+  readonly model: string;
+  /** A saved LoRA, Adapter or BitFit folder to lay over it. */
+  readonly adapter?: string | undefined;
+  /** GLUE task or `squad` that the adapter was trained for; without an adapter the model's config tells its head. */
+  readonly task?: string | undefined;
+  readonly out: string;
+}
+
+const taskHead = (task: string): HeadSpec =>
+  task.startsWith('squad')
+    ? { kind: 'span' }
+    : { kind: 'classification', numLabels: labelCount(findTask(task)) };
+
+const labelsOf = (task: string): readonly string[] | undefined => {
+  const labels = task.startsWith('squad') ? [] : findTask(task).labels;
+  return labels.length > 0 ? labels : undefined;
+};
+
+/** @returns bytes written @throws UsageError, DataError */
+export async function exportRun({ model, adapter, task, out }: ExportRequest): Promise<number> {
+  const folder = await resolveModel(model);
+  if (resolve(folder) === resolve(out))
+    throw new UsageError(`${out}: an exported model is not written over the one it is made from`);
+  if (adapter !== undefined && task === undefined)
+    throw new UsageError('export: --adapter wants --task, which tells the head it was trained with');
+  const head = task === undefined ? await readHead(folder) : taskHead(task);
+  const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 0 });
+  const loaded = adapter === undefined ? undefined : await loadAdapter(adapter, config, head);
+  const values = new Map([...parameters, ...(loaded?.parameters ?? [])]);
+  const fresh = initialised.filter((name) => !loaded?.parameters.has(name) && !/pooler/.test(name));
+  if (fresh.length > 0)
+    throw new UsageError(
+      `${folder}: holds no ${fresh.join(', ')}: export a model that was fine-tuned for its task`,
+    );
+  const bytes = exportOnnx(
+    {
+      config,
+      head,
+      specs: loaded ? [...specs, ...methodSpecs(config, loaded.method)] : specs,
+      adaptation: loaded ? methodAdaptation(config, loaded.method) : noAdaptation,
+    },
+    values,
+  );
+  await mkdir(join(out, 'onnx'), { recursive: true });
+  await copyTokenizer(folder, out);
+  if (task === undefined) await copyFile(join(folder, 'config.json'), join(out, 'config.json'));
+  else await writeConfig(out, config, head, labelsOf(task));
+  const path = join(out, 'onnx', 'model.onnx');
+  await writeFile(`${path}.partial`, bytes);
+  await rename(`${path}.partial`, path);
+  return bytes.length;
+}
