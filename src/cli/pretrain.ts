@@ -1,4 +1,5 @@
 /** `progtuning pretrain`: masked-language modelling on plain text, to a Hugging Face folder. */
+import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import {
@@ -7,6 +8,9 @@ import {
   type PretrainSpec,
   runPretraining,
 } from '../experiments/pretrain-run.js';
+import { writeTextAtomically } from '../models/checkpoint.js';
+import { modelCard, pretrainingFigure } from '../report/model-card.js';
+import { figureToSvg } from '../report/svg.js';
 import { LEARNING_RATE_KINDS, type LearningRateSchedule } from '../training/learning-rate.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { duration, note, type Progress, progressBar } from './progress.js';
@@ -39,6 +43,8 @@ interface PretrainFlags {
   readonly saveSteps: number;
   readonly dtype: 'F32' | 'F16';
   readonly keepSnapshot?: boolean;
+  readonly textSource?: string;
+  readonly license?: string;
   readonly seed: number;
   readonly threads: number;
   readonly device: string;
@@ -113,6 +119,8 @@ export function registerPretrain(program: Command): void {
     .option('--save-steps <n>', 'steps between two snapshots', wholeNumber('save-steps', 1), 100)
     .addOption(new Option('--dtype <type>', 'of the weights').choices(['F32', 'F16']).default('F32'))
     .option('--keep-snapshot', 'keep the snapshot before the decay, so that a longer run can go on from it')
+    .option('--text-source <sentence>', 'for the model card: what the text is, with its licence')
+    .option('--license <id>', 'for the model card: of the weights')
     .option('--seed <n>', 'drives weights, order, masks and dropout', wholeNumber('seed', 0), 42)
     .option('--threads <n>', '0: one per core; results do not depend on it', wholeNumber('threads', 0), 0)
     .option('--device <name>', DEVICES.join(', '), 'cpu')
@@ -192,6 +200,15 @@ function interruptible(): () => boolean {
   return () => interrupted;
 }
 
+/** README.md and the loss curve, beside the weights. */
+async function writeCard(record: PretrainRecord, { out, textSource, license }: PretrainFlags): Promise<void> {
+  const name = basename(resolve(out));
+  const figure = 'loss.svg';
+  await writeTextAtomically(join(out, figure), await figureToSvg(pretrainingFigure(record, name)));
+  const card = modelCard(record, { name, textSource, license }, figure);
+  await writeTextAtomically(join(out, 'README.md'), card);
+}
+
 async function pretrainCommand(flags: PretrainFlags): Promise<void> {
   const device = parseDevice(flags.device);
   const spec = specOf(flags);
@@ -206,7 +223,8 @@ async function pretrainCommand(flags: PretrainFlags): Promise<void> {
     });
     shown.stop();
     if (!record) process.exitCode = 130;
-    else process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${textOf(record, out)}\n`);
+    else await writeCard(record, flags);
+    if (record) process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${textOf(record, out)}\n`);
   } finally {
     shown.stop();
   }

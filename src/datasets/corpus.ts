@@ -65,7 +65,8 @@ export interface CorpusProgress {
   readonly tokens: number;
 }
 
-async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
+/** Size and content hash. @throws DataError when it cannot be read */
+export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
   try {

@@ -1,6 +1,12 @@
 /** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
 import { join } from 'node:path';
-import { buildCorpus, type Corpus, type CorpusHeader, type CorpusProgress } from '../datasets/corpus.js';
+import {
+  buildCorpus,
+  type Corpus,
+  type CorpusHeader,
+  type CorpusProgress,
+  hashFile,
+} from '../datasets/corpus.js';
 import { heldOutBatches, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
 import type { CompileOptions } from '../engine/compile.js';
@@ -111,7 +117,9 @@ const unfinished = (out: string): string => join(out, 'unfinished');
 /** The tokenizer's folder: the one given, or one learnt from the text once. */
 async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
   if (options.tokenizer !== undefined) return options.tokenizer;
-  const folder = join(unfinished(options.out), 'tokenizer');
+  const files = await Promise.all(options.text.map(hashFile));
+  const of = hashOf({ files: files.map(({ sha256 }) => sha256), vocabSize: spec.vocabSize }).slice(0, 12);
+  const folder = join(unfinished(options.out), `tokenizer-${of}`);
   if (await exists(join(folder, 'tokenizer_config.json'))) return folder;
   options.onEvent?.({ kind: 'vocabulary' });
   const sample = await sampleDocuments(options.text, VOCABULARY_CHARACTERS);
@@ -193,6 +201,7 @@ export async function runPretraining(
   options: PretrainOptions,
 ): Promise<PretrainRecord | undefined> {
   const { out, onEvent } = options;
+  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
   const home = await tokenizerFolder(spec, options);
   const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
     files: options.text,
@@ -203,7 +212,6 @@ export async function runPretraining(
     onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
   });
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
-  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
   const config: ModelConfig = {
     ...saved,
     hiddenDropoutProb: spec.dropout,

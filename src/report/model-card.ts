@@ -1,0 +1,91 @@
+/** The card of a pre-trained model: what it was made of, how, and how good it is, all from the record of its run. */
+import type { PretrainRecord } from '../experiments/pretrain-run.js';
+import type { Figure } from './frame.js';
+import { lineChart } from './line-chart.js';
+
+export interface CardOptions {
+  readonly name: string;
+  /** What the text is, with its licence: a sentence. */
+  readonly textSource?: string | undefined;
+  /** Of the weights: an identifier of the hub, e.g. `apache-2.0`. */
+  readonly license?: string | undefined;
+}
+
+/** Losses over tokens: training, and held out. */
+export function pretrainingFigure({ spec, losses, heldOut }: PretrainRecord, name: string): Figure {
+  const tokens = (step: number): number => (step * spec.batchSize * spec.accumulation * spec.length) / 1e6;
+  return lineChart({
+    title: `Pre-training of ${name}`,
+    caption: `Mean loss of masked tokens, in nats. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
+    xTitle: 'tokens seen (millions)',
+    yTitle: 'loss (nats per masked token)',
+    series: [
+      {
+        name: 'training',
+        x: losses.map(({ step }) => tokens(step)),
+        y: losses.map(({ loss }) => loss),
+      },
+      { name: 'held out', x: heldOut.map(({ step }) => tokens(step)), y: heldOut.map(({ loss }) => loss) },
+    ],
+  });
+}
+
+const million = (count: number, digits = 1): string => `${(count / 1e6).toFixed(digits)} million`;
+
+/** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it */
+export function modelCard(record: PretrainRecord, options: CardOptions, figure: string): string {
+  const { spec, corpus, machine } = record;
+  const { name, textSource, license } = options;
+  const { kind, warmupSteps, decayRatio } = spec.learningRateSchedule;
+  const batch = spec.batchSize * spec.accumulation;
+  const rows: [string, string][] = [
+    [
+      'architecture',
+      `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
+    ],
+    ['parameters', `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)`],
+    ['vocabulary', `${spec.vocabSize} WordPiece tokens, learnt from the same text`],
+    [
+      'text',
+      `${textSource ?? 'plain text'}: ${corpus.train.documents} documents, ${million(corpus.train.rows * corpus.length)} tokens, packed into sequences of ${corpus.length}`,
+    ],
+    ['tokens seen', `${million(record.tokensSeen)} (${record.epochs.toFixed(2)} epochs)`],
+    [
+      'objective',
+      `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}`,
+    ],
+    [
+      'optimiser',
+      `AdamW, peak learning rate ${spec.learningRate}, ${kind} (warm-up ${warmupSteps ?? 0} steps${decayRatio === undefined ? '' : `, decay over the last ${(100 * decayRatio).toFixed(0)} %`}), batch ${batch} x ${spec.length}, weight decay ${spec.weightDecay}, dropout ${spec.dropout}, seed ${spec.seed}`,
+    ],
+    [
+      'held-out perplexity',
+      `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${record.finalHeldOut.loss.toFixed(4)}) on ${corpus.heldOut.documents} documents that were never trained on`,
+    ],
+    [
+      'made in',
+      `${(record.seconds / 3600).toFixed(1)} hours on ${machine.threads} thread${machine.threads === 1 ? '' : 's'} of ${machine.processor}, Node ${machine.node}, by \`progtuning pretrain\``,
+    ],
+  ];
+  return [
+    '---',
+    ...(license === undefined ? [] : [`license: ${license}`]),
+    'language: en',
+    'pipeline_tag: fill-mask',
+    '---',
+    '',
+    `# ${name}`,
+    '',
+    'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
+    'Positions beyond the packed length and the second token type were never trained.',
+    '',
+    '| | |',
+    '|---|---|',
+    ...rows.map(([what, value]) => `| ${what} | ${value} |`),
+    '',
+    `![Loss over tokens seen](${figure})`,
+    '',
+    'Everything that made it (hashes of the text, settings, every measured loss) is in `pretraining.json`.',
+    '',
+  ].join('\n');
+}
