@@ -1,10 +1,10 @@
 /** `progtuning init`: a BERT with random weights and a vocabulary of its own, as a Hugging Face folder. */
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { readSplit } from '../datasets/source.js';
 import { findTask } from '../datasets/task.js';
-import { DataError, UsageError } from '../errors.js';
-import { createModel } from '../experiments/create-model.js';
+import { sampleDocuments } from '../datasets/text.js';
+import { UsageError } from '../errors.js';
+import { createModel, VOCABULARY_CHARACTERS } from '../experiments/create-model.js';
 import { wholeNumber } from './numbers.js';
 
 interface InitOptions {
@@ -33,7 +33,7 @@ export function registerInit(program: Command): void {
     .option('--hidden <H>', 'hidden size; the intermediate size is 4 H', wholeNumber('hidden', 1), 256)
     .option('--heads <n>', 'attention heads (default: H / 64)', wholeNumber('heads', 1))
     .option('--vocab-size <n>', 'tokens, at most 30000', wholeNumber('vocab-size', 10), 8000)
-    .option('--text <files...>', 'plain text to learn the vocabulary from')
+    .option('--text <files...>', 'plain text, .gz or .xz, to learn the vocabulary from')
     .option('--task <name>', "or: a task's training sentences")
     .option('--data <source>', "folder that holds the task's folder, or embedded", 'embedded')
     .option('--seed <n>', 'draws the weights', wholeNumber('seed', 0), 42)
@@ -47,11 +47,5 @@ async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
     return examples.flatMap(({ texts }) => texts);
   }
   if (!text) throw new UsageError('init: give --text FILES or --task NAME to learn the vocabulary from');
-  return Promise.all(
-    text.map((path) =>
-      readFile(path, 'utf8').catch(() => {
-        throw new DataError(`${path}: no such file`);
-      }),
-    ),
-  );
+  return sampleDocuments(text, VOCABULARY_CHARACTERS);
 }

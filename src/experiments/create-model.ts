@@ -8,6 +8,9 @@ import { initialise } from '../models/initialise.js';
 import { modelSpecs } from '../models/specs.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 
+/** Characters that a vocabulary is learnt from: more change it little. */
+export const VOCABULARY_CHARACTERS = 40e6;
+
 export interface NewModel {
   /** The folder that is made. */
   readonly out: string;

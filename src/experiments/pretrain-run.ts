@@ -29,7 +29,7 @@ import {
 } from '../training/pretrain.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
 import { createTrainingState } from '../training/state.js';
-import { exists, newModelConfig } from './create-model.js';
+import { exists, newModelConfig, VOCABULARY_CHARACTERS } from './create-model.js';
 import { type Machine, peakBytes, thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 
@@ -108,8 +108,6 @@ export interface PretrainRecord {
   readonly machine: Machine;
 }
 
-/** Characters that a vocabulary is learnt from: more changes it little. */
-const VOCABULARY_CHARACTERS = 40e6;
 const POINTS = 200;
 
 const unfinished = (out: string): string => join(out, 'unfinished');
