@@ -86,8 +86,8 @@ export interface AttentionShape {
 
 /**
  * Multi-head attention without its linear maps: softmax(q k^T / sqrt depth + bias) v, probabilities times `mask` (dropout).
- * @param q @param k @param v [batch seq, hidden] @param bias [batch, 1, 1, seq], 0 or a large negative number
- * @param mask [batch, heads, seq, seq], 0 or 1 / (1 - rate); undefined: no dropout @returns context [batch seq, hidden]
+ * @param q [batch queries, hidden] @param k @param v [batch seq, hidden] @param bias [batch, 1, 1, seq], 0 or a large negative number
+ * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @returns context [batch queries, hidden]
  */
 export function attention(
   q: tf.Tensor2D,
@@ -125,7 +125,7 @@ function composedAttention(
 ): tf.Tensor2D {
   const [rows, hidden] = q.shape;
   const split = (x: tf.Tensor): tf.Tensor4D =>
-    tf.transpose(tf.reshape(x, [batch, rows / batch, heads, hidden / heads]), [0, 2, 1, 3]);
+    tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, heads, hidden / heads]), [0, 2, 1, 3]);
   const scores = tf.mul(tf.matMul(split(q), split(k), false, true), 1 / Math.sqrt(hidden / heads));
   const probabilities = tf.softmax(tf.add(scores, bias));
   const kept = mask ? tf.mul(probabilities, mask) : probabilities;

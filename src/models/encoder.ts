@@ -62,29 +62,63 @@ function positions(context: ModelContext, inputs: EncoderInputs, module: string)
   return tf.add(tf.mul(rows, real), tf.mul(padding, tf.sub(1, real))) as tf.Tensor3D;
 }
 
-/** One block: self-attention and feed-forward, each closed by residual and layer norm. x [rows, H] -> [rows, H]. */
-function block(context: ModelContext, index: number, x: tf.Tensor2D, bias: tf.Tensor): tf.Tensor2D {
+/**
+ * Which of the last hidden states the head reads. The last block computes keys and values of every token, and everything else of
+ * these rows only: the same numbers as HF's, without 5/6 of that block for a classifier.
+ */
+export type Reads =
+  | { readonly kind: 'all' }
+  /** The first token of each example. */
+  | { readonly kind: 'first' }
+  /** int32 [N], indices into the rows. */
+  | { readonly kind: 'rows'; readonly rows: tf.Tensor1D };
+
+/** [B S, H] -> [B, H] */
+function firstTokens({ batch, seq }: ModelContext, x: tf.Tensor2D): tf.Tensor2D {
+  const h = x.shape[1];
+  return tf.reshape(tf.slice(tf.reshape(x, [batch, seq, h]), [0, 0, 0], [batch, 1, h]), [batch, h]);
+}
+
+/** One block: self-attention and feed-forward, each closed by residual and layer norm. x [rows, H] -> [rows that are read, H]. */
+function block(
+  context: ModelContext,
+  index: number,
+  x: tf.Tensor2D,
+  bias: tf.Tensor,
+  reads: Reads,
+): tf.Tensor2D {
   const { config, batch, seq } = context;
   const module = `${config.modelType}.encoder.layer.${index}`;
   const heads = config.numAttentionHeads;
-  const q = linear(context, `${module}.attention.self.query`, x);
+  const queries = reads.kind === 'first' ? firstTokens(context, x) : x;
+  const q = linear(context, `${module}.attention.self.query`, queries);
   const k = keyMap(context, `${module}.attention.self.key`, x);
   const v = linear(context, `${module}.attention.self.value`, x);
-  const mask = context.random?.mask([batch, heads, seq, seq], config.attentionProbsDropoutProb);
+  const maskShape = [batch, heads, queries.shape[0] / batch, seq];
+  const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb);
   const attended = attention(q, k, v, bias, mask, { batch, heads });
-  const middle = closeSubLayer(context, `${module}.attention.output`, 'attention', attended, x);
+  const read = (rows: tf.Tensor2D): tf.Tensor2D =>
+    reads.kind === 'rows' ? tf.gather(rows, reads.rows) : rows;
+  const middle = closeSubLayer(
+    context,
+    `${module}.attention.output`,
+    'attention',
+    read(attended),
+    read(queries),
+  );
   const inner = activate(config.hiddenAct, linear(context, `${module}.intermediate.dense`, middle));
   return closeSubLayer(context, `${module}.output`, 'feed-forward', inner, middle);
 }
 
-/** The last hidden states, [B S, H]. */
-export function encode(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
+/** The last hidden states that are read: [B S, H], [B, H] or [N, H]. */
+export function encode(context: ModelContext, inputs: EncoderInputs, reads: Reads): tf.Tensor2D {
   const { config, batch, seq } = context;
   assertShape(inputs.inputIds, { batch, seq }, 'inputIds');
   assertShape(inputs.attentionMask, { batch, seq }, 'attentionMask');
   assertShape(inputs.tokenTypeIds, { batch, seq }, 'tokenTypeIds');
   const bias = tf.mul(tf.sub(1, tf.reshape(inputs.attentionMask.toFloat(), [batch, 1, 1, seq])), MASKED);
   let x = embed(context, inputs);
-  for (let l = 0; l < config.numHiddenLayers; l++) x = block(context, l, x, bias);
-  return x;
+  const last = config.numHiddenLayers - 1;
+  for (let l = 0; l < last; l++) x = block(context, l, x, bias, { kind: 'all' });
+  return block(context, last, x, bias, reads);
 }

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { crossEntropy, linear } from '../engine/fused.js';
 import type { HeadSpec } from './config.js';
+import type { Reads } from './encoder.js';
 import { activate, dense, layerNorm, type ModelContext } from './layers.js';
 
 /** The heads that a task is fine-tuned with. */
@@ -18,21 +19,9 @@ export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Ten
   return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 
-/** Rows of the first token of each example: [B S, H] -> [B, H]. */
-function firstTokens(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
-  const { batch, seq, config } = context;
-  const cut = tf.slice(
-    tf.reshape(hidden, [batch, seq, config.hiddenSize]),
-    [0, 0, 0],
-    [batch, 1, config.hiddenSize],
-  );
-  return tf.reshape(cut, [batch, config.hiddenSize]);
-}
-
-/** HF `BertForSequenceClassification` (pooler, dropout, classifier) and `RobertaClassificationHead`: -> [B, C]. */
-function classify(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
+/** HF `BertForSequenceClassification` (pooler, dropout, classifier) and `RobertaClassificationHead`: first [B, H] -> [B, C]. */
+function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
   const rate = context.config.hiddenDropoutProb;
-  const first = firstTokens(context, hidden);
   if (context.config.modelType === 'roberta') {
     const inner = tf.tanh(dense(context, 'classifier.dense', context.dropout(first, rate)));
     return dense(context, 'classifier.out_proj', context.dropout(inner, rate));
@@ -41,8 +30,13 @@ function classify(context: ModelContext, hidden: tf.Tensor2D): tf.Tensor2D {
   return dense(context, 'classifier', context.dropout(pooled, rate));
 }
 
+/** The hidden states that the head takes from the encoder. */
+export const readsOf = (head: HeadSpec): Reads => ({
+  kind: head.kind === 'classification' ? 'first' : 'all',
+});
+
 /**
- * Logits of the head: classification and regression [B, C]; span [2, B, S], start then end (HF `BertForQuestionAnswering`).
+ * Logits of the head over the hidden states it reads: classification and regression [B, C]; span [2, B, S], start then end (HF `BertForQuestionAnswering`).
  */
 export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor {
   if (head.kind === 'classification') return classify(context, hidden);

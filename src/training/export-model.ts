@@ -6,7 +6,7 @@ import { writeModel } from '../engine/onnx-writer.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode } from '../models/encoder.js';
-import { headLogits, maskedLmLogits } from '../models/heads.js';
+import { headLogits, maskedLmLogits, readsOf } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { type BatchShape, encoderInputs, parameterInputs, type Tensors } from './model.js';
@@ -22,7 +22,7 @@ export interface ExportableModel {
 function outputs(model: ExportableModel, { rows, length }: BatchShape, tensors: Tensors): Tensors {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length });
-  const hidden = encode(context, tensors as unknown as EncoderInputs);
+  const hidden = encode(context, tensors as unknown as EncoderInputs, readsOf(head));
   if (head.kind === 'masked-lm')
     return { logits: tf.reshape(maskedLmLogits(context, hidden), [rows, length, config.vocabSize]) };
   const logits = headLogits(context, head, hidden);

@@ -45,8 +45,8 @@ export const maskedLmObjective = (
       attentionMask: tf.ones([rows, length], 'int32'),
       tokenTypeIds: tf.zeros([rows, length], 'int32'),
     } satisfies EncoderInputs;
-    const chosen = tf.gather(encode(context, inputs), tensors.positions as tf.Tensor1D);
-    const logits = maskedLmLogits(context, chosen);
+    const reads = { kind: 'rows', rows: tensors.positions as tf.Tensor1D } as const;
+    const logits = maskedLmLogits(context, encode(context, inputs, reads));
     return crossEntropy(logits, tensors.labels as tf.Tensor1D, tensors.weights as tf.Tensor1D);
   },
 });

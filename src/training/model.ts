@@ -4,7 +4,7 @@ import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode } from '../models/encoder.js';
-import { headLogits, type TaskHead } from '../models/heads.js';
+import { headLogits, readsOf, type TaskHead } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 
@@ -43,5 +43,5 @@ export function forward(
 ): tf.Tensor {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length, random });
-  return headLogits(context, head, encode(context, tensors as unknown as EncoderInputs));
+  return headLogits(context, head, encode(context, tensors as unknown as EncoderInputs, readsOf(head)));
 }

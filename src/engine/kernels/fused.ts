@@ -119,8 +119,8 @@ function joinHeads(graph: Graph, x: Value): Value {
 }
 
 /**
- * softmax(q k^T / sqrt depth + bias) v. q, k, v [batch seq, hidden]; bias [batch, 1, 1, seq]; mask (dropout) [batch, heads, seq, seq].
- * Returns [context [batch seq, hidden], probabilities [batch, heads, seq, seq]].
+ * softmax(q k^T / sqrt depth + bias) v. q [batch queries, hidden]; k, v [batch seq, hidden]; bias [batch, 1, 1, seq];
+ * mask (dropout) [batch, heads, queries, seq]. Returns [context [batch queries, hidden], probabilities [batch, heads, queries, seq]].
  */
 function attention(
   graph: Graph,
