@@ -1,6 +1,6 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { type Command, Option } from 'commander';
-import { DEVICES, parseDevice } from '../engine/device.js';
+import { DEVICES, openTfjsBackend, parseDevice } from '../engine/device.js';
 import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
@@ -225,6 +225,7 @@ function textOf(record: RunRecord): string {
 async function finetune(flags: FinetuneFlags): Promise<void> {
   const device = parseDevice(flags.device);
   const spec = specOf(flags);
+  if (device === 'tfjs') note(`device tfjs: backend '${await openTfjsBackend()}'`);
   const shown = display();
   try {
     const save = flags.save === undefined ? {} : { save: flags.save };

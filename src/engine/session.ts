@@ -1,7 +1,7 @@
 /** Runs a {@link Graph} natively: the only file, with device.ts, that knows onnxruntime. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
-import { executionProviders } from './device.js';
+import { deviceError, executionProviders } from './device.js';
 import type { Graph, Value } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
 import { writeModel } from './onnx-writer.js';
@@ -58,8 +58,10 @@ export async function openSession(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+  }).catch((error) => {
+    throw deviceError(device, error);
   });
   const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
