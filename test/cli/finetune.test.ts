@@ -95,6 +95,16 @@ test('the same arguments give the same losses bit for bit, with 1 thread or 2; a
   assert.notEqual(losses('--seed', '7'), one);
 });
 
+test('in one epoch there is one stage: progressive and full are the same run', () => {
+  const [full, progressive] = ['full', 'progressive'].map((schedule) => {
+    const { losses, metrics } = JSON.parse(
+      finetune('--json', '--epochs', '1', '--schedule', schedule).stdout,
+    );
+    return { losses, metrics };
+  });
+  assert.deepEqual(progressive, full);
+});
+
 test('--save writes a Hugging Face folder; frozen tensors are the input, bit for bit', async () => {
   const out = join(home, 'saved');
   const result = finetune('--schedule', 'only-block', '--block', '1', '--embeddings', 'never', '--save', out);
