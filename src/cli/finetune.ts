@@ -1,17 +1,19 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { type Command, Option } from 'commander';
 import { DEVICES, openTfjsBackend, parseDevice } from '../engine/device.js';
-import { type RunEvent, run } from '../experiments/run.js';
+import { run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
-import { duration, note, type Progress, progressBar } from './progress.js';
+import { duration, note } from './progress.js';
+import { runDisplay } from './run-display.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
+import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
-interface FinetuneFlags extends MethodFlags, ScheduleFlags {
+interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
   readonly task: string;
   readonly data: string;
   readonly model: string;
@@ -22,7 +24,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags {
   readonly warmupRatio?: number;
   readonly weightDecay?: number;
   readonly maxGradientNorm: number;
-  readonly maxLength: number;
+  readonly maxLength?: number;
   readonly dropout?: number;
   readonly shuffle: boolean;
   readonly groupByLength?: boolean;
@@ -42,23 +44,25 @@ Examples:
   Full fine-tuning with the same settings, as one JSON object:
     progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3 --schedule full --json
   LoRA under Progtuning:
-    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-rank 8`;
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-rank 8
+  SQuAD v1.1 from its official files; predictions.json and nbest_predictions.json beside the checkpoint:
+    progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save out/`;
 
 export function registerFinetune(program: Command): void {
   const command = program
     .command('finetune')
-    .description('Fine-tune a model on a GLUE task and evaluate it on the dev set.')
-    .requiredOption('--task <name>', 'cola sst2 mrpc stsb qqp mnli qnli rte wnli')
+    .description('Fine-tune a model on a GLUE task or SQuAD and evaluate it on the dev set.')
+    .requiredOption('--task <name>', 'cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2')
     .option(
       '--data <source>',
-      "folder that holds the task's folder (SST-2/train.tsv), or embedded",
+      "folder that holds the task's folder (SST-2/train.tsv) or SQuAD's files (train-v1.1.json), hub, or embedded",
       'embedded',
     )
     .requiredOption(
       '--model <folder>',
       'hub id, or folder with config.json, model.safetensors, tokenizer.json or vocab.txt',
     );
-  addScheduleOptions(addMethodOptions(command))
+  addSquadOptions(addScheduleOptions(addMethodOptions(command)))
     .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
     .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
     .option(
@@ -87,9 +91,8 @@ export function registerFinetune(program: Command): void {
     )
     .option(
       '--max-length <tokens>',
-      'tokens of a row, longer ones are cut',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384)',
       wholeNumber('max-length', 8),
-      128,
     )
     .option(
       '--dropout <rate>',
@@ -99,7 +102,11 @@ export function registerFinetune(program: Command): void {
     .option('--no-shuffle', 'keep the order of the file')
     .option('--group-by-length', 'rows of like length share a batch: up to three times faster, another order')
     .option('--seed <n>', 'drives order, dropout and fresh parameters', wholeNumber('seed', 0), 42)
-    .option('--max-train-examples <n>', 'use the first n', wholeNumber('max-train-examples', 1))
+    .option(
+      '--max-train-examples <n>',
+      'use the first n (SQuAD: questions)',
+      wholeNumber('max-train-examples', 1),
+    )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
     .option(
       '--threads <n>',
@@ -137,7 +144,8 @@ function specOf(flags: FinetuneFlags): RunSpec {
     },
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     maxGradientNorm: flags.maxGradientNorm,
-    maxLength: flags.maxLength,
+    ...(flags.maxLength === undefined ? {} : { maxLength: flags.maxLength }),
+    ...squadOf(flags),
     dropout: flags.dropout ?? null,
     shuffle: flags.shuffle,
     groupByLength: flags.groupByLength ?? false,
@@ -145,41 +153,6 @@ function specOf(flags: FinetuneFlags): RunSpec {
     maxTrainExamples: flags.maxTrainExamples ?? null,
     maxEvalExamples: flags.maxEvalExamples ?? null,
   });
-}
-
-/** Draws a run's events as bars on stderr. */
-function display(): { onEvent: (event: RunEvent) => void; stop: () => void } {
-  let bar: Progress | undefined;
-  let evaluating = '';
-  let examples = 0;
-  const next = (label: string, total: number): Progress => {
-    bar?.stop();
-    bar = progressBar(label, total, 'examples');
-    return bar;
-  };
-  return {
-    onEvent(event) {
-      if (event.kind === 'loaded') {
-        if (event.checkpoint.initialised.length > 0)
-          note(`fresh, not in the checkpoint: ${event.checkpoint.initialised.join(', ')}`);
-        next('train   ', event.totalExamples);
-      } else if (event.kind === 'resumed') {
-        note(`resumed after epoch ${event.epochs}`);
-        examples = event.examples;
-      } else if (event.kind === 'step') {
-        examples += event.record.examples;
-        bar?.update(
-          examples,
-          `epoch ${event.record.epoch + 1} stage ${event.record.stage} | loss ${event.record.loss.toFixed(4)}`,
-        );
-      } else {
-        if (evaluating !== event.split) next(`${event.split}     `.slice(0, 8), event.total);
-        evaluating = event.split;
-        bar?.update(event.done);
-      }
-    },
-    stop: () => bar?.stop(),
-  };
 }
 
 /** What `--json` prints. */
@@ -193,6 +166,8 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   head: record.spec.headTraining,
   seed: record.spec.seed,
   metrics: record.metrics,
+  trainExamples: record.trainExamples,
+  dataReport: record.dataReport,
   totalParameters: record.totalParameters,
   trainableParameters: record.trainableParameters,
   headParameters: record.headParameters,
@@ -206,12 +181,14 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   peakBytes: record.peakBytes,
 });
 
+const shown = (value: number): string =>
+  Number.isInteger(value) && value > 1 ? String(value) : value.toFixed(4);
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 
 /** What a person reads. */
 function textOf(record: RunRecord): string {
   const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${shown(value)}`);
   const updated = record.updatedParameters.map(million).join(', ');
   return [
     `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,
@@ -226,7 +203,7 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const device = parseDevice(flags.device);
   const spec = specOf(flags);
   if (device === 'tfjs') note(`device tfjs: backend '${await openTfjsBackend()}'`);
-  const shown = display();
+  const shown = runDisplay();
   try {
     const save = flags.save === undefined ? {} : { save: flags.save };
     const record = await run(spec, { device, threads: flags.threads, onEvent: shown.onEvent, ...save });

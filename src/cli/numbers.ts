@@ -31,3 +31,8 @@ export const nonNegativeNumber =
   (name: string) =>
   (text: string): number =>
     parse(name, text, 'a number from 0 up', (value) => value >= 0 && Number.isFinite(value));
+
+export const anyNumber =
+  (name: string) =>
+  (text: string): number =>
+    parse(name, text, 'a number', Number.isFinite);

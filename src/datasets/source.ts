@@ -9,7 +9,7 @@ import { readGlueHub } from './parquet.js';
 import { hiddenSplit, type Task } from './task.js';
 
 /** The package's `data/` folder, seen from `dist/src/datasets/`. */
-const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../../../data');
+export const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../../../data');
 
 export interface SplitOptions {
   /** Takes the first ones. */

@@ -9,7 +9,10 @@ export interface RunRecord {
   readonly hashes: Readonly<Record<string, string>>;
   /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Rows or questions of the training split. */
   readonly trainExamples: number;
+  /** SQuAD: windows, answers lost by truncation or not at their place ... (`WindowReport`); empty for GLUE. */
+  readonly dataReport: Readonly<Record<string, number>>;
   readonly totalParameters: number;
   readonly trainableParameters: number;
   readonly headParameters: number;

@@ -4,11 +4,39 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { SquadVersion } from '../datasets/squad.js';
 import { UsageError } from '../errors.js';
 import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+
+/** The SQuAD tasks, by the names of Hugging Face's metrics. */
+export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
+  ['squad', '1.1'],
+  ['squad_v2', '2.0'],
+]);
+
+/** Windows and answers, by the names of `run_qa`'s options. */
+const squadSchema = z.object({
+  /** Tokens that two neighbouring windows share. */
+  docStride: z.number().int().nonnegative(),
+  /** Tokens. */
+  maxAnswerLength: z.number().int().positive(),
+  /** Starts and ends tried in each window, and answers kept for each question. */
+  nBest: z.number().int().positive(),
+  /** v2.0: no answer when its score exceeds the best answer's by more than this. */
+  nullScoreThreshold: z.number(),
+});
+
+export type SquadSettings = z.infer<typeof squadSchema>;
+
+const SQUAD_DEFAULTS: SquadSettings = {
+  docStride: 128,
+  maxAnswerLength: 30,
+  nBest: 20,
+  nullScoreThreshold: 0,
+};
 
 export const runSpecSchema = z.object({
   task: z.string(),
@@ -37,14 +65,17 @@ export const runSpecSchema = z.object({
   seed: z.number().int().nonnegative(),
   maxTrainExamples: z.number().int().positive().nullable(),
   maxEvalExamples: z.number().int().positive().nullable(),
+  /** SQuAD tasks only. */
+  squad: squadSchema.optional(),
 });
 
 export type RunSpec = z.infer<typeof runSpecSchema>;
 
 /** What a caller must say; the rest comes from the method's recipe and the project's defaults. */
 export type RunRequest = Pick<RunSpec, 'task' | 'data' | 'model'> &
-  Partial<Omit<RunSpec, 'schedule'>> & {
+  Partial<Omit<RunSpec, 'schedule' | 'squad'>> & {
     readonly schedule?: Partial<Schedule>;
+    readonly squad?: Partial<SquadSettings>;
   };
 
 /** Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError */
@@ -52,6 +83,8 @@ export function runSpec(request: RunRequest): RunSpec {
   const method = request.method ?? { kind: 'full' };
   const recipe = RECIPES[method.kind];
   const epochs = request.epochs ?? recipe.epochs;
+  const isSquad = SQUAD_VERSIONS.has(request.task);
+  if (request.squad && !isSquad) throw new UsageError(`run: squad settings are not for task ${request.task}`);
   const filled = {
     method,
     headTraining: defaultHeadTraining(method),
@@ -61,7 +94,7 @@ export function runSpec(request: RunRequest): RunSpec {
     learningRateSchedule: { kind: 'linear', warmupRatio: recipe.warmupRatio },
     weightDecay: recipe.weightDecay,
     maxGradientNorm: 1,
-    maxLength: 128,
+    maxLength: isSquad ? 384 : 128,
     dropout: null,
     shuffle: true,
     groupByLength: false,
@@ -70,6 +103,7 @@ export function runSpec(request: RunRequest): RunSpec {
     maxEvalExamples: null,
     ...request,
     schedule: { kind: 'progressive', stages: epochs, embeddings: 'always', ...request.schedule },
+    ...(isSquad ? { squad: { ...SQUAD_DEFAULTS, ...request.squad } } : {}),
   };
   const parsed = runSpecSchema.safeParse(filled);
   if (parsed.success) return parsed.data;

@@ -44,20 +44,28 @@ export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Ten
   return tf.transpose(logits, [2, 0, 1]);
 }
 
+/** Taken from a padding token's logit: its share of the softmax is then exactly 0 in float32. */
+const PADDING_SCORE = 1e9;
+
 /**
  * Mean loss over the weighted examples.
+ * Deviation: HF's span softmax runs over padding too (`run_qa` pads every row to one length). Ours leaves padding out, so that the
+ * loss does not depend on the length that a batch happens to be padded to; on rows without padding both are the same.
  * @param labels classification int32 [B]; regression float32 [B]; span int32 [2, B], start then end token
  * @param weights [B], summing to 1: 0 for rows that only fill the batch
+ * @param mask int32 [B, S], 1 for a token, 0 for padding: read by the span loss
  */
 export function headLoss(
   head: TaskHead,
   logits: tf.Tensor,
   labels: tf.Tensor,
   weights: tf.Tensor1D,
+  mask: tf.Tensor,
 ): tf.Scalar {
   if (head.kind === 'span') {
     const [, batch, seq] = logits.shape as [number, number, number];
-    const both = tf.reshape(logits, [2 * batch, seq]) as tf.Tensor2D;
+    const padding = tf.mul(tf.sub(tf.cast(mask, 'float32'), 1), PADDING_SCORE);
+    const both = tf.reshape(tf.add(logits, padding), [2 * batch, seq]) as tf.Tensor2D;
     const half = tf.mul(weights, 0.5) as tf.Tensor1D;
     const halves = tf.concat1d([half, half]);
     return crossEntropy(both, tf.reshape(labels, [2 * batch]), halves);

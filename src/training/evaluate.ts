@@ -1,6 +1,8 @@
 /** Forward only, without dropout: the head's logits for features or batches. */
-import type { Batch } from '../datasets/batch.js';
+import type { Batch, Feature } from '../datasets/batch.js';
+import { byLength, makeBatch } from '../datasets/batches.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
+import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
 import { encoderInputs, forward, type Model, parameterInputs } from './model.js';
 import { encoderFeeds } from './objective.js';
@@ -38,4 +40,52 @@ export async function predict(
     await programs.close();
   }
   return logits;
+}
+
+/** Rows of an evaluation batch: its size changes no result beyond rounding. */
+const ROWS = 32;
+
+/**
+ * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
+ * says of padding is left out. Rows of like length share a batch.
+ * @param maxLength longest row the model takes @param onProgress called with features done
+ */
+export async function predictFeatures(
+  model: Model,
+  parameters: Parameters,
+  features: readonly Feature[],
+  { maxLength, ...options }: CompileOptions & { readonly maxLength: number },
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Float32Array[]> {
+  const order = byLength(features);
+  const padded = { batchSize: ROWS, padTokenId: model.config.padTokenId, maxLength, padRows: true } as const;
+  function* batches(): Generator<Batch> {
+    for (let at = 0; at < order.length; at += ROWS) {
+      const rows = order.slice(at, at + ROWS).map((index) => features[index] as Feature);
+      yield makeBatch(rows, { ...padded, lengths: 'bucket' });
+    }
+  }
+  let done = 0;
+  const logits = await predict(model, parameters, batches(), options, (count) => {
+    done += count;
+    onProgress(done);
+  });
+  const rows = new Array<Float32Array>(features.length);
+  order.forEach((index, i) => {
+    const batch = Math.floor(i / ROWS);
+    const { inputIds } = features[index] as Feature;
+    rows[index] = rowLogits(model.head, logits[batch] as Float32Array, i % ROWS, inputIds.length);
+  });
+  return rows;
+}
+
+/** One row of a batch of ROWS rows. @param tokens of the row, without padding */
+function rowLogits(head: TaskHead, logits: Float32Array, row: number, tokens: number): Float32Array {
+  const width = logits.length / ROWS / (head.kind === 'span' ? 2 : 1);
+  if (head.kind === 'classification') return logits.slice(row * width, (row + 1) * width);
+  const of = (start: number): Float32Array => logits.subarray(start * width, start * width + tokens);
+  const both = new Float32Array(2 * tokens);
+  both.set(of(row));
+  both.set(of(ROWS + row), tokens);
+  return both;
 }

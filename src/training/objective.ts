@@ -59,6 +59,13 @@ export const taskObjective = (model: Model): Objective<Batch> => ({
   }),
   loss(shape, tensors, random) {
     const logits = forward(model, shape, tensors, random);
-    return headLoss(model.head, logits, tensors.labels as tf.Tensor, tensors.weights as tf.Tensor1D);
+    const { labels, weights, attentionMask } = tensors;
+    return headLoss(
+      model.head,
+      logits,
+      labels as tf.Tensor,
+      weights as tf.Tensor1D,
+      attentionMask as tf.Tensor,
+    );
   },
 });

@@ -1,0 +1,59 @@
+/** A checkpoint with a PEFT method's parameters beside it, and how it is saved. */
+import { join } from 'node:path';
+import { type Checkpoint, saveCheckpoint, writeTextAtomically } from '../models/checkpoint.js';
+import type { ModelConfig } from '../models/config.js';
+import { initialise } from '../models/initialise.js';
+import type { ParameterSpec, Parameters } from '../models/parameters.js';
+import { saveAdapter } from '../peft/formats.js';
+import { methodAdaptation, methodSpecs } from '../peft/method.js';
+import type { Model } from '../training/model.js';
+import type { RunSpec } from './run-spec.js';
+
+function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
+  return dropout === null
+    ? config
+    : { ...config, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+}
+
+/** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. */
+export function adaptedModel(
+  checkpoint: Checkpoint,
+  { method, dropout, seed }: RunSpec,
+): { model: Model; values: Parameters } {
+  const config = withDropout(checkpoint.config, dropout);
+  const extra: ParameterSpec[] = methodSpecs(config, method);
+  const values = new Map(checkpoint.parameters);
+  for (const spec of extra) values.set(spec.name, initialise(spec, config, seed));
+  if (checkpoint.head.kind === 'masked-lm') throw new Error('internal: a task head is wanted');
+  const model = {
+    config,
+    head: checkpoint.head,
+    specs: [...checkpoint.specs, ...extra],
+    adaptation: methodAdaptation(config, method),
+  };
+  return { model, values };
+}
+
+export interface Result {
+  readonly checkpoint: Checkpoint;
+  /** After training. */
+  readonly parameters: Parameters;
+  /** Class names by id. */
+  readonly labels: readonly string[];
+  /** Text by file name, e.g. predictions. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Writes a whole checkpoint, or for a PEFT method what it trained, as Hugging Face PEFT saves it; and the task's files beside it. */
+export async function saveResult(spec: RunSpec, folder: string, result: Result): Promise<void> {
+  const { checkpoint, parameters, labels, files } = result;
+  const { config, head, initialised } = checkpoint;
+  const { method, headTraining } = spec;
+  if (method.kind === 'full')
+    await saveCheckpoint(folder, { ...checkpoint, parameters }, labels.length > 0 ? { labels } : {});
+  else {
+    const baseModel = spec.model;
+    await saveAdapter(folder, { config, head, method, headTraining, parameters, baseModel, initialised });
+  }
+  for (const [name, text] of Object.entries(files)) await writeTextAtomically(join(folder, name), text);
+}

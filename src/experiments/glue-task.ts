@@ -1,0 +1,47 @@
+/** A GLUE task as a run sees it. */
+
+import type { Feature } from '../datasets/batch.js';
+import { featuresOf } from '../datasets/features.js';
+import type { Split } from '../datasets/glue.js';
+import { readSplit } from '../datasets/source.js';
+import { labelCount, type Task } from '../datasets/task.js';
+import { glueMetrics } from '../metrics/glue.js';
+import { predictionsOf } from '../training/predictions.js';
+import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+
+/** Features of a split of GLUE, reported to the bar. */
+function tokenised(
+  { spec, tokenizer, onEvent }: TaskInput,
+  split: string,
+  { examples }: Split,
+): Promise<Feature[]> {
+  const total = examples.length;
+  return featuresOf(examples, tokenizer, spec.maxLength, (done) =>
+    onEvent({ kind: 'tokenising', split, done, total }),
+  );
+}
+
+export const glueTask = (task: Task): RunTask => ({
+  head: { kind: 'classification', numLabels: labelCount(task) },
+  labels: task.labels,
+  async training(input) {
+    const { spec } = input;
+    const split = await readSplit(spec.data, task, 'train', limitOf(spec.maxTrainExamples));
+    const features = await tokenised(input, 'train', split);
+    return { features, examples: features.length, hash: split.hash, report: {} };
+  },
+  async evaluate(input, infer) {
+    const { spec } = input;
+    const metrics: Record<string, number> = {};
+    const hashes: Record<string, string> = {};
+    for (const { file, suffix } of task.evaluation) {
+      const split = await readSplit(spec.data, task, file, limitOf(spec.maxEvalExamples));
+      const predictions = predictionsOf(await infer(file, await tokenised(input, file, split)));
+      const labels = split.examples.map(({ label }) => label);
+      for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
+        metrics[name + suffix] = value;
+      hashes[file] = split.hash;
+    }
+    return { metrics, hashes, files: {} };
+  },
+});

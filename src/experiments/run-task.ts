@@ -1,0 +1,55 @@
+/** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts` and `squad-task.ts` make such values. */
+import type { Feature } from '../datasets/batch.js';
+import type { TaskHead } from '../models/heads.js';
+import type { TextTokenizer } from '../tokenizers/tokenizer.js';
+import type { RunSpec } from './run-spec.js';
+
+/** What a task reports while it reads its data. */
+export type DataEvent =
+  | { readonly kind: 'tokenising'; readonly split: string; readonly done: number; readonly total: number }
+  /** Something about the data that the user should know: one line. */
+  | { readonly kind: 'warning'; readonly text: string };
+
+export interface TaskInput {
+  readonly spec: RunSpec;
+  readonly tokenizer: TextTokenizer;
+  readonly onEvent: (event: DataEvent) => void;
+}
+
+export interface TrainingData {
+  /** What the model trains on: one per row, or one per window of a question. */
+  readonly features: readonly Feature[];
+  /** Rows or questions. */
+  readonly examples: number;
+  /** sha256 of the split. */
+  readonly hash: string;
+  /** What became of the data, by name: windows, answers lost ...; empty when each row is one feature. */
+  readonly report: Readonly<Record<string, number>>;
+}
+
+/**
+ * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end.
+ * @param split for the progress bar
+ */
+export type Infer = (split: string, features: readonly Feature[]) => Promise<Float32Array[]>;
+
+export interface Evaluation {
+  /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** sha256 by split. */
+  readonly hashes: Readonly<Record<string, string>>;
+  /** Text by file name: predictions to save beside the checkpoint. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export interface RunTask {
+  readonly head: TaskHead;
+  /** Class names by id, for `config.json`; none for regression and spans. */
+  readonly labels: readonly string[];
+  training(input: TaskInput): Promise<TrainingData>;
+  evaluate(input: TaskInput, infer: Infer): Promise<Evaluation>;
+}
+
+/** `maxExamples` of a split, from a spec's limit. */
+export const limitOf = (maxExamples: number | null): { maxExamples?: number } =>
+  maxExamples === null ? {} : { maxExamples };

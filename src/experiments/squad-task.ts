@@ -1,0 +1,103 @@
+/** SQuAD as a run sees it: questions -> windows -> start and end scores -> answers -> the official metrics, as HF's `run_qa`. */
+import { describeMisplaced, type SquadExample, type SquadVersion } from '../datasets/squad.js';
+import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
+import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
+import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
+import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
+import type { SquadSettings } from './run-spec.js';
+import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+
+function settingsOf({ spec }: TaskInput): SquadSettings {
+  if (!spec.squad) throw new Error('internal: a SQuAD run without its settings');
+  return spec.squad;
+}
+
+function windowsOf(
+  input: TaskInput,
+  examples: readonly SquadExample[],
+  split: 'train' | 'dev',
+): Promise<SpanWindows> {
+  const { spec, tokenizer, onEvent } = input;
+  return buildWindows(examples, tokenizer.tokenizer, {
+    purpose: split === 'train' ? 'train' : 'evaluate',
+    maxLength: spec.maxLength,
+    docStride: settingsOf(input).docStride,
+    onProgress: (done, total) => onEvent({ kind: 'tokenising', split, done, total }),
+  });
+}
+
+const read = (
+  { spec }: TaskInput,
+  version: SquadVersion,
+  split: 'train' | 'dev',
+  maxExamples: number | null,
+): Promise<SquadSource> => readSquadSplit(spec.data, version, split, limitOf(maxExamples));
+
+function decode(
+  input: TaskInput,
+  version: SquadVersion,
+  examples: readonly SquadExample[],
+  { features }: SpanWindows,
+  logits: readonly Float32Array[],
+): SpanPredictions {
+  const { maxAnswerLength, nBest, nullScoreThreshold } = settingsOf(input);
+  const scores = logits.map((both) => ({
+    start: both.subarray(0, both.length / 2),
+    end: both.subarray(both.length / 2),
+  }));
+  return decodeSpans(examples, features, scores, {
+    nBest,
+    maxAnswerLength,
+    withNoAnswer: version === '2.0',
+    nullScoreDiffThreshold: nullScoreThreshold,
+  });
+}
+
+/**
+ * The official numbers. v2.0: `best_exact`, `best_f1` and their thresholds are what the official script finds from the written files;
+ * it sees the answers given, so a threshold above the run's own is found only from a run with a high one.
+ */
+function metricsOf(
+  version: SquadVersion,
+  examples: readonly SquadExample[],
+  { predictions, nullOdds }: SpanPredictions,
+): Record<string, number> {
+  const references = examples.map(({ id, answers }) => ({ id, answers: answers.map(({ text }) => text) }));
+  if (version === '1.1') return { ...scoreSquadV1(references, predictions) };
+  const options = { naProbs: nullOdds, naProbThreshold: Number.POSITIVE_INFINITY };
+  return { ...scoreSquadV2(references, predictions, options) };
+}
+
+const jsonText = (map: ReadonlyMap<string, unknown>): string =>
+  `${JSON.stringify(Object.fromEntries(map), null, 4)}\n`;
+
+/** The files of `run_qa`. */
+const filesOf = ({ predictions, nbest, nullOdds }: SpanPredictions): Record<string, string> => ({
+  'predictions.json': jsonText(predictions),
+  'nbest_predictions.json': jsonText(nbest),
+  ...(nullOdds.size > 0 ? { 'null_odds.json': jsonText(nullOdds) } : {}),
+});
+
+export const squadTask = (version: SquadVersion): RunTask => ({
+  head: { kind: 'span' },
+  labels: [],
+  async training(input) {
+    const split = await read(input, version, 'train', input.spec.maxTrainExamples);
+    const windows = await windowsOf(input, split.examples, 'train');
+    const { misplaced, lost } = windows.report;
+    const warnings = [describeMisplaced(split), lost + misplaced > 0 ? describeWindows(windows) : undefined];
+    for (const text of warnings) if (text !== undefined) input.onEvent({ kind: 'warning', text });
+    return {
+      features: windows.features,
+      examples: split.examples.length,
+      hash: split.hash,
+      report: { ...windows.report, windows: windows.features.length },
+    };
+  },
+  async evaluate(input, infer) {
+    const { examples, hash } = await read(input, version, 'dev', input.spec.maxEvalExamples);
+    const windows = await windowsOf(input, examples, 'dev');
+    const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
+    return { metrics: metricsOf(version, examples, answers), hashes: { dev: hash }, files: filesOf(answers) };
+  },
+});
