@@ -58,7 +58,7 @@ const request = (task: string, more: Partial<RunRequest> = {}): RunRequest => ({
   dropout: 0,
   schedule: { kind: 'full', stages: 1 },
   maxLength: 48,
-  squad: { docStride: 8, nBest: 5, maxAnswerLength: 4 },
+  squad: { docStride: 8, nBest: 5, maxAnswerLength: 8 },
   ...more,
 });
 
