@@ -82,7 +82,8 @@ test('v1.1: learnt; the files score as the record says', async () => {
     JSON.parse(await readFile(join(save, 'config.json'), 'utf8')).architectures[0],
     'BertForQuestionAnswering',
   );
-  assert.deepEqual([record.trainExamples, record.dataReport.windows], [360, 360]);
+  assert.equal(record.trainExamples, 360);
+  assert.ok((record.dataReport.windows as number) > 360, 'some paragraphs need two windows');
   const kinds = new Set(
     events.map((event) => (event.kind === 'tokenising' ? `${event.kind} ${event.split}` : event.kind)),
   );
