@@ -19,6 +19,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
   readonly model: string;
   readonly epochs?: number;
   readonly batchSize?: number;
+  readonly gradientAccumulationSteps: number;
   readonly learningRate?: number;
   readonly learningRateSchedule: RunSpec['learningRateSchedule']['kind'];
   readonly warmupRatio?: number;
@@ -65,6 +66,12 @@ export function registerFinetune(program: Command): void {
   addSquadOptions(addScheduleOptions(addMethodOptions(command)))
     .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
     .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
+    .option(
+      '--gradient-accumulation-steps <n>',
+      'batches whose gradients make one step: a batch of 32 as 4 x 8 needs the memory of 8',
+      wholeNumber('gradient-accumulation-steps', 1),
+      1,
+    )
     .option(
       '--learning-rate <rate>',
       "peak learning rate (default: the method's)",
@@ -137,6 +144,7 @@ function specOf(flags: FinetuneFlags): RunSpec {
     schedule: scheduleOf(flags, epochs, flags.seed),
     epochs,
     batchSize: flags.batchSize ?? recipe.batchSize,
+    gradientAccumulationSteps: flags.gradientAccumulationSteps,
     learningRate: flags.learningRate ?? recipe.learningRate,
     learningRateSchedule: {
       kind: flags.learningRateSchedule,

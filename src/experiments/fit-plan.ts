@@ -22,7 +22,8 @@ export function fitPlan(spec: RunSpec, config: ModelConfig, train: readonly Feat
   };
   return {
     epochs: spec.epochs,
-    stepsPerEpoch: Math.ceil(train.length / spec.batchSize),
+    stepsPerEpoch: Math.ceil(Math.ceil(train.length / spec.batchSize) / spec.gradientAccumulationSteps),
+    gradientAccumulationSteps: spec.gradientAccumulationSteps,
     stageOf: (epoch) => {
       const stage = stageOfEpoch(spec.schedule, epoch, spec.epochs);
       return { stage, trains: both(method, stageTrains(spec.schedule, stage, config)) };

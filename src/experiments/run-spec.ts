@@ -49,6 +49,8 @@ export const runSpecSchema = z.object({
   schedule: scheduleSchema,
   epochs: z.number().int().positive(),
   batchSize: z.number().int().positive(),
+  /** Batches of one step: their gradients are added up, as if they were one. */
+  gradientAccumulationSteps: z.number().int().positive(),
   learningRate: z.number().positive(),
   learningRateSchedule: z.object({
     kind: z.enum(LEARNING_RATE_KINDS),
@@ -90,6 +92,7 @@ export function runSpec(request: RunRequest): RunSpec {
     headTraining: defaultHeadTraining(method),
     epochs,
     batchSize: recipe.batchSize,
+    gradientAccumulationSteps: 1,
     learningRate: recipe.learningRate,
     learningRateSchedule: { kind: 'linear', warmupRatio: recipe.warmupRatio },
     weightDecay: recipe.weightDecay,

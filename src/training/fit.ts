@@ -21,6 +21,8 @@ export interface FitPlan {
   /** 0-based epoch -> 1-based stage of the schedule and what trains in it (method AND stage). */
   readonly stageOf: (epoch: number) => { readonly stage: number; readonly trains: Trains };
   readonly batchesOf: (epoch: number) => Iterable<Batch>;
+  /** Batches of one step; the last step of an epoch may have fewer. */
+  readonly gradientAccumulationSteps: number;
   /** Peak learning rate. */
   readonly learningRate: number;
   readonly learningRateSchedule: LearningRateSchedule;
@@ -60,6 +62,18 @@ export interface FitHooks {
 
 export const noProgress = (): FitProgress => ({ steps: [], secondsPerEpoch: [], updatedParameters: [] });
 
+/** Batches in groups of `size`; the last may be smaller. */
+function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
+  let group: Batch[] = [];
+  for (const batch of batches) {
+    group.push(batch);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
 async function runEpoch(
   epoch: number,
   stage: Stage<Batch>,
@@ -68,15 +82,15 @@ async function runEpoch(
   hooks: FitHooks,
 ): Promise<void> {
   const total = plan.epochs * plan.stepsPerEpoch;
-  for (const batch of plan.batchesOf(epoch)) {
+  for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
     const step = progress.steps.length;
     const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, total);
-    const result = await stage.run([batch], { seed: plan.seed, stream: STREAM.dropout, step });
+    const result = await stage.run(batches, { seed: plan.seed, stream: STREAM.dropout, step });
     const record = {
       step,
       epoch,
       stage: plan.stageOf(epoch).stage,
-      examples: batch.count,
+      examples: batches.reduce((sum, { count }) => sum + count, 0),
       learningRate,
       ...result,
     };

@@ -95,6 +95,17 @@ test('the same arguments give the same losses bit for bit, with 1 thread or 2; a
   assert.notEqual(losses('--seed', '7'), one);
 });
 
+test('batches added up are one batch: 4 x 4 gives the losses of 16', () => {
+  const losses = (...args: string[]): number[] =>
+    JSON.parse(finetune('--json', '--dropout', '0', ...args).stdout).losses;
+  const whole = losses();
+  const added = losses('--batch-size', '4', '--gradient-accumulation-steps', '4');
+  assert.equal(added.length, whole.length);
+  whole.forEach((loss, step) => {
+    assert.ok(Math.abs(loss - (added[step] as number)) < 1e-4, `step ${step}: ${loss}, ${added[step]}`);
+  });
+});
+
 test('in one epoch there is one stage: progressive and full are the same run', () => {
   const [full, progressive] = ['full', 'progressive'].map((schedule) => {
     const { losses, metrics } = JSON.parse(

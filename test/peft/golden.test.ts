@@ -125,6 +125,7 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
     const plan = {
       epochs: settings.epochs,
       stepsPerEpoch: batches.length,
+      gradientAccumulationSteps: 1,
       stageOf,
       batchesOf: () => batches,
       learningRate: settings.lr,

@@ -131,6 +131,7 @@ for (const run of golden.runs) {
     const plan = {
       epochs: run.epochs,
       stepsPerEpoch: batches.length,
+      gradientAccumulationSteps: 1,
       stageOf,
       batchesOf: () => batches,
       learningRate: run.rate,
