@@ -1,10 +1,12 @@
 /** `progtuning init`: a BERT with random weights and a vocabulary of its own, as a Hugging Face folder. */
 import type { Command } from 'commander';
 import { readSplit } from '../datasets/source.js';
+import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { sampleDocuments } from '../datasets/text.js';
 import { UsageError } from '../errors.js';
 import { createModel, VOCABULARY_CHARACTERS } from '../experiments/create-model.js';
+import { SQUAD_VERSIONS } from '../experiments/run-spec.js';
 import { wholeNumber } from './numbers.js';
 
 interface InitOptions {
@@ -34,18 +36,27 @@ export function registerInit(program: Command): void {
     .option('--heads <n>', 'attention heads (default: H / 64)', wholeNumber('heads', 1))
     .option('--vocab-size <n>', 'tokens, at most 30000', wholeNumber('vocab-size', 10), 8000)
     .option('--text <files...>', 'plain text, .gz or .xz, to learn the vocabulary from')
-    .option('--task <name>', "or: a task's training sentences")
+    .option('--task <name>', "or: a task's training sentences (SQuAD: paragraphs and questions)")
     .option('--data <source>', "folder that holds the task's folder, or embedded", 'embedded')
     .option('--seed <n>', 'draws the weights', wholeNumber('seed', 0), 42)
     .addHelpText('after', EXAMPLES)
     .action(async (options: InitOptions) => createModel({ ...options, texts: await textsOf(options) }));
 }
 
-async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
-  if (task !== undefined) {
-    const { examples } = await readSplit(data, findTask(task), 'train');
-    return examples.flatMap(({ texts }) => texts);
+/** Sentences of a task's training split; SQuAD: each paragraph once, and the questions. */
+async function taskTexts(task: string, data: string): Promise<string[]> {
+  const version = SQUAD_VERSIONS.get(task);
+  if (version) {
+    const { examples } = await readSquadSplit(data, version, 'train');
+    const paragraphs = new Set(examples.map(({ context }) => context));
+    return [...paragraphs, ...examples.map(({ question }) => question)];
   }
+  const { examples } = await readSplit(data, findTask(task), 'train');
+  return examples.flatMap(({ texts }) => texts);
+}
+
+async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
+  if (task !== undefined) return taskTexts(task, data);
   if (!text) throw new UsageError('init: give --text FILES or --task NAME to learn the vocabulary from');
   return sampleDocuments(text, VOCABULARY_CHARACTERS);
 }
