@@ -8,6 +8,7 @@ export { hubFile, modelFolder } from './datasets/hub.js';
 export { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from './datasets/masking.js';
 export { readSplit } from './datasets/source.js';
 export { readSquad, squadFromRows } from './datasets/squad.js';
+export { readSquadSplit } from './datasets/squad-source.js';
 export { findTask, TASKS, type Task } from './datasets/task.js';
 export { readDocuments, sampleDocuments } from './datasets/text.js';
 export { buildWindows, spanText } from './datasets/windows.js';

@@ -182,6 +182,13 @@ test('wrong use exits with 2 and one line', () => {
   );
   refused(finetune('--method', 'adapter', '--adapter-size', '0'), 2, /adapter bottleneck: 0 is not from 1/);
   refused(finetune('--max-length', '600'), 2, /max-length: 600 is over the model's 512 positions/);
+  refused(finetune('--doc-stride', '8'), 2, /--doc-stride is an option of --task squad and squad_v2/);
+  refused(
+    finetune('--task', 'squad', '--null-score-threshold', '1'),
+    2,
+    /--null-score-threshold is an option of --task squad_v2/,
+  );
+  refused(finetune('--task', 'squad', '--n-best', '0'), 2, /n-best takes a whole number from 1 up, not '0'/);
   refused(finetune('--nonsense'), 2, /unknown option '--nonsense'/);
 });
 
