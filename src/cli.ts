@@ -6,6 +6,7 @@ import { registerEvaluate } from './cli/evaluate.js';
 import { registerExport } from './cli/export.js';
 import { registerFinetune } from './cli/finetune.js';
 import { registerGenerate } from './cli/generate.js';
+import { registerGrid } from './cli/grid.js';
 import { registerInit } from './cli/init.js';
 import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
@@ -32,6 +33,7 @@ function buildProgram(): Command {
     registerInit,
     registerPretrain,
     registerGenerate,
+    registerGrid,
     registerNotebooks,
   ]) {
     register(program);

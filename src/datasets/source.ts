@@ -1,6 +1,6 @@
 /** Where data comes from: a folder in the original layout, the Hugging Face hub, or the task that ships with the package. */
 import { access } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors.js';
 import { readGlueFolder, type Split } from './glue.js';
@@ -40,12 +40,17 @@ export async function readSplit(
     : readGlueFolder(dataFolder(source), task, split, maxExamples);
 }
 
-/** The folder of a model: a folder as it is, anything of the form `name` or `owner/name` from the hub. */
-export async function resolveModel(model: string): Promise<string> {
-  const isFolder = await access(model).then(
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
     () => true,
     () => false,
   );
+
+/** The folder of a model: a folder as it is, the package's own by name, anything else like `name` or `owner/name` from the hub. */
+export async function resolveModel(model: string): Promise<string> {
+  const isFolder = await exists(model);
+  const shipped = resolve(packageData, 'models', basename(model));
+  if (!isFolder && model === basename(model) && (await exists(shipped))) return shipped;
   if (isFolder || model.startsWith('.') || model.startsWith('/') || model.split('/').length > 2) return model;
   return modelFolder(model);
 }

@@ -30,6 +30,8 @@ import { squadTask } from './squad-task.js';
 export interface RunOptions extends CompileOptions {
   /** Writes the fine-tuned checkpoint here, and while the run lasts the snapshot it can be resumed from. */
   readonly save?: string;
+  /** Where the snapshot of an unfinished run is kept; default: `unfinished` in `save`. Without either a run cannot be resumed. */
+  readonly snapshots?: string;
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -102,8 +104,9 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
       labels: task.labels,
       files: evaluation.files,
     });
-    await removeSnapshot(join(options.save, 'unfinished'));
   }
+  const snapshots = snapshotFolder(options);
+  if (snapshots !== undefined) await removeSnapshot(snapshots);
   const trainable = countParameters(model.specs, methodTrains(spec.method, spec.headTraining));
   return {
     spec,
@@ -125,7 +128,10 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   };
 }
 
-/** Trains; with `save`, from the last whole epoch of an interrupted run of the same key. */
+const snapshotFolder = ({ snapshots, save }: RunOptions): string | undefined =>
+  snapshots ?? (save === undefined ? undefined : join(save, 'unfinished'));
+
+/** Trains; with a folder for snapshots, from the last whole epoch of an interrupted run of the same key. */
 async function trainResumably(
   key: string,
   model: Model,
@@ -134,8 +140,8 @@ async function trainResumably(
   options: RunOptions,
 ): Promise<FitProgress> {
   const onStep = (record: StepRecord): void => options.onEvent?.({ kind: 'step', record });
-  if (options.save === undefined) return fit(model, state, plan, options, { onStep });
-  const folder = join(options.save, 'unfinished');
+  const folder = snapshotFolder(options);
+  if (folder === undefined) return fit(model, state, plan, options, { onStep });
   const former = await loadSnapshot(folder, key, state, fitProgressSchema);
   if (former && former.secondsPerEpoch.length > 0) {
     const examples = former.steps.reduce((sum, step) => sum + step.examples, 0);

@@ -1,0 +1,112 @@
+/** `progtuning grid`: the runs of a grid that the ledger lacks. */
+import type { Command } from 'commander';
+import { DEVICES, parseDevice } from '../engine/device.js';
+import { DataError } from '../errors.js';
+import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
+import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
+import { positiveNumber, wholeNumber } from './numbers.js';
+import { duration, isInteractive, type Progress, progressBar } from './progress.js';
+
+interface GridFlags {
+  readonly runs: string;
+  readonly model?: string;
+  readonly data?: string;
+  readonly only?: string;
+  readonly list?: boolean;
+  readonly maxMinutes?: number;
+  readonly threads: number;
+  readonly device: string;
+}
+
+const EXAMPLES = `
+A run that is in the ledger is not made again; one that was cut off goes on from its last whole epoch. Stop with Ctrl-C at any moment.
+
+Examples:
+  What a grid holds, and what of it is missing:
+    progtuning grid data/grids/glue.json --data glue/ --list
+  Run what is missing, for an hour:
+    progtuning grid data/grids/glue.json --data glue/ --max-minutes 60
+  Only one task's runs:
+    progtuning grid data/grids/glue.json --data glue/ --only "rte, lora"`;
+
+export function registerGrid(program: Command): void {
+  program
+    .command('grid')
+    .description('Run what is missing of a grid of runs, and keep the records in a ledger.')
+    .argument('<file>', 'the grid: JSON, see data/grids/')
+    .option('--runs <folder>', 'the ledger', 'data/runs')
+    .option('--model <folder>', "instead of the grid's: folder, shipped name or hub id")
+    .option(
+      '--data <source>',
+      "instead of the grid's: a folder with the tasks' folders, or with glue/ and squad/; embedded; hub",
+    )
+    .option('--only <text>', 'only runs whose name holds this, e.g. "rte, lora"')
+    .option('--list', 'print the runs and whether they are done, run nothing')
+    .option('--max-minutes <n>', 'begin no run after this', positiveNumber('max-minutes'))
+    .option('--threads <n>', '0: one per core; results do not depend on it', wholeNumber('threads', 0), 0)
+    .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .addHelpText('after', EXAMPLES)
+    .action(grid);
+}
+
+function list({ all, missing }: GridPlan): string {
+  const open = new Set(missing);
+  const lines = all.map(
+    (run) => `${open.has(run) ? 'missing' : 'done   '} ${run.identity.key} ${runLabel(run.spec)}`,
+  );
+  return `${lines.join('\n')}\n${all.length - missing.length} of ${all.length} runs done\n`;
+}
+
+const scores = (metrics: Readonly<Record<string, number>>): string =>
+  Object.entries(metrics)
+    .slice(0, 2)
+    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .join(', ');
+
+/** A bar over the whole grid, and a line for each run that is done. */
+function display(count: number): { onEvent: (event: GridEvent) => void; stop: () => void } {
+  const bar: Progress = progressBar('grid', count, 'runs');
+  let finished = 0;
+  const say = (text: string): void => {
+    process.stderr.write(`${isInteractive() ? '\r\u001b[K' : ''}${text}\n`);
+  };
+  return {
+    stop: () => bar.stop(),
+    onEvent(event) {
+      const label = runLabel(event.run.spec);
+      if (event.kind === 'start') bar.update(finished, label);
+      else if (event.kind === 'progress')
+        bar.update(finished + event.done, `${label}, ${Math.round(100 * event.done)} %`);
+      else {
+        finished++;
+        const place = `[${finished}/${count}] ${label}`;
+        if (event.kind === 'failed') say(`${place}: FAILED: ${event.message}`);
+        else say(`${place}: ${scores(event.record.metrics)} in ${duration(event.record.seconds)}`);
+        bar.update(finished);
+      }
+    },
+  };
+}
+
+async function grid(file: string, flags: GridFlags): Promise<void> {
+  const device = parseDevice(flags.device);
+  const { runs, model, data, only, maxMinutes, threads } = flags;
+  const specs = await expandGrid(await readGrid(file), { model, data });
+  const plan = await planGrid(
+    specs.filter((spec) => runLabel(spec).includes(only ?? '')),
+    runs,
+  );
+  if (flags.list) {
+    process.stdout.write(list(plan));
+    return;
+  }
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  const shown = display(plan.missing.length);
+  const options = { runs, device, threads, maxMinutes, signal: stop.signal, onEvent: shown.onEvent };
+  const failures = await runGrid(plan, options).finally(shown.stop);
+  if (stop.signal.aborted) process.exitCode = 130;
+  else if (failures > 0)
+    throw new DataError(`grid: ${failures} of ${plan.missing.length} runs failed; see above`);
+}

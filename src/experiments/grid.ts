@@ -1,0 +1,111 @@
+/** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DataError, UsageError } from '../errors.js';
+import {
+  canonicalJson,
+  type RunRequest,
+  type RunSpec,
+  runSpec,
+  runSpecSchema,
+  SQUAD_VERSIONS,
+} from './run-spec.js';
+
+/** Any part of a run's settings but what the axes say. */
+const settingsSchema = runSpecSchema.omit({ task: true, schedule: true, seed: true }).partial().strict();
+
+const scheduleSchema = z
+  .object({
+    kind: z.enum(['full', 'progressive', 'growing', 'random', 'only-block']),
+    embeddings: z.enum(['always', 'first-stage', 'never']).optional(),
+    stages: z.number().int().positive().optional(),
+    block: z.number().int().nonnegative().optional(),
+  })
+  .strict();
+
+const gridSchema = z
+  .object({
+    title: z.string(),
+    /** What every run has: `model`, `data`, `epochs` ... */
+    shared: settingsSchema,
+    /** Task -> what differs for it. */
+    tasks: z.record(z.string(), settingsSchema),
+    /** A name of one's own -> `method` and what differs with it. */
+    methods: z.record(z.string(), settingsSchema),
+    schedules: z.array(scheduleSchema).nonempty(),
+    /** Further settings to try, e.g. learning-rate schedules. */
+    variants: z.array(settingsSchema).nonempty().default([{}]),
+    seeds: z.array(z.number().int().nonnegative()).nonempty(),
+  })
+  .strict();
+
+export type Grid = z.infer<typeof gridSchema>;
+
+/** Reads a grid's JSON file. @throws DataError that names the field */
+export async function readGrid(path: string): Promise<Grid> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new DataError(`${path}: ${missing ? 'no such file' : `not JSON: ${(cause as Error).message}`}`, {
+      cause,
+    });
+  }
+  const parsed = gridSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+export interface GridOverrides {
+  readonly model?: string | undefined;
+  /** A folder with the tasks' folders, or one that holds `glue/` and `squad/`; `embedded`; `hub`. */
+  readonly data?: string | undefined;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function dataOf(data: string, task: string): Promise<string> {
+  const inner = join(data, SQUAD_VERSIONS.has(task) ? 'squad' : 'glue');
+  return (await exists(inner)) ? inner : data;
+}
+
+/** LoRA and adapters leave the embeddings frozen, so their readings are one run. */
+const readsEmbeddings = ({ method }: RunSpec): boolean => method.kind === 'full' || method.kind === 'bitfit';
+
+/** The runs of a grid, seed by seed, so that a grid that is cut short has whole seeds. @throws UsageError that names the run */
+export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Promise<RunSpec[]> {
+  const specs = new Map<string, RunSpec>();
+  for (const seed of grid.seeds)
+    for (const [task, ofTask] of Object.entries(grid.tasks))
+      for (const [label, ofMethod] of Object.entries(grid.methods))
+        for (const variant of grid.variants)
+          for (const schedule of grid.schedules) {
+            const settings = { ...grid.shared, ...ofTask, ...ofMethod, ...variant };
+            const model = overrides.model ?? settings.model;
+            const data = overrides.data ? await dataOf(overrides.data, task) : settings.data;
+            if (model === undefined || data === undefined)
+              throw new UsageError(`grid: ${task}, ${label}: no ${model === undefined ? 'model' : 'data'}`);
+            const drawn = schedule.kind === 'random' ? { seed } : {};
+            const request = { ...settings, task, seed, model, data, schedule: { ...schedule, ...drawn } };
+            const spec = withoutReading(runSpec(request as RunRequest));
+            specs.set(canonicalJson(spec), spec);
+          }
+  return [...specs.values()];
+}
+
+const withoutReading = (spec: RunSpec): RunSpec =>
+  readsEmbeddings(spec) ? spec : { ...spec, schedule: { ...spec.schedule, embeddings: 'always' } };
+
+/** A run in a few words: `cola, lora, progressive (always), seed 1`. */
+export function runLabel({ task, method, schedule, seed, learningRateSchedule }: RunSpec): string {
+  const block = schedule.kind === 'only-block' ? ` ${schedule.block}` : '';
+  const decay = learningRateSchedule.kind === 'linear' ? '' : `, ${learningRateSchedule.kind}`;
+  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}, seed ${seed}`;
+}

@@ -1,0 +1,178 @@
+/**
+ * The ledger: one small file per measured run, named by the hash of everything its numbers depend on. Where a run was made and how
+ * long it took stand in the record, not in its name: the same spec on the same files is the same run on any machine.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { readSplit, resolveModel } from '../datasets/source.js';
+import { readSquadSplit } from '../datasets/squad-source.js';
+import { findTask } from '../datasets/task.js';
+import { DataError } from '../errors.js';
+import { writeTextAtomically } from '../models/checkpoint.js';
+import type { RunRecord } from './run-record.js';
+import { hashOf, type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
+
+/** Raised when a change of the code changes the numbers: older records are then not found, and run again. */
+const RESULTS_VERSION = 1;
+
+const hashes = z.record(z.string(), z.string());
+const numbers = z.record(z.string(), z.number());
+
+const ledgerRecordSchema = z.object({
+  /** 16 hex digits; also the file's name. */
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** `model` and `data` by name, without the folders of the machine that ran it. */
+  spec: runSpecSchema,
+  /** sha256 of the weights and of each split. */
+  hashes,
+  metrics: numbers,
+  trainExamples: z.number(),
+  dataReport: numbers,
+  totalParameters: z.number(),
+  trainableParameters: z.number(),
+  headParameters: z.number(),
+  updatedParameters: z.array(z.number()),
+  savedFraction: z.number(),
+  steps: z.number(),
+  /** Mean loss of consecutive steps, up to each `step`: at most 60 points. */
+  losses: z.array(z.object({ step: z.number(), loss: z.number() })),
+  seconds: z.number(),
+  secondsPerEpoch: z.array(z.number()),
+  /** Peak resident memory of the run's own process. */
+  peakBytes: z.number(),
+  machine: z.object({
+    processor: z.string(),
+    threads: z.number(),
+    memoryBytes: z.number(),
+    node: z.string(),
+  }),
+  versions: z.record(z.string(), z.string()),
+});
+
+export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
+
+export interface RunIdentity {
+  readonly key: string;
+  readonly spec: RunSpec;
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+async function fileHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
+  const version = SQUAD_VERSIONS.get(task);
+  if (version) {
+    const [train, dev] = await Promise.all([
+      readSquadSplit(data, version, 'train', {}),
+      readSquadSplit(data, version, 'dev', {}),
+    ]);
+    return { train: train.hash, dev: dev.hash };
+  }
+  const glue = findTask(task);
+  const splits = ['train', ...glue.evaluation.map(({ file }) => file)];
+  const found = await Promise.all(splits.map((split) => readSplit(data, glue, split)));
+  return Object.fromEntries(splits.map((split, i) => [split, found[i]?.hash ?? '']));
+}
+
+/** A name without a folder: hub ids keep their owner. */
+const named = (source: string, isFolder: boolean): string => (isFolder ? basename(source) : source);
+
+/** Identifies specs; each model and data set is read once. */
+export function identifier(): (spec: RunSpec) => Promise<RunIdentity> {
+  const known = new Map<string, Promise<Record<string, string>>>();
+  const once = (
+    key: string,
+    make: () => Promise<Record<string, string>>,
+  ): Promise<Record<string, string>> => {
+    const found = known.get(key) ?? make();
+    known.set(key, found);
+    return found;
+  };
+  return async (spec) => {
+    const folder = await resolveModel(spec.model);
+    const weights = await once(`model ${folder}`, async () => ({
+      model: await fileHash(join(folder, 'model.safetensors')),
+    }));
+    const splits = await once(`data ${spec.data} ${spec.task}`, () => dataHashes(spec));
+    const content = { ...weights, ...splits };
+    const { model: _model, data: _data, ...settings } = spec;
+    const key = hashOf({ settings, content, version: RESULTS_VERSION }).slice(0, 16);
+    const isHub = spec.model.includes('/') && folder !== spec.model;
+    const isFolder = spec.data !== 'hub' && spec.data !== 'embedded';
+    return {
+      key,
+      spec: { ...spec, model: named(spec.model, !isHub), data: named(spec.data, isFolder) },
+      hashes: content,
+    };
+  };
+}
+
+const POINTS = 60;
+
+/** Means over consecutive steps. */
+function thinned(steps: RunRecord['steps']): LedgerRecord['losses'] {
+  const width = Math.max(1, Math.ceil(steps.length / POINTS));
+  return Array.from({ length: Math.ceil(steps.length / width) }, (_, i) => {
+    const part = steps.slice(i * width, (i + 1) * width);
+    const mean = part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
+    return { step: i * width + part.length, loss: Number(mean.toPrecision(5)) };
+  });
+}
+
+const versionOf = (name: string): string =>
+  (createRequire(import.meta.url)(name) as { version: string }).version;
+
+export function ledgerRecord({ key, spec, hashes }: RunIdentity, record: RunRecord): LedgerRecord {
+  const { spec: _spec, hashes: _hashes, steps, initialised: _initialised, ...measured } = record;
+  return ledgerRecordSchema.parse({
+    key,
+    spec,
+    hashes,
+    ...measured,
+    steps: steps.length,
+    losses: thinned(steps),
+    versions: {
+      progtuning: versionOf('../../../package.json'),
+      'onnxruntime-node': versionOf('onnxruntime-node/package.json'),
+    },
+  });
+}
+
+/** Adds a record to the ledger, whole or not at all. */
+export async function writeRecord(folder: string, record: LedgerRecord): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeTextAtomically(join(folder, `${record.key}.json`), `${JSON.stringify(record)}\n`);
+}
+
+async function readRecord(path: string): Promise<LedgerRecord> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new DataError(`${path}: not JSON: ${(cause as Error).message}; delete it and run its grid again`, {
+      cause,
+    });
+  }
+  const parsed = ledgerRecordSchema.safeParse(value);
+  if (parsed.success && `${parsed.data.key}.json` === basename(path)) return parsed.data;
+  const issue = parsed.success ? undefined : parsed.error.issues[0];
+  const what = issue ? `${issue.path.join('.')}: ${issue.message}` : 'its key is not the file name';
+  throw new DataError(`${path}: not a record of this version (${what}); delete it and run its grid again`);
+}
+
+/** Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file */
+export async function readLedger(folder: string): Promise<ReadonlyMap<string, LedgerRecord>> {
+  const names = await readdir(folder).catch(() => []);
+  const files = names.filter((name) => name.endsWith('.json')).sort();
+  const records = await Promise.all(files.map((name) => readRecord(join(folder, name))));
+  return new Map(records.map((record) => [record.key, record]));
+}

@@ -1,0 +1,106 @@
+/** Runs what is missing of a grid, one run at a time, each in a process of its own. It can be stopped at any moment without loss. */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DataError } from '../errors.js';
+import {
+  identifier,
+  type LedgerRecord,
+  ledgerRecord,
+  type RunIdentity,
+  readLedger,
+  writeRecord,
+} from './ledger.js';
+import type { RunOptions } from './run.js';
+import type { ChildMessage, ChildRequest } from './run-child.js';
+import type { RunRecord } from './run-record.js';
+import type { RunSpec } from './run-spec.js';
+
+export interface GridRun {
+  readonly spec: RunSpec;
+  readonly identity: RunIdentity;
+}
+
+export interface GridPlan {
+  readonly all: readonly GridRun[];
+  readonly missing: readonly GridRun[];
+}
+
+export type GridEvent =
+  | { readonly kind: 'start'; readonly run: GridRun; readonly index: number }
+  | { readonly kind: 'progress'; readonly run: GridRun; readonly done: number }
+  | { readonly kind: 'done'; readonly run: GridRun; readonly record: LedgerRecord }
+  | { readonly kind: 'failed'; readonly run: GridRun; readonly message: string };
+
+export interface GridOptions extends Pick<RunOptions, 'threads' | 'device'> {
+  /** Folder of the ledger; unfinished runs lie in its `unfinished`, which is not committed. */
+  readonly runs: string;
+  readonly onEvent?: (event: GridEvent) => void;
+  /** Ends the run in hand, which goes on from its last whole epoch next time. */
+  readonly signal?: AbortSignal;
+  /** No run begins after this many minutes. */
+  readonly maxMinutes?: number | undefined;
+}
+
+/** What a grid holds and what of it the ledger lacks. @throws DataError for missing data, or a damaged record */
+export async function planGrid(specs: readonly RunSpec[], runs: string): Promise<GridPlan> {
+  const identify = identifier();
+  const ledger = await readLedger(runs);
+  const all = await Promise.all(specs.map(async (spec) => ({ spec, identity: await identify(spec) })));
+  return { all, missing: all.filter(({ identity }) => !ledger.has(identity.key)) };
+}
+
+const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
+
+/** @throws DataError with what the run said, or how its process ended */
+function runInChild(
+  request: ChildRequest,
+  onProgress: (done: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<RunRecord> {
+  return new Promise((resolve, reject) => {
+    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const stop = (): void => void child.kill();
+    signal?.addEventListener('abort', stop);
+    child.on('message', (message: ChildMessage) => {
+      if (message.kind === 'progress') onProgress(message.done);
+      else if (message.kind === 'record') resolve(message.record);
+      else reject(new DataError(message.message));
+    });
+    child.on('error', reject);
+    child.on('exit', (code, killed) => {
+      signal?.removeEventListener('abort', stop);
+      reject(new DataError(`its process ended with ${killed ?? `exit code ${code}`} before it was done`));
+    });
+    child.send(request);
+  });
+}
+
+/** @returns how many runs failed */
+export async function runGrid({ missing }: GridPlan, options: GridOptions): Promise<number> {
+  const { runs, onEvent, signal, maxMinutes = Number.POSITIVE_INFINITY, threads, device } = options;
+  const end = performance.now() + maxMinutes * 60_000;
+  let failures = 0;
+  for (const [index, run] of missing.entries()) {
+    if (signal?.aborted || performance.now() > end) break;
+    onEvent?.({ kind: 'start', run, index });
+    const { spec, identity } = run;
+    const snapshots = join(runs, 'unfinished', identity.key);
+    const given = { snapshots, ...(threads === undefined ? {} : { threads }), ...(device ? { device } : {}) };
+    try {
+      const measured = await runInChild(
+        { spec, options: given },
+        (done) => onEvent?.({ kind: 'progress', run, done }),
+        signal,
+      );
+      const record = ledgerRecord(identity, measured);
+      await writeRecord(runs, record);
+      onEvent?.({ kind: 'done', run, record });
+    } catch (error) {
+      if (signal?.aborted) break;
+      failures++;
+      onEvent?.({ kind: 'failed', run, message: (error as Error).message });
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,182 @@
+/** Grid and ledger: what is run, what is not run twice, what survives an interruption, what bad files get. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createModel } from '../../src/experiments/create-model.js';
+import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
+import { readLedger } from '../../src/experiments/ledger.js';
+import { planGrid, runGrid } from '../../src/experiments/run-grid.js';
+
+let home: string;
+let grid: Grid;
+
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), 'progtuning-grid-'));
+  const model = join(home, 'model');
+  const texts = ['the first hall is older than the second mill', 'who saw the bridge'];
+  await createModel({ out: model, layers: 2, hidden: 16, heads: 2, vocabSize: 40, texts, seed: 1 });
+  const shared = { epochs: 2, maxTrainExamples: 48, maxEvalExamples: 16, maxLength: 16, batchSize: 16 };
+  grid = {
+    title: 'test',
+    shared: { ...shared, model, data: 'embedded' },
+    tasks: { rte: {}, sst2: { maxTrainExamples: 32 } },
+    methods: {
+      full: { method: { kind: 'full' } },
+      lora: { method: { kind: 'lora', rank: 2, alpha: 4, dropout: 0, targets: ['query'] } },
+    },
+    schedules: [
+      { kind: 'full' },
+      { kind: 'progressive', embeddings: 'always' },
+      { kind: 'progressive', embeddings: 'first-stage' },
+    ],
+    variants: [{}],
+    seeds: [0, 1],
+  };
+});
+
+after(() => rm(home, { recursive: true }));
+
+const small = (): Promise<Awaited<ReturnType<typeof expandGrid>>> =>
+  expandGrid({ ...grid, seeds: [0], tasks: { rte: {} } });
+
+test('the axes are multiplied, seed by seed; readings that coincide are one run', async () => {
+  const specs = await expandGrid(grid);
+  // Two tasks, two seeds; full 3 schedules, LoRA 2, as its embeddings are frozen anyway.
+  assert.equal(specs.length, 2 * 2 * (3 + 2));
+  assert.ok(specs.slice(0, 10).every(({ seed }) => seed === 0));
+  const sst2 = specs.find(({ task }) => task === 'sst2');
+  assert.equal(sst2?.maxTrainExamples, 32);
+  assert.equal(sst2?.schedule.stages, 2);
+});
+
+test('runs what is missing, keeps whole records, and runs nothing twice', async () => {
+  const runs = join(home, 'runs');
+  const specs = await small();
+  const first = await planGrid(specs, runs);
+  assert.equal(first.missing.length, 5);
+  assert.equal(await runGrid({ ...first, missing: first.missing.slice(0, 3) }, { runs, threads: 1 }), 0);
+  const second = await planGrid(specs, runs);
+  assert.equal(second.missing.length, 2);
+  await runGrid(second, { runs, threads: 1 });
+  const ledger = await readLedger(runs);
+  assert.equal(ledger.size, 5);
+  for (const record of ledger.values()) {
+    assert.equal(record.spec.model, 'model', 'no folder of this machine stands in a record');
+    assert.match(record.hashes.train ?? '', /^[0-9a-f]{64}$/);
+    assert.equal(record.updatedParameters.length, 2);
+    assert.ok(record.peakBytes > 1e7);
+    assert.equal(record.losses.at(-1)?.step, record.steps);
+    assert.match(record.versions['onnxruntime-node'] ?? '', /^\d/);
+  }
+  const left = await readdir(join(runs, 'unfinished')).catch(() => []);
+  assert.deepEqual(left, [], 'no snapshots are left');
+  const other = await planGrid(
+    specs.map((spec) => ({ ...spec, learningRate: 1e-3 })),
+    runs,
+  );
+  assert.equal(other.missing.length, 5, 'another learning rate is another run');
+});
+
+test('a run that is killed goes on, and gives the record of an undisturbed one', async () => {
+  const [spec] = await expandGrid({ ...grid, seeds: [7], tasks: { rte: { epochs: 6 } } });
+  assert.ok(spec);
+  const whole = join(home, 'whole');
+  await runGrid(await planGrid([spec], whole), { runs: whole, threads: 1 });
+  const cut = join(home, 'cut');
+  const stop = new AbortController();
+  await runGrid(await planGrid([spec], cut), {
+    runs: cut,
+    threads: 1,
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.kind === 'progress') stop.abort();
+    },
+  });
+  assert.equal((await readLedger(cut)).size, 0);
+  await runGrid(await planGrid([spec], cut), { runs: cut, threads: 1 });
+  const measured = async (runs: string) => {
+    const [record] = (await readLedger(runs)).values();
+    assert.ok(record);
+    const { metrics, losses, updatedParameters } = record;
+    return { metrics, losses, updatedParameters };
+  };
+  assert.deepEqual(await measured(cut), await measured(whole));
+});
+
+test('a failed run is told and the others go on', async () => {
+  const [good] = await small();
+  assert.ok(good);
+  const bad = { ...good, learningRate: 1e30 };
+  const runs = join(home, 'failing');
+  const said: string[] = [];
+  const failures = await runGrid(await planGrid([bad, good], runs), {
+    runs,
+    threads: 1,
+    onEvent: (event) => {
+      if (event.kind === 'failed') said.push(event.message);
+    },
+  });
+  assert.equal(failures, 1);
+  assert.match(said.join(), /step \d+ .*(loss|gradient norm) is NaN/);
+  assert.equal((await readLedger(runs)).size, 1);
+});
+
+const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const progtuning = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [cli, ...args]);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (data) => {
+      stdout += data;
+    });
+    child.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }));
+  });
+
+test('progtuning grid --list names every run; bad files get one line', async () => {
+  const file = join(home, 'grid.json');
+  await writeFile(file, JSON.stringify({ ...grid, variants: undefined }));
+  const listed = await progtuning('grid', file, '--runs', join(home, 'runs'), '--list');
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.match(listed.stdout, /^done {4}[0-9a-f]{16} rte, full, full \(embeddings always\), seed 0$/m);
+  assert.match(listed.stdout, /5 of 20 runs done/);
+  await writeFile(file, JSON.stringify({ ...grid, shared: { ...grid.shared, epoch: 3 } }));
+  const bad = await progtuning('grid', file);
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /grid\.json: shared: .*epoch/);
+  assert.match((await progtuning('grid', join(home, 'none.json'))).stderr, /none\.json: no such file/);
+});
+
+test('a damaged record is an error that names the file', async () => {
+  const runs = join(home, 'damaged');
+  const ledger = await readLedger(join(home, 'runs'));
+  const [record] = ledger.values();
+  assert.ok(record);
+  await rm(runs, { recursive: true, force: true });
+  await runGrid(await planGrid([], runs), { runs });
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(runs);
+  const path = join(runs, `${record.key}.json`);
+  const text = await readFile(join(home, 'runs', `${record.key}.json`), 'utf8');
+  await writeFile(path, text.slice(0, 100));
+  await assert.rejects(readLedger(runs), /not JSON: .*delete it and run its grid again/);
+  await writeFile(path, JSON.stringify({ ...record, metrics: { accuracy: 'high' } }));
+  await assert.rejects(readLedger(runs), /metrics\.accuracy/);
+});
+
+test('the grids that ship are valid', async () => {
+  const folder = fileURLToPath(new URL('../../../data/grids/', import.meta.url));
+  const names = await readdir(folder);
+  assert.ok(names.length > 0);
+  for (const name of names) {
+    const specs = await expandGrid(await readGrid(join(folder, name)));
+    assert.equal(new Set(specs.map((spec) => JSON.stringify(spec))).size, specs.length);
+    assert.ok(specs.every((spec) => runLabel(spec).includes(spec.task)));
+  }
+});
