@@ -21,6 +21,7 @@ export { createModel, type NewModel } from './experiments/create-model.js';
 export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';
+export { type GridCell, ledgerRuns, liveModel, liveRuns } from './experiments/notebook-runs.js';
 export { type PretrainRecord, type PretrainSpec, runPretraining } from './experiments/pretrain-run.js';
 export { type RunEvent, type RunOptions, run } from './experiments/run.js';
 export { type GridEvent, type GridRun, planGrid, runGrid } from './experiments/run-grid.js';
@@ -68,6 +69,7 @@ export {
 } from './progressive/schedule.js';
 export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
 export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
+export { type Claim, type Evidence, judgeClaims } from './report/claims.js';
 export {
   bootstrapInterval,
   meanAndSpread,
@@ -79,6 +81,17 @@ export { type BarSeries, boxPlot, groupedBars } from './report/figure.js';
 export type { Figure } from './report/frame.js';
 export { type LineSeries, lineChart } from './report/line-chart.js';
 export { inNotebook, showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
+export {
+  differenceText,
+  groupRuns,
+  metricName,
+  provenance,
+  RUN_DIGITS,
+  type RunGroup,
+  runRow,
+  score,
+  trainingSeconds,
+} from './report/run-table.js';
 export { type ScheduleRow, scheduleGrid } from './report/schedule-grid.js';
 export { figureToSvg } from './report/svg.js';
 export { type Row, type TableOptions, tableHtml, tableText } from './report/table.js';

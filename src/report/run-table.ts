@@ -1,0 +1,107 @@
+/** Records of runs -> groups over seeds -> rows of a table and points of a figure. What was not run stays visible. */
+import type { LedgerRecord } from '../experiments/ledger.js';
+import type { GridCell } from '../experiments/notebook-runs.js';
+import { meanAndSpread, pairedDifference } from './comparison.js';
+import type { Row } from './table.js';
+
+/** The metric that a task is judged by (GLUE's first; SQuAD's F1). */
+const METRIC: Readonly<Record<string, string>> = {
+  cola: 'matthews_correlation',
+  stsb: 'pearson',
+  squad: 'f1',
+  squad_v2: 'f1',
+};
+
+export const metricName = (task: string): string => METRIC[task] ?? 'accuracy';
+
+/** In percent, as GLUE and SQuAD are reported. */
+export function score({ spec, metrics }: LedgerRecord): number {
+  const value = metrics[metricName(spec.task)] ?? Number.NaN;
+  return spec.task.startsWith('squad') ? value : 100 * value;
+}
+
+/** Training only: without reading, tokenising and evaluation. */
+export const trainingSeconds = ({ secondsPerEpoch }: LedgerRecord): number =>
+  secondsPerEpoch.reduce((sum, seconds) => sum + seconds, 0);
+
+/** Runs that differ in nothing but the seed. */
+export interface RunGroup {
+  readonly name: string;
+  readonly cells: readonly GridCell[];
+  /** Those that were made, by ascending seed. */
+  readonly records: readonly LedgerRecord[];
+}
+
+/** Groups cells by a name that leaves the seed out, in order of first use. */
+export function groupRuns(cells: readonly GridCell[], nameOf: (cell: GridCell) => string): RunGroup[] {
+  const groups = new Map<string, GridCell[]>();
+  for (const cell of cells) {
+    const name = nameOf(cell);
+    groups.set(name, [...(groups.get(name) ?? []), cell]);
+  }
+  return [...groups].map(([name, ofName]) => ({
+    name,
+    cells: ofName,
+    records: ofName
+      .flatMap(({ record }) => (record ? [record] : []))
+      .sort((a, b) => a.spec.seed - b.spec.seed),
+  }));
+}
+
+const mean = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const NOT_RUN = 'not run';
+
+/** One row: score over seeds, updated parameters, saving, training time, memory. */
+export function runRow({ name, cells, records }: RunGroup): Row {
+  const scores = records.map(score).filter(Number.isFinite);
+  return {
+    run: name,
+    seeds: records.length === cells.length ? records.length : `${records.length} of ${cells.length}`,
+    score: scores.length === 0 ? NOT_RUN : meanAndSpread(scores, 1),
+    'updated, millions': mean(
+      records.map((record) => record.updatedParameters.reduce((sum, count) => sum + count, 0) / 1e6),
+    ),
+    'saved, %': mean(records.map(({ savedFraction }) => 100 * savedFraction)),
+    seconds: mean(records.map(trainingSeconds)),
+    'memory, MiB': mean(records.map(({ peakBytes }) => peakBytes / 2 ** 20)),
+  };
+}
+
+export const RUN_DIGITS = { 'updated, millions': 2, 'saved, %': 1, seconds: 1, 'memory, MiB': 0 } as const;
+
+/** `+0.4 (-0.3 to 1.1)`: how much `a` is above `b`, seed by seed, with the 95 % bootstrap interval; null below two common seeds. */
+export function differenceText(a: RunGroup, b: RunGroup): string | null {
+  const pairs = a.records.flatMap((left) => {
+    const right = b.records.find(({ spec }) => spec.seed === left.spec.seed);
+    return right ? [[score(left), score(right)] as const] : [];
+  });
+  if (pairs.length < 2) return null;
+  const { mean: centre, bootstrap } = pairedDifference(
+    pairs.map(([left]) => left),
+    pairs.map(([, right]) => right),
+  );
+  const signed = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(1)}`;
+  return `${signed(centre)} (${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
+}
+
+/** Model, data, seeds and machine of a set of runs: what every figure must say. */
+export function provenance(cells: readonly GridCell[]): string {
+  const records = cells.flatMap(({ record }) => (record ? [record] : []));
+  const list = (values: readonly (string | number)[]): string => [...new Set(values)].join(', ');
+  const data = (cell: GridCell): string =>
+    cell.spec.data === 'embedded' ? 'generated tasks' : `real data (${cell.spec.data})`;
+  if (records.length === 0) return `${list(cells.map(data))}; none of ${cells.length} runs made`;
+  const machines = records.map(({ machine }) => `${machine.processor}, ${machine.threads} threads`);
+  const sizes = records.map(({ trainExamples }) => trainExamples);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  return [
+    list(records.map(({ spec }) => spec.model)),
+    list(cells.map(data)),
+    least === most ? `${least} training examples` : `${least} to ${most} training examples`,
+    `seeds ${list(records.map(({ spec }) => spec.seed))}`,
+    list(machines),
+    ...(records.length < cells.length ? [`${records.length} of ${cells.length} runs made`] : []),
+  ].join('; ');
+}
