@@ -11,6 +11,7 @@ import { registerInit } from './cli/init.js';
 import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
 import { registerPretrain } from './cli/pretrain.js';
+import { registerReproduce } from './cli/reproduce.js';
 import { DataError, UsageError } from './errors.js';
 
 function packageVersion(): string {
@@ -35,6 +36,7 @@ function buildProgram(): Command {
     registerGenerate,
     registerGrid,
     registerNotebooks,
+    registerReproduce,
   ]) {
     register(program);
   }

@@ -1,9 +1,10 @@
 /** `progtuning grid`: the runs of a grid that the ledger lacks. */
 import type { Command } from 'commander';
-import { DEVICES, parseDevice } from '../engine/device.js';
+import { DEVICES, type Device, parseDevice } from '../engine/device.js';
 import { DataError } from '../errors.js';
 import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
 import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
+import type { RunSpec } from '../experiments/run-spec.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
 import { duration, isInteractive, type Progress, progressBar } from './progress.js';
 
@@ -88,25 +89,35 @@ function display(count: number): { onEvent: (event: GridEvent) => void; stop: ()
   };
 }
 
-async function grid(file: string, flags: GridFlags): Promise<void> {
-  const device = parseDevice(flags.device);
-  const { runs, model, data, only, maxMinutes, threads } = flags;
-  const specs = await expandGrid(await readGrid(file), { model, data });
-  const plan = await planGrid(
-    specs.filter((spec) => runLabel(spec).includes(only ?? '')),
-    runs,
-  );
-  if (flags.list) {
-    process.stdout.write(list(plan));
-    return;
-  }
+export interface GridCommandOptions {
+  readonly runs: string;
+  readonly threads: number;
+  readonly device: Device;
+  readonly maxMinutes?: number | undefined;
+}
+
+/** Runs what is missing, with a bar; Ctrl-C ends it between two epochs' worth of loss. @throws DataError when runs failed */
+export async function runGridCommand(specs: readonly RunSpec[], options: GridCommandOptions): Promise<void> {
+  const plan = await planGrid(specs, options.runs);
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
+  const abort = (): void => stop.abort();
+  process.once('SIGINT', abort).once('SIGTERM', abort);
   const shown = display(plan.missing.length);
-  const options = { runs, device, threads, maxMinutes, signal: stop.signal, onEvent: shown.onEvent };
-  const failures = await runGrid(plan, options).finally(shown.stop);
-  if (stop.signal.aborted) process.exitCode = 130;
-  else if (failures > 0)
-    throw new DataError(`grid: ${failures} of ${plan.missing.length} runs failed; see above`);
+  const failures = await runGrid(plan, { ...options, signal: stop.signal, onEvent: shown.onEvent }).finally(
+    () => {
+      shown.stop();
+      process.off('SIGINT', abort).off('SIGTERM', abort);
+    },
+  );
+  if (stop.signal.aborted) process.exit(130);
+  if (failures > 0) throw new DataError(`grid: ${failures} of ${plan.missing.length} runs failed; see above`);
+}
+
+async function grid(file: string, flags: GridFlags): Promise<void> {
+  const { runs, model, data, only, maxMinutes, threads } = flags;
+  const device = parseDevice(flags.device);
+  const all = await expandGrid(await readGrid(file), { model, data });
+  const specs = all.filter((spec) => runLabel(spec).includes(only ?? ''));
+  if (flags.list) process.stdout.write(list(await planGrid(specs, runs)));
+  else await runGridCommand(specs, { runs, device, threads, maxMinutes });
 }

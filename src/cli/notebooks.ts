@@ -46,12 +46,16 @@ function reporter(): { readonly onProgress: (event: NotebookEvent) => void; read
 
 interface NotebooksFlags {
   readonly outputDir?: string;
-  readonly timeout: number;
+  readonly timeout?: number;
   readonly changed?: boolean;
   readonly kernelspec?: string;
 }
 
-async function command(files: readonly string[], { kernelspec, ...options }: NotebooksFlags): Promise<void> {
+/** Builds and executes, with a line for each. @param files default: the sources below the current folder */
+export async function notebooksCommand(
+  files: readonly string[],
+  { kernelspec, ...options }: NotebooksFlags,
+): Promise<void> {
   if (kernelspec !== undefined) {
     const path = await writeKernelspec(kernelspec);
     process.stderr.write(`${path} written: start Jupyter with JUPYTER_PATH=${resolve(kernelspec)}\n`);
@@ -86,5 +90,5 @@ export function registerNotebooks(program: Command): void {
     .option('--timeout <seconds>', 'time allowed for one cell', parseSeconds, TIMEOUT)
     .option('--changed', 'skip notebooks whose sources and package version are as when they were executed')
     .option('--kernelspec <folder>', 'only write the kernel spec, for Jupyter with JUPYTER_PATH=<folder>')
-    .action(command);
+    .action(notebooksCommand);
 }

@@ -11,7 +11,7 @@ import { planGrid, runGrid } from './run-grid.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
 
 /** The package's folder, seen from `dist/src/experiments/`. */
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 /** One run of a grid; without a record it was not made. */
 export interface GridCell {
@@ -35,7 +35,7 @@ const exists = (path: string): Promise<boolean> =>
 export const SHIPPED_MODEL = 'progtuning-bert-6x256';
 
 /** Where live runs are kept, so that a notebook that is started again goes on: `PROGTUNING_RUNS`, or `reproduction/` in the package. */
-const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(root, 'reproduction');
+const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
 
 /**
  * The model of live runs: `PROGTUNING_MODEL`, else the checkpoint that ships, else one of 6 blocks, 128 wide, with random weights and a
@@ -43,7 +43,7 @@ const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(root, 'repr
  */
 export async function liveModel(): Promise<string> {
   if (process.env.PROGTUNING_MODEL) return process.env.PROGTUNING_MODEL;
-  if (await exists(join(root, 'data/models', SHIPPED_MODEL))) return SHIPPED_MODEL;
+  if (await exists(join(packageRoot, 'data/models', SHIPPED_MODEL))) return SHIPPED_MODEL;
   const folder = join(liveFolder(), 'random-6x128');
   if (await exists(join(folder, 'model.safetensors'))) return folder;
   const tasks = TASKS.filter(({ trainedOn }) => !trainedOn);
@@ -56,12 +56,12 @@ export async function liveModel(): Promise<string> {
   return folder;
 }
 
-const gridPath = (name: string): string => join(root, 'data/grids', `${name}.json`);
+const gridPath = (name: string): string => join(packageRoot, 'data/grids', `${name}.json`);
 
 /** The cells of a grid with what the committed ledger (`data/runs`) holds of them. */
 export async function ledgerRuns(name: string): Promise<GridCell[]> {
   const specs = await expandGrid(await readGrid(gridPath(name)));
-  const ledger = await readLedger(join(root, 'data/runs'));
+  const ledger = await readLedger(join(packageRoot, 'data/runs'));
   const bySpec = new Map([...ledger.values()].map((record) => [canonicalJson(record.spec), record]));
   return specs.map((spec) => ({ spec, record: bySpec.get(canonicalJson(spec)) }));
 }

@@ -1,0 +1,112 @@
+/** Run tables and verdicts: from made-up records with known answers. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LedgerRecord } from '../../src/experiments/ledger.js';
+import type { GridCell } from '../../src/experiments/notebook-runs.js';
+import { runSpec } from '../../src/experiments/run-spec.js';
+import type { Schedule } from '../../src/progressive/schedule.js';
+import { type Claim, type Evidence, judgeClaims } from '../../src/report/claims.js';
+import { differenceText, groupRuns, provenance, runRow } from '../../src/report/run-table.js';
+
+interface Made {
+  readonly task?: string;
+  readonly schedule: Partial<Schedule>;
+  readonly seed: number;
+  readonly method?: 'full' | 'bitfit';
+  /** Undefined: not run. */
+  readonly accuracy?: number;
+}
+
+function cell({ task = 'sst2', schedule, seed, method = 'full', accuracy }: Made): GridCell {
+  const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
+  const spec = runSpec({ task, data: 'embedded', model: 'm', seed, schedule, method: chosen });
+  if (accuracy === undefined) return { spec };
+  const record: LedgerRecord = {
+    ...{
+      key: '0123456789abcdef',
+      spec,
+      hashes: {},
+      metrics: { accuracy },
+      trainExamples: 10,
+      dataReport: {},
+    },
+    ...{ totalParameters: 9e6, trainableParameters: 9e6, headParameters: 1 },
+    ...{ updatedParameters: [9e6, 6e6, 3e6], savedFraction: 1 / 3, steps: 3, losses: [] },
+    ...{ seconds: 9, secondsPerEpoch: [3, 2, 1], peakBytes: 2 ** 30 },
+    machine: { processor: 'cpu', threads: 2, memoryBytes: 1, node: 'v20' },
+    versions: {},
+  };
+  return { spec, record };
+}
+
+const pair = (seed: number, full: number, progressive: number, more: Partial<Made> = {}): GridCell[] => [
+  cell({ schedule: { kind: 'full' }, seed, accuracy: full, ...more }),
+  cell({ schedule: { kind: 'progressive' }, seed, accuracy: progressive, ...more }),
+];
+
+const evidence = (more: Partial<Evidence>): Evidence => ({
+  ...{ name: 'test', glue: [], squad: [], blocks: [], order: [], countedSaving: 0.259 },
+  ...more,
+});
+
+const verdict = (claims: readonly Claim[], start: string): string =>
+  claims.find(({ claim }) => claim.startsWith(start))?.verdict ?? 'no such claim';
+
+test('a row has mean and spread over seeds; what was not run says so', () => {
+  const groups = groupRuns(
+    [...pair(0, 0.8, 0.82), ...pair(1, 0.84, 0.82), cell({ schedule: { kind: 'growing' }, seed: 0 })],
+    ({ spec }) => spec.schedule.kind,
+  );
+  const [full, progressive, growing] = groups.map(runRow);
+  assert.equal(full?.score, '82.0 ± 2.8');
+  assert.equal(progressive?.score, '82.0 ± 0.0');
+  assert.equal(full?.['updated, millions'], 18);
+  assert.equal(full?.seconds, 6);
+  assert.equal(growing?.score, 'not run');
+  assert.equal(growing?.seeds, '0 of 1');
+  assert.match(differenceText(groups[1] as never, groups[0] as never) ?? '', /^\+0\.0 \(-2\.0 to \+2\.0\)$/);
+  assert.equal(differenceText(groups[2] as never, groups[0] as never), null);
+});
+
+test('provenance says model, data, seeds, machine, and how many runs there are', () => {
+  const cells = [...pair(0, 0.8, 0.8), cell({ schedule: { kind: 'growing' }, seed: 0 })];
+  assert.equal(
+    provenance(cells),
+    'm; generated tasks; 10 training examples; seeds 0; cpu, 2 threads; 2 of 3 runs made',
+  );
+  assert.match(provenance([cell({ schedule: { kind: 'full' }, seed: 0 })]), /none of 1 runs made/);
+});
+
+test('equal or better: by the interval against a margin of one point', () => {
+  const glue = (...differences: number[]): Evidence =>
+    evidence({ glue: differences.flatMap((d, seed) => pair(seed, 0.8, 0.8 + d / 100)) });
+  assert.equal(verdict(judgeClaims(glue(0.1, 0.3, -0.2)), 'Equal or better on GLUE'), 'reproduced');
+  assert.equal(verdict(judgeClaims(glue(-3, -2.5, -4)), 'Equal or better on GLUE'), 'not reproduced');
+  assert.equal(verdict(judgeClaims(glue(-3, 2, -2)), 'Equal or better on GLUE'), 'undecided');
+  assert.equal(verdict(judgeClaims(evidence({})), 'Equal or better on GLUE'), 'undecided');
+});
+
+test('a method is judged by its own pairs, and not by the reading of the embeddings', () => {
+  const bitfit = [0, 1].flatMap((seed) => pair(seed, 0.8, 0.7, { method: 'bitfit' }));
+  const other = cell({
+    ...{ seed: 0, accuracy: 0.1, method: 'bitfit' },
+    schedule: { kind: 'progressive', embeddings: 'first-stage' },
+  });
+  const claims = judgeClaims(evidence({ glue: [...bitfit, other] }));
+  const claim = claims.find(({ claim }) => claim.includes('bitfit'));
+  assert.equal(claim?.verdict, 'not reproduced');
+  assert.match(claim?.measured ?? '', /-10\.00 points over 2 pairs/);
+});
+
+test('blocks and order', () => {
+  const blocks = [0.6, 0.61, 0.7, 0.72].map((accuracy, block) =>
+    cell({ schedule: { kind: 'only-block', block }, seed: 0, accuracy }),
+  );
+  assert.equal(verdict(judgeClaims(evidence({ blocks })), 'Higher blocks'), 'reproduced');
+  const order = [0, 1, 2].flatMap((seed) => [
+    cell({ schedule: { kind: 'progressive' }, seed, accuracy: 0.8 + seed / 100 }),
+    cell({ schedule: { kind: 'growing' }, seed, accuracy: 0.75 + seed / 100 }),
+  ]);
+  assert.equal(verdict(judgeClaims(evidence({ order })), 'Growing'), 'reproduced');
+  assert.equal(verdict(judgeClaims(evidence({ countedSaving: 0.4 })), 'About 25'), 'not reproduced');
+});
