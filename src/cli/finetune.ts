@@ -1,6 +1,7 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { type Command, Option } from 'commander';
 import { DEVICES, openTfjsBackend, parseDevice } from '../engine/device.js';
+import { UsageError } from '../errors.js';
 import { run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
@@ -35,6 +36,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
   readonly threads: number;
   readonly device: string;
   readonly save?: string;
+  readonly predictTest?: boolean;
   readonly json?: boolean;
 }
 
@@ -126,6 +128,10 @@ export function registerFinetune(program: Command): void {
       '--save <folder>',
       'write the fine-tuned checkpoint; an interrupted run goes on from its last whole epoch',
     )
+    .option(
+      '--predict-test',
+      "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
+    )
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
@@ -211,10 +217,13 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const device = parseDevice(flags.device);
   const spec = specOf(flags);
   if (device === 'tfjs') note(`device tfjs: backend '${await openTfjsBackend()}'`);
+  if (flags.predictTest && flags.save === undefined)
+    throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
+    const { threads, predictTest = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
-    const record = await run(spec, { device, threads: flags.threads, onEvent: shown.onEvent, ...save });
+    const record = await run(spec, { device, threads, predictTest, onEvent: shown.onEvent, ...save });
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);
   } finally {

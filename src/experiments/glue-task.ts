@@ -7,6 +7,7 @@ import { readSplit } from '../datasets/source.js';
 import { labelCount, type Task } from '../datasets/task.js';
 import { glueMetrics } from '../metrics/glue.js';
 import { predictionsOf } from '../training/predictions.js';
+import { readTestSplits, submissionText } from './glue-submission.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
 
 /** Features of a split of GLUE, reported to the bar. */
@@ -43,5 +44,16 @@ export const glueTask = (task: Task): RunTask => ({
       hashes[file] = split.hash;
     }
     return { metrics, hashes, files: {} };
+  },
+  async test(input) {
+    const splits = await readTestSplits(task, input);
+    return async (infer) => {
+      const files: Record<string, string> = {};
+      for (const { name, task: answered, split, submission } of splits) {
+        const logits = await infer(name, await tokenised(input, name, split));
+        files[submission] = submissionText(answered, predictionsOf(logits));
+      }
+      return files;
+    };
   },
 });

@@ -48,6 +48,11 @@ export interface RunTask {
   readonly labels: readonly string[];
   training(input: TaskInput): Promise<TrainingData>;
   evaluate(input: TaskInput, infer: Infer): Promise<Evaluation>;
+  /**
+   * Reads the test sets whose labels are hidden; what it gives answers them: text by file name.
+   * @throws UsageError where a task has none, DataError where they are not at hand
+   */
+  test(input: TaskInput): Promise<(infer: Infer) => Promise<Record<string, string>>>;
 }
 
 /** `maxExamples` of a split, from a spec's limit. */

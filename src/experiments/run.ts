@@ -24,7 +24,7 @@ import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { peakBytes, type RunRecord, thisMachine } from './run-record.js';
 import { hashOf, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
-import type { DataEvent, RunTask } from './run-task.js';
+import type { DataEvent, Infer, RunTask } from './run-task.js';
 import { squadTask } from './squad-task.js';
 
 export interface RunOptions extends CompileOptions {
@@ -32,6 +32,8 @@ export interface RunOptions extends CompileOptions {
   readonly save?: string;
   /** Where the snapshot of an unfinished run is kept; default: `unfinished` in `save`. Without either a run cannot be resumed. */
   readonly snapshots?: string;
+  /** Also answers the hidden test sets: files for GLUE's server, in `save`. */
+  readonly predictTest?: boolean;
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -83,6 +85,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const input = { spec, tokenizer, onEvent };
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
+  const answerTest = options.predictTest ? await task.test(input) : async () => ({});
   const plan = fitPlan(spec, model.config, train.features);
   const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
   const state = createTrainingState(model.specs, values, (parameter) =>
@@ -91,18 +94,18 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const hashes = { train: train.hash, model: await fileHash(join(folder, 'model.safetensors')) };
   onEvent({ kind: 'loaded', checkpoint, totalExamples: plan.epochs * train.features.length });
   const progress = await trainResumably(hashOf({ spec, hashes }), model, state, plan, options);
-  const evaluation = await task.evaluate(input, (split, features) =>
+  const infer: Infer = (split, features) =>
     predictFeatures(model, state.parameters, features, { ...options, maxLength: spec.maxLength }, (done) =>
       onEvent({ kind: 'evaluating', split, done, total: features.length }),
-    ),
-  );
+    );
+  const evaluation = await task.evaluate(input, infer);
   if (options.save !== undefined) {
     const { parameters } = state;
     await saveResult(spec, options.save, {
       checkpoint,
       parameters,
       labels: task.labels,
-      files: evaluation.files,
+      files: { ...evaluation.files, ...(await answerTest(infer)) },
     });
   }
   const snapshots = snapshotFolder(options);

@@ -2,6 +2,7 @@
 import { describeMisplaced, type SquadExample, type SquadVersion } from '../datasets/squad.js';
 import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
+import { UsageError } from '../errors.js';
 import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
 import type { SquadSettings } from './run-spec.js';
@@ -99,5 +100,8 @@ export const squadTask = (version: SquadVersion): RunTask => ({
     const windows = await windowsOf(input, examples, 'dev');
     const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
     return { metrics: metricsOf(version, examples, answers), hashes: { dev: hash }, files: filesOf(answers) };
+  },
+  async test() {
+    throw new UsageError('--predict-test is for GLUE: the test sets of SQuAD are not public');
   },
 });
