@@ -59,6 +59,7 @@ export {
 } from './peft/formats.js';
 export { LORA_DEFAULTS, type Lora, mergeLora } from './peft/lora.js';
 export { type Method, methodAdaptation, methodSpecs, methodTrains } from './peft/method.js';
+export { LITERATURE, literatureRecipe } from './peft/recipes.js';
 export { parts } from './progressive/parts.js';
 export {
   type Schedule,

@@ -6,6 +6,7 @@ import { run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
+import { literatureRecipe } from '../peft/recipes.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
@@ -18,6 +19,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
   readonly task: string;
   readonly data: string;
   readonly model: string;
+  readonly recipe: 'default' | 'literature';
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly gradientAccumulationSteps: number;
@@ -66,6 +68,14 @@ export function registerFinetune(program: Command): void {
       'hub id, or folder with config.json, model.safetensors, tokenizer.json or vocab.txt',
     );
   addSquadOptions(addScheduleOptions(addMethodOptions(command)))
+    .addOption(
+      new Option(
+        '--recipe <which>',
+        "where settings that are not given come from: the method's default, on equal epochs, or what the literature uses for the task",
+      )
+        .choices(['default', 'literature'])
+        .default('default'),
+    )
     .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
     .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
     .option(
@@ -139,7 +149,8 @@ export function registerFinetune(program: Command): void {
 
 function specOf(flags: FinetuneFlags): RunSpec {
   const method = methodOf(flags);
-  const recipe = RECIPES[method.kind];
+  const recipe =
+    flags.recipe === 'literature' ? literatureRecipe(flags.task, method.kind) : RECIPES[method.kind];
   const epochs = flags.epochs ?? recipe.epochs;
   return runSpec({
     task: flags.task,

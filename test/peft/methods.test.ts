@@ -17,6 +17,7 @@ import {
   methodSpecs,
   methodTrains,
 } from '../../src/peft/method.js';
+import { LITERATURE, literatureRecipe } from '../../src/peft/recipes.js';
 import { EMBEDDINGS, type Schedule, stageTrains, trainedBlocks } from '../../src/progressive/schedule.js';
 import { countedUpdates } from '../../src/progressive/updates.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
@@ -236,4 +237,17 @@ test('methods are plain JSON, and every method has a recipe with its source', ()
     assert.ok(RECIPES[kind].source.length > 20);
     assert.ok(RECIPES[kind].learningRate > 0 && RECIPES[kind].learningRate < 0.01);
   }
+});
+
+test('the literature differs by task; where it is silent the method decides', () => {
+  assert.equal(literatureRecipe('mrpc', 'full').epochs, 5);
+  assert.equal(literatureRecipe('sst2', 'full').epochs, 3);
+  assert.equal(literatureRecipe('squad', 'full').batchSize, 12);
+  assert.deepEqual(
+    [literatureRecipe('cola', 'lora').learningRate, literatureRecipe('cola', 'lora').epochs],
+    [4e-4, 80],
+  );
+  assert.equal(literatureRecipe('mnli', 'bitfit').learningRate, 1e-4);
+  assert.equal(literatureRecipe('cola', 'adapter'), RECIPES.adapter);
+  for (const { source } of LITERATURE) assert.ok(source.length > 20);
 });
