@@ -9,8 +9,9 @@ export interface ShownAnswer {
   readonly answers: readonly { readonly text: string }[];
 }
 
-/** Text that Markdown shows as it is. */
-const literal = (text: string): string => text.replace(/[\\`*_{}[\]<>#|~$]/g, (mark) => `\\${mark}`);
+/** Text that Markdown shows as it is, also within HTML, where nbconvert keeps backslashes. */
+const literal = (text: string): string =>
+  text.replace(/[\\`*_{}[\]<>&#|~$]/g, (mark) => `&#${mark.charCodeAt(0)};`);
 
 const quoted = (text: string): string => (text === '' ? 'no answer' : `“${literal(text)}”`);
 
@@ -19,7 +20,7 @@ function marked(context: string, predicted: string): string {
   const start = predicted === '' ? -1 : context.indexOf(predicted);
   if (start < 0) return literal(context);
   const end = start + predicted.length;
-  return `${literal(context.slice(0, start))}<mark>**${literal(predicted)}**</mark>${literal(context.slice(end))}`;
+  return `${literal(context.slice(0, start))}<mark><b>${literal(predicted)}</b></mark>${literal(context.slice(end))}`;
 }
 
 /** @returns a quoted block: question, paragraph, verdict (exact match with a reference, before any normalising) */
