@@ -1,6 +1,7 @@
 /** A GLUE task as a run sees it. */
 
 import type { Feature } from '../datasets/batch.js';
+import { cached } from '../datasets/cache.js';
 import { featuresOf } from '../datasets/features.js';
 import type { Split } from '../datasets/glue.js';
 import { readSplit } from '../datasets/source.js';
@@ -10,15 +11,22 @@ import { predictionsOf } from '../training/predictions.js';
 import { readTestSplits, submissionText } from './glue-submission.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
 
-/** Features of a split of GLUE, reported to the bar. */
+/** Raised when tokenised rows change. */
+const FORMAT = 1;
+
+/** Features of a split of GLUE, from the cache or reported to the bar. */
 function tokenised(
   { spec, tokenizer, onEvent }: TaskInput,
+  task: Task,
   split: string,
-  { examples }: Split,
+  { examples, hash }: Split,
 ): Promise<Feature[]> {
   const total = examples.length;
-  return featuresOf(examples, tokenizer, spec.maxLength, (done) =>
-    onEvent({ kind: 'tokenising', split, done, total }),
+  const of = { kind: 'glue', format: FORMAT, task: task.name, hash, total, tokenizer: tokenizer.hash };
+  return cached({ ...of, maxLength: spec.maxLength }, () =>
+    featuresOf(examples, tokenizer, spec.maxLength, (done) =>
+      onEvent({ kind: 'tokenising', split, done, total }),
+    ),
   );
 }
 
@@ -28,7 +36,7 @@ export const glueTask = (task: Task): RunTask => ({
   async training(input) {
     const { spec } = input;
     const split = await readSplit(spec.data, task, 'train', limitOf(spec.maxTrainExamples));
-    const features = await tokenised(input, 'train', split);
+    const features = await tokenised(input, task, 'train', split);
     return { features, examples: features.length, hash: split.hash, report: {} };
   },
   async evaluate(input, infer) {
@@ -37,7 +45,7 @@ export const glueTask = (task: Task): RunTask => ({
     const hashes: Record<string, string> = {};
     for (const { file, suffix } of task.evaluation) {
       const split = await readSplit(spec.data, task, file, limitOf(spec.maxEvalExamples));
-      const predictions = predictionsOf(await infer(file, await tokenised(input, file, split)));
+      const predictions = predictionsOf(await infer(file, await tokenised(input, task, file, split)));
       const labels = split.examples.map(({ label }) => label);
       for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
         metrics[name + suffix] = value;
@@ -50,7 +58,7 @@ export const glueTask = (task: Task): RunTask => ({
     return async (infer) => {
       const files: Record<string, string> = {};
       for (const { name, task: answered, split, submission } of splits) {
-        const logits = await infer(name, await tokenised(input, name, split));
+        const logits = await infer(name, await tokenised(input, answered, name, split));
         files[submission] = submissionText(answered, predictionsOf(logits));
       }
       return files;

@@ -1,4 +1,5 @@
 /** SQuAD as a run sees it: questions -> windows -> start and end scores -> answers -> the official metrics, as HF's `run_qa`. */
+import { cached } from '../datasets/cache.js';
 import { describeMisplaced, type SquadExample, type SquadVersion } from '../datasets/squad.js';
 import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
@@ -13,18 +14,25 @@ function settingsOf({ spec }: TaskInput): SquadSettings {
   return spec.squad;
 }
 
+/** Raised when windows change. */
+const FORMAT = 1;
+
+/** The windows of a split, from the cache or reported to the bar. */
 function windowsOf(
   input: TaskInput,
-  examples: readonly SquadExample[],
+  { examples, hash }: SquadSource,
   split: 'train' | 'dev',
 ): Promise<SpanWindows> {
   const { spec, tokenizer, onEvent } = input;
-  return buildWindows(examples, tokenizer.tokenizer, {
-    purpose: split === 'train' ? 'train' : 'evaluate',
-    maxLength: spec.maxLength,
-    docStride: settingsOf(input).docStride,
-    onProgress: (done, total) => onEvent({ kind: 'tokenising', split, done, total }),
-  });
+  const settings = { maxLength: spec.maxLength, docStride: settingsOf(input).docStride };
+  const of = { kind: 'squad', format: FORMAT, hash, split, questions: examples.length };
+  return cached({ ...of, tokenizer: tokenizer.hash, ...settings }, () =>
+    buildWindows(examples, tokenizer.tokenizer, {
+      purpose: split === 'train' ? 'train' : 'evaluate',
+      ...settings,
+      onProgress: (done, total) => onEvent({ kind: 'tokenising', split, done, total }),
+    }),
+  );
 }
 
 const read = (
@@ -84,7 +92,7 @@ export const squadTask = (version: SquadVersion): RunTask => ({
   labels: [],
   async training(input) {
     const split = await read(input, version, 'train', input.spec.maxTrainExamples);
-    const windows = await windowsOf(input, split.examples, 'train');
+    const windows = await windowsOf(input, split, 'train');
     const { misplaced, lost } = windows.report;
     const warnings = [describeMisplaced(split), lost + misplaced > 0 ? describeWindows(windows) : undefined];
     for (const text of warnings) if (text !== undefined) input.onEvent({ kind: 'warning', text });
@@ -96,8 +104,9 @@ export const squadTask = (version: SquadVersion): RunTask => ({
     };
   },
   async evaluate(input, infer) {
-    const { examples, hash } = await read(input, version, 'dev', input.spec.maxEvalExamples);
-    const windows = await windowsOf(input, examples, 'dev');
+    const split = await read(input, version, 'dev', input.spec.maxEvalExamples);
+    const { examples, hash } = split;
+    const windows = await windowsOf(input, split, 'dev');
     const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
     return { metrics: metricsOf(version, examples, answers), hashes: { dev: hash }, files: filesOf(answers) };
   },

@@ -2,6 +2,7 @@
  * Text to ids, by Hugging Face's own `tokenizers` library. From a model's folder: `tokenizer.json`, or `vocab.txt` alone (BERT).
  * Truncation is ours: the library's loses text after a truncated piece (huggingface/tokenizers#2091).
  */
+import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from 'tokenizers';
@@ -20,6 +21,8 @@ interface Template {
 export interface TextTokenizer {
   readonly tokenizer: Tokenizer;
   readonly vocabSize: number;
+  /** sha256 of what the tokenizer was read from. */
+  readonly hash: string;
   readonly single: Template;
   readonly pair: Template;
 }
@@ -34,6 +37,14 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** Of the files that `loadTokenizer` may read. */
+async function hashOfFiles(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt'])
+    hash.update(`${name}\n`).update(await readFile(join(folder, name)).catch(() => ''));
+  return hash.digest('hex');
+}
 
 async function fromVocabulary(folder: string): Promise<Tokenizer> {
   const vocabulary = (await readFile(join(folder, 'vocab.txt'), 'utf8')).replace(/\r?\n$/, '').split(/\r?\n/);
@@ -107,6 +118,7 @@ export async function loadTokenizer(folder: string, expectedVocabSize?: number):
   return {
     tokenizer,
     vocabSize,
+    hash: await hashOfFiles(folder),
     single: await singleTemplate(tokenizer),
     pair: await pairTemplate(tokenizer),
   };
