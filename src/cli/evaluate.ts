@@ -1,9 +1,11 @@
-/** `progtuning evaluate squad`: scores a predictions file as the official SQuAD evaluators do. */
+/** `progtuning evaluate`: a predictions file as the official SQuAD evaluators do, or a saved model on a task. */
 
 import type { Command } from 'commander';
 import { readJson } from '../datasets/json.js';
 import { readSquadFile } from '../datasets/squad.js';
+import { DEVICES, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
+import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
 import {
   missingPredictions,
   type SquadPredictions,
@@ -11,6 +13,8 @@ import {
   scoreSquadV1,
   scoreSquadV2,
 } from '../metrics/squad.js';
+import { wholeNumber } from './numbers.js';
+import { runDisplay } from './run-display.js';
 
 export interface EvaluateSquadOptions {
   readonly data: string;
@@ -103,11 +107,47 @@ function parseThreshold(text: string): number {
   return value;
 }
 
-/** Adds `evaluate squad` to the program. Scores go to its output as JSON, warnings to its error output. */
+interface EvaluateModelFlags extends EvaluateRequest {
+  readonly threads: number;
+  readonly device: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  progtuning evaluate model --task sst2 --data glue/ --model runs/sst2
+  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora`;
+
+function registerEvaluateModel(evaluate: Command): void {
+  evaluate
+    .command('model')
+    .description("a saved model, or an adapter on its base model, on a task's development set")
+    .requiredOption('--task <name>', "Hugging Face's name of a GLUE task, squad, squad_v2")
+    .requiredOption('--data <source>', "folder with the task's files, hub, or embedded")
+    .requiredOption(
+      '--model <folder>',
+      'a fine-tuned model, or the base model of --adapter; folder or hub id',
+    )
+    .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
+    .option('--max-length <n>', 'tokens of a row', wholeNumber('max-length', 8))
+    .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
+    .option('--threads <n>', '0: one per core; results do not depend on it', wholeNumber('threads', 0), 0)
+    .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .option('--json', 'on one line, for programs')
+    .addHelpText('after', EXAMPLES)
+    .action(async ({ json, threads, device, ...request }: EvaluateModelFlags) => {
+      const shown = runDisplay();
+      const options = { threads, device: parseDevice(device), onEvent: shown.onEvent };
+      const metrics = await evaluateRun(request, options).finally(shown.stop);
+      process.stdout.write(`${JSON.stringify(metrics, null, json ? 0 : 2)}\n`);
+    });
+}
+
+/** Adds `evaluate squad` and `evaluate model` to the program. Scores go to its output as JSON, warnings to its error output. */
 export function registerEvaluate(program: Command): void {
-  program
-    .command('evaluate')
-    .description('score predictions as the official evaluators do')
+  const evaluate = program.command('evaluate').description('score predictions, or a saved model');
+  registerEvaluateModel(evaluate);
+  evaluate
     .command('squad')
     .description('SQuAD v1.1 or v2.0, whichever the data file is: exact match and F1 in per cent')
     .requiredOption('--data <file>', 'data set with reference answers, official JSON layout')

@@ -4,12 +4,10 @@ import { join, resolve } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, labelCount } from '../datasets/task.js';
 import { UsageError } from '../errors.js';
-import { noAdaptation } from '../models/adaptation.js';
-import { copyTokenizer, loadCheckpoint, readHead, writeConfig } from '../models/checkpoint.js';
+import { copyTokenizer, readHead, writeConfig } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
-import { loadAdapter } from '../peft/formats.js';
-import { methodAdaptation, methodSpecs } from '../peft/method.js';
 import { exportOnnx } from '../training/export-model.js';
+import { loadSaved } from './evaluate-run.js';
 
 export interface ExportRequest {
   /** A folder or a hub id. */
@@ -39,23 +37,9 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   if (adapter !== undefined && task === undefined)
     throw new UsageError('export: --adapter wants --task, which tells the head it was trained with');
   const head = task === undefined ? await readHead(folder) : taskHead(task);
-  const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 0 });
-  const loaded = adapter === undefined ? undefined : await loadAdapter(adapter, config, head);
-  const values = new Map([...parameters, ...(loaded?.parameters ?? [])]);
-  const fresh = initialised.filter((name) => !loaded?.parameters.has(name) && !/pooler/.test(name));
-  if (fresh.length > 0)
-    throw new UsageError(
-      `${folder}: holds no ${fresh.join(', ')}: export a model that was fine-tuned for its task`,
-    );
-  const bytes = exportOnnx(
-    {
-      config,
-      head,
-      specs: loaded ? [...specs, ...methodSpecs(config, loaded.method)] : specs,
-      adaptation: loaded ? methodAdaptation(config, loaded.method) : noAdaptation,
-    },
-    values,
-  );
+  const { model: saved, values } = await loadSaved(model, adapter, head);
+  const { config } = saved;
+  const bytes = exportOnnx(saved, values);
   await mkdir(join(out, 'onnx'), { recursive: true });
   await copyTokenizer(folder, out);
   if (task === undefined) await copyFile(join(folder, 'config.json'), join(out, 'config.json'));

@@ -286,3 +286,17 @@ test('every PEFT method runs under Progtuning', () => {
     );
   }
 });
+
+test('a saved model and a saved adapter are evaluated to what their runs reported', () => {
+  for (const [method, ...more] of [['full'], ['lora', '--learning-rate', '1e-2'], ['bitfit']] as const) {
+    const saved = join(home, `evaluated-${method}`);
+    const run = finetune('--json', '--method', method, '--save', saved, ...more);
+    assert.equal(run.status, 0, run.stderr);
+    const source = method === 'full' ? ['--model', saved] : ['--model', model, '--adapter', saved];
+    const evaluated = progtuning('evaluate', 'model', '--task', 'sst2', '--data', data, ...source, '--json');
+    assert.equal(evaluated.status, 0, evaluated.stderr);
+    assert.deepEqual(JSON.parse(evaluated.stdout), JSON.parse(run.stdout).metrics);
+  }
+  const bare = progtuning('evaluate', 'model', '--task', 'sst2', '--data', data, '--model', model);
+  refused(bare, 2, /holds no .*classifier\.weight.*fine-tuned for its task/);
+});

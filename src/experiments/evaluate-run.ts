@@ -1,0 +1,72 @@
+/** A saved model, or an adapter on its base model, on a task's development set. */
+import { resolveModel } from '../datasets/source.js';
+import { UsageError } from '../errors.js';
+import { noAdaptation } from '../models/adaptation.js';
+import { loadCheckpoint } from '../models/checkpoint.js';
+import type { HeadSpec } from '../models/config.js';
+import type { Parameters } from '../models/parameters.js';
+import { loadAdapter } from '../peft/formats.js';
+import { methodAdaptation, methodSpecs } from '../peft/method.js';
+import { loadTokenizer } from '../tokenizers/tokenizer.js';
+import { predictFeatures } from '../training/evaluate.js';
+import type { Model } from '../training/model.js';
+import { findRunTask, type RunOptions } from './run.js';
+import { type RunRequest, runSpec } from './run-spec.js';
+
+export interface SavedModel<H extends HeadSpec> {
+  readonly folder: string;
+  readonly model: Omit<Model, 'head'> & { readonly head: H };
+  readonly values: Parameters;
+}
+
+/**
+ * A fine-tuned model as it was saved.
+ * @param adapter a saved LoRA, Adapter or BitFit folder to lay over the model
+ * @throws UsageError where the head was never trained; DataError where adapter and model do not belong together
+ */
+export async function loadSaved<H extends HeadSpec>(
+  name: string,
+  adapter: string | undefined,
+  head: H,
+): Promise<SavedModel<H>> {
+  const folder = await resolveModel(name);
+  const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 0 });
+  const loaded = adapter === undefined ? undefined : await loadAdapter(adapter, config, head);
+  const fresh = initialised.filter((tensor) => !loaded?.parameters.has(tensor));
+  if (fresh.length > 0)
+    throw new UsageError(
+      `${folder}: holds no ${fresh.join(', ')}: give a model that was fine-tuned for its task`,
+    );
+  const model = {
+    config,
+    head,
+    specs: loaded ? [...specs, ...methodSpecs(config, loaded.method)] : specs,
+    adaptation: loaded ? methodAdaptation(config, loaded.method) : noAdaptation,
+  };
+  return { folder, model, values: new Map([...parameters, ...(loaded?.parameters ?? [])]) };
+}
+
+export type EvaluateRequest = Pick<
+  RunRequest,
+  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples'
+> & {
+  readonly adapter?: string | undefined;
+};
+
+/** Metrics on the development set. @throws UsageError, DataError */
+export async function evaluateRun(
+  { adapter, ...request }: EvaluateRequest,
+  options: RunOptions = {},
+): Promise<Readonly<Record<string, number>>> {
+  const task = findRunTask(request.task);
+  const spec = runSpec(request);
+  const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
+  const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
+  const onEvent = options.onEvent ?? (() => undefined);
+  const { metrics } = await task.evaluate({ spec, tokenizer, onEvent }, (split, features) =>
+    predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
+      onEvent({ kind: 'evaluating', split, done, total: features.length }),
+    ),
+  );
+  return metrics;
+}
