@@ -274,6 +274,50 @@ test('old names, missing prefix and unknown extras of a checkpoint are understoo
   assert.deepEqual(losses(old), losses(model));
 });
 
+test('--task squad: scores of the official evaluators, quiet stderr; the files of run_qa beside an adapter', async () => {
+  const out = join(home, 'squad');
+  const few = [
+    '--max-train-examples',
+    '16',
+    '--max-eval-examples',
+    '8',
+    '--max-length',
+    '128',
+    '--doc-stride',
+    '32',
+  ];
+  const result = progtuning(
+    ...[
+      'finetune',
+      '--task',
+      'squad_v2',
+      '--model',
+      model,
+      '--method',
+      'lora',
+      '--epochs',
+      '1',
+      '--schedule',
+      'full',
+    ],
+    ...[...few, '--n-best', '3', '--save', out, '--json'],
+  );
+  assert.equal(result.status, 0, result.stderr);
+  assert.equal(result.stderr, '');
+  const { metrics, trainExamples, dataReport } = JSON.parse(result.stdout);
+  for (const name of 'exact f1 HasAns_f1 NoAns_exact best_exact best_f1_thresh'.split(' '))
+    assert.ok(name in metrics, name);
+  assert.deepEqual([metrics.total, trainExamples, dataReport.questions, dataReport.lost], [8, 16, 16, 0]);
+  assert.deepEqual((await readdir(out)).sort(), [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'nbest_predictions.json',
+    'null_odds.json',
+    'predictions.json',
+  ]);
+  assert.equal(Object.keys(JSON.parse(await readFile(join(out, 'predictions.json'), 'utf8'))).length, 8);
+});
+
 test('every PEFT method runs under Progtuning', () => {
   for (const method of ['lora', 'adapter', 'bitfit']) {
     const size = method === 'adapter' ? ['--adapter-size', '8'] : [];
