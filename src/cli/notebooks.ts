@@ -48,6 +48,7 @@ interface NotebooksFlags {
   readonly outputDir?: string;
   readonly timeout?: number;
   readonly changed?: boolean;
+  readonly inputs?: string;
   readonly kernelspec?: string;
 }
 

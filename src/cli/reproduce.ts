@@ -1,25 +1,43 @@
 /** `progtuning reproduce`: every notebook, executed with live runs, then one page: each claim of the paper and what became of it. */
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { hashFile } from '../datasets/corpus.js';
+import { resolveModel } from '../datasets/source.js';
+import { DEVICES, parseDevice } from '../engine/device.js';
+import { DataError, UsageError } from '../errors.js';
 import { expandGrid, readGrid } from '../experiments/grid.js';
-import { ledgerRuns, liveRuns, packageRoot } from '../experiments/notebook-runs.js';
+import { readLedger } from '../experiments/ledger.js';
+import {
+  type GridCell,
+  gridPath,
+  ledgerFolder,
+  ledgerRuns,
+  liveFolder,
+  liveModel,
+  liveRuns,
+  packageRoot,
+} from '../experiments/notebook-runs.js';
+import { hashOf } from '../experiments/run-spec.js';
 import { type ModelConfig, PRESETS } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { countedUpdates, savedFraction } from '../progressive/updates.js';
-import { type Claim, judgeClaims } from '../report/claims.js';
+import { type Claim, type Evidence, judgeClaims } from '../report/claims.js';
 import { provenance } from '../report/run-table.js';
 import { tableText } from '../report/table.js';
 import { runGridCommand } from './grid.js';
 import { notebooksCommand } from './notebooks.js';
+import { wholeNumber } from './numbers.js';
 import { duration, progressBar } from './progress.js';
 
 interface ReproduceFlags {
   readonly full?: boolean;
   readonly model?: string;
   readonly data?: string;
+  readonly threads: number;
+  readonly device: string;
   readonly fresh?: boolean;
 }
 
@@ -27,15 +45,21 @@ const EXAMPLES = `
 Interrupted at any moment, it goes on where it was when it is called again; --fresh starts over. Results lie in reproduction/.
 
 Examples:
-  Everything on the embedded default, offline, in about twenty minutes:
+  Everything on the embedded default, offline:
     progtuning reproduce
   With the runs on real GLUE and SQuAD that the ledger lacks (many hours; stop and go on at will):
     progtuning reproduce --full --data /data
   The paper's own setting (a GPU is wanted):
-    progtuning reproduce --full --model bert-base-uncased --data hub`;
+    progtuning reproduce --full --model bert-base-uncased --data hub --device cuda`;
 
-/** Grids on real data. */
-const REAL = ['glue', 'squad', 'block-contribution', 'order'] as const;
+/** Grids on real data, by the evidence that they give. */
+const REAL = { glue: 'glue', squad: 'squad', blocks: 'block-contribution', order: 'order' } as const;
+const LIVE = {
+  glue: ['embedded-glue', 'embedded-peft'],
+  squad: ['embedded-squad'],
+  blocks: ['embedded-blocks'],
+  order: ['embedded-order'],
+} as const;
 
 export function registerReproduce(program: Command): void {
   program
@@ -44,6 +68,8 @@ export function registerReproduce(program: Command): void {
     .option('--full', 'first make the runs on real data that the ledger lacks')
     .option('--model <folder>', 'for --full: instead of the shipped model; folder or hub id')
     .option('--data <source>', 'for --full: a folder that holds glue/ and squad/, or hub')
+    .option('--threads <n>', 'for --full: 0: one per core', wholeNumber('threads', 0), 0)
+    .option('--device <name>', `for --full: ${DEVICES.join(', ')}`, 'cpu')
     .option('--fresh', 'forget what an earlier, unfinished reproduction has done')
     .addHelpText('after', EXAMPLES)
     .action(reproduce);
@@ -56,63 +82,87 @@ function countedSaving(): number {
   return savedFraction(countedUpdates(schedule, 3, config, specs), countParameters(specs));
 }
 
-async function liveClaims(): Promise<{ claims: Claim[]; caption: string }> {
-  const glue = [
-    ...(await liveRuns('embedded-glue', progressBar)),
-    ...(await liveRuns('embedded-peft', progressBar)),
-  ];
-  const squad = await liveRuns('embedded-squad', progressBar);
-  const blocks = await liveRuns('embedded-blocks', progressBar);
-  const order = await liveRuns('embedded-order', progressBar);
-  const evidence = { name: 'generated tasks', glue, squad, blocks, order, countedSaving: countedSaving() };
-  return { claims: judgeClaims(evidence), caption: provenance([...glue, ...squad, ...blocks, ...order]) };
+interface Judged {
+  readonly claims: readonly Claim[];
+  readonly cells: readonly GridCell[];
 }
 
-async function realClaims(): Promise<{ claims: Claim[]; caption: string }> {
+type Runs = Pick<Evidence, 'glue' | 'squad' | 'blocks' | 'order'>;
+
+function judge(name: string, runs: Runs): Judged {
+  const claims = judgeClaims({ name, ...runs, countedSaving: countedSaving() });
+  return { claims, cells: Object.values(runs).flat() };
+}
+
+/** The notebooks have made these runs; those that failed are tried once more. */
+async function liveClaims(): Promise<Judged> {
+  const runs: Record<keyof Runs, GridCell[]> = { glue: [], squad: [], blocks: [], order: [] };
+  for (const [part, names] of Object.entries(LIVE))
+    for (const name of names) runs[part as keyof Runs].push(...(await liveRuns(name, progressBar)));
+  return judge('generated tasks', runs);
+}
+
+async function realClaims(): Promise<Judged> {
   const [glue, squad, blocks, order] = await Promise.all([
-    ledgerRuns('glue'),
-    ledgerRuns('squad'),
-    ledgerRuns('block-contribution'),
-    ledgerRuns('order'),
+    ledgerRuns(REAL.glue),
+    ledgerRuns(REAL.squad),
+    ledgerRuns(REAL.blocks),
+    ledgerRuns(REAL.order),
   ]);
-  const evidence = { name: 'real data', glue, squad, blocks, order, countedSaving: countedSaving() };
-  return { claims: judgeClaims(evidence), caption: provenance([...glue, ...squad, ...blocks, ...order]) };
+  return judge('real data', { glue, squad, blocks, order });
 }
 
-const page = (title: string, { claims, caption }: { claims: Claim[]; caption: string }): string =>
+const page = (title: string, { claims, cells }: Judged): string =>
   `${title}\n\n${tableText(
     claims.map(({ verdict, claim, measured, where }) => ({ verdict, claim, measured, notebook: where })),
-    { caption },
+    { caption: provenance(cells) },
   )}\n`;
 
-async function makeRealRuns({ model, data }: ReproduceFlags): Promise<void> {
+/** Notebooks run in their own folder: a path must not depend on the current one. */
+const absolute = (source: string): string => (existsSync(source) ? resolve(source) : source);
+
+async function makeRealRuns({ model, data, threads, device }: ReproduceFlags): Promise<void> {
   if (data === undefined)
     throw new UsageError('--full wants --data: a folder that holds glue/ and squad/, or hub');
-  for (const name of REAL) {
-    const file = join(packageRoot, 'data/grids', `${name}.json`);
-    const specs = await expandGrid(await readGrid(file), { model, data });
-    await runGridCommand(specs, { runs: join(packageRoot, 'data/runs'), threads: 0, device: 'cpu' });
+  const given = { model: model && absolute(model), data: absolute(data) };
+  if (given.model) process.env.PROGTUNING_LEDGER_MODEL = given.model;
+  process.env.PROGTUNING_LEDGER_DATA = given.data;
+  for (const name of Object.values(REAL)) {
+    const specs = await expandGrid(await readGrid(gridPath(name)), given);
+    await runGridCommand(specs, { runs: ledgerFolder, threads, device: parseDevice(device) });
   }
+}
+
+/** What the notebooks show besides what their sources say: a change of it executes them again. */
+async function notebookInputs(): Promise<string> {
+  const model = await resolveModel(await liveModel());
+  const { sha256 } = await hashFile(join(model, 'model.safetensors'));
+  const grids = await readdir(dirname(gridPath('any')));
+  const texts = await Promise.all(grids.sort().map((name) => readFile(gridPath(basename(name, '.json')))));
+  const { PROGTUNING_LEDGER_MODEL: ledgerModel, PROGTUNING_LEDGER_DATA: ledgerData } = process.env;
+  const records = [...(await readLedger(ledgerFolder)).keys()].sort();
+  return hashOf({ sha256, grids: texts.map(String), records, ledgerModel, ledgerData });
 }
 
 async function reproduce(flags: ReproduceFlags): Promise<void> {
   if (!flags.full && (flags.model ?? flags.data) !== undefined)
     throw new UsageError('--model and --data belong to --full; without it everything runs on what ships');
   const start = performance.now();
-  const home = join(packageRoot, 'reproduction');
+  const home = liveFolder();
   if (flags.fresh) await rm(home, { recursive: true, force: true });
   if (flags.full) await makeRealRuns(flags);
   const sources = join(packageRoot, 'notebooks/source');
   const names = (await readdir(sources)).filter((name) => name.endsWith('.md')).sort();
   // The summary comes last: it judges what the others have run.
   const files = [...names.slice(1), ...names.slice(0, 1)].map((name) => join(sources, name));
-  await notebooksCommand(files, { outputDir: home, changed: true });
-  const seconds = (performance.now() - start) / 1000;
-  process.stdout.write(
-    [
-      page('On the generated tasks, made just now', await liveClaims()),
-      page('On real data, from the ledger', await realClaims()),
-      `${names.length} notebooks in ${duration(seconds)}: ${home}/*.ipynb\n`,
-    ].join('\n'),
-  );
+  await notebooksCommand(files, { outputDir: home, changed: true, inputs: await notebookInputs() });
+  const live = await liveClaims();
+  const pages = [
+    page('On the generated tasks, made just now', live),
+    page('On real data, from the ledger', await realClaims()),
+    `${names.length} notebooks in ${duration((performance.now() - start) / 1000)}: ${home}/*.ipynb\n`,
+  ];
+  process.stdout.write(pages.join('\n'));
+  const failed = live.cells.filter(({ record }) => !record).length;
+  if (failed > 0) throw new DataError(`reproduce: ${failed} of ${live.cells.length} runs failed; see above`);
 }

@@ -2,7 +2,10 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
+import { readConfig } from '../models/checkpoint.js';
+import { PRESETS } from '../models/config.js';
 import {
   canonicalJson,
   type RunRequest,
@@ -79,14 +82,27 @@ async function dataOf(data: string, task: string): Promise<string> {
 /** LoRA and adapters leave the embeddings frozen, so their readings are one run. */
 const readsEmbeddings = ({ method }: RunSpec): boolean => method.kind === 'full' || method.kind === 'bitfit';
 
+type ScheduleRequest = Grid['schedules'][number];
+
+/** A grid that goes through the blocks goes through those of the model at hand, however many it has. */
+async function eachBlock(schedules: readonly ScheduleRequest[], model: string): Promise<ScheduleRequest[]> {
+  const [first, ...more] = schedules.filter(({ kind }) => kind === 'only-block');
+  if (!first || more.length === 0) return [...schedules];
+  const { numHiddenLayers } = PRESETS[model] ?? (await readConfig(await resolveModel(model)));
+  const blocks = Array.from({ length: numHiddenLayers }, (_, block) => ({ ...first, block }));
+  return [...blocks, ...schedules.filter(({ kind }) => kind !== 'only-block')];
+}
+
 /** The runs of a grid, seed by seed, so that a grid that is cut short has whole seeds. @throws UsageError that names the run */
 export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Promise<RunSpec[]> {
   const specs = new Map<string, RunSpec>();
+  const { model: other } = overrides;
+  const schedules = other === undefined ? grid.schedules : await eachBlock(grid.schedules, other);
   for (const seed of grid.seeds)
     for (const [task, ofTask] of Object.entries(grid.tasks))
       for (const [label, ofMethod] of Object.entries(grid.methods))
         for (const variant of grid.variants)
-          for (const schedule of grid.schedules) {
+          for (const schedule of schedules) {
             const settings = { ...grid.shared, ...ofTask, ...ofMethod, ...variant };
             const model = overrides.model ?? settings.model;
             const data = overrides.data ? await dataOf(overrides.data, task) : settings.data;

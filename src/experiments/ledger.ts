@@ -2,14 +2,13 @@
  * The ledger: one small file per measured run, named by the hash of everything its numbers depend on. Where a run was made and how
  * long it took stand in the record, not in its name: the same spec on the same files is the same run on any machine.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { readSplit, resolveModel } from '../datasets/source.js';
+import { hashFile } from '../datasets/corpus.js';
+import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
@@ -62,12 +61,6 @@ export interface RunIdentity {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
-}
-
 async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
   const version = SQUAD_VERSIONS.get(task);
   if (version) {
@@ -83,8 +76,19 @@ async function dataHashes({ task, data }: RunSpec): Promise<Record<string, strin
   return Object.fromEntries(splits.map((split, i) => [split, found[i]?.hash ?? '']));
 }
 
-/** A name without a folder: hub ids keep their owner. */
-const named = (source: string, isFolder: boolean): string => (isFolder ? basename(source) : source);
+/** A folder of data by what it holds; what ships with the package is `embedded` by any path. */
+function dataName({ task, data }: RunSpec): string {
+  if (data === 'hub' || data === 'embedded') return data;
+  if (resolve(data).startsWith(`${packageData}${sep}`)) return 'embedded';
+  return SQUAD_VERSIONS.has(task) ? 'squad' : 'glue';
+}
+
+/** A spec without the folders of this machine: model and data by name. A hub id keeps its owner. */
+export const namedSpec = (spec: RunSpec): RunSpec => ({
+  ...spec,
+  model: existsSync(spec.model) ? basename(spec.model) : spec.model,
+  data: dataName(spec),
+});
 
 /** Identifies specs; each model and data set is read once. */
 export function identifier(): (spec: RunSpec) => Promise<RunIdentity> {
@@ -100,19 +104,13 @@ export function identifier(): (spec: RunSpec) => Promise<RunIdentity> {
   return async (spec) => {
     const folder = await resolveModel(spec.model);
     const weights = await once(`model ${folder}`, async () => ({
-      model: await fileHash(join(folder, 'model.safetensors')),
+      model: (await hashFile(join(folder, 'model.safetensors'))).sha256,
     }));
     const splits = await once(`data ${spec.data} ${spec.task}`, () => dataHashes(spec));
     const content = { ...weights, ...splits };
     const { model: _model, data: _data, ...settings } = spec;
     const key = hashOf({ settings, content, version: RESULTS_VERSION }).slice(0, 16);
-    const isHub = spec.model.includes('/') && folder !== spec.model;
-    const isFolder = spec.data !== 'hub' && spec.data !== 'embedded';
-    return {
-      key,
-      spec: { ...spec, model: named(spec.model, !isHub), data: named(spec.data, isFolder) },
-      hashes: content,
-    };
+    return { key, spec: namedSpec(spec), hashes: content };
   };
 }
 

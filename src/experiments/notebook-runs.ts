@@ -6,7 +6,7 @@ import { readSplit } from '../datasets/source.js';
 import { TASKS } from '../datasets/task.js';
 import { createModel } from './create-model.js';
 import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
-import { type LedgerRecord, readLedger } from './ledger.js';
+import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
 import { planGrid, runGrid } from './run-grid.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
 
@@ -35,7 +35,7 @@ const exists = (path: string): Promise<boolean> =>
 export const SHIPPED_MODEL = 'progtuning-bert-6x256';
 
 /** Where live runs are kept, so that a notebook that is started again goes on: `PROGTUNING_RUNS`, or `reproduction/` in the package. */
-const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
+export const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
 
 /**
  * The model of live runs: `PROGTUNING_MODEL`, else the checkpoint that ships, else one of 6 blocks, 128 wide, with random weights and a
@@ -56,12 +56,24 @@ export async function liveModel(): Promise<string> {
   return folder;
 }
 
-const gridPath = (name: string): string => join(packageRoot, 'data/grids', `${name}.json`);
+export const gridPath = (name: string): string => join(packageRoot, 'data/grids', `${name}.json`);
 
-/** The cells of a grid with what the committed ledger (`data/runs`) holds of them. */
-export async function ledgerRuns(name: string): Promise<GridCell[]> {
-  const specs = await expandGrid(await readGrid(gridPath(name)));
-  const ledger = await readLedger(join(packageRoot, 'data/runs'));
+/** Model and data of the real runs to be shown, where they are not the grid's own: `reproduce --full` says so. */
+const ledgerOverrides = (): GridOverrides => ({
+  model: process.env.PROGTUNING_LEDGER_MODEL,
+  data: process.env.PROGTUNING_LEDGER_DATA,
+});
+
+/** The committed ledger. */
+export const ledgerFolder = join(packageRoot, 'data/runs');
+
+/** The cells of a grid with what the committed ledger holds of them. */
+export async function ledgerRuns(
+  name: string,
+  overrides: GridOverrides = ledgerOverrides(),
+): Promise<GridCell[]> {
+  const specs = (await expandGrid(await readGrid(gridPath(name)), overrides)).map(namedSpec);
+  const ledger = await readLedger(ledgerFolder);
   const bySpec = new Map([...ledger.values()].map((record) => [canonicalJson(record.spec), record]));
   return specs.map((spec) => ({ spec, record: bySpec.get(canonicalJson(spec)) }));
 }

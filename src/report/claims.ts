@@ -3,7 +3,7 @@ import type { GridCell } from '../experiments/notebook-runs.js';
 import { pairedDifference } from './comparison.js';
 import { groupRuns, type RunGroup, score } from './run-table.js';
 
-export type Verdict = 'reproduced' | 'not reproduced' | 'undecided' | 'not testable here';
+export type Verdict = 'reproduced' | 'not reproduced' | 'undecided' | 'not run' | 'not testable here';
 
 export interface Claim {
   readonly claim: string;
@@ -63,7 +63,8 @@ function equalOrBetter(
   { name, where }: { readonly name: string; readonly where: string },
 ): Claim {
   const points = differences(cells, 'progressive', 'full').filter(Number.isFinite);
-  if (points.length < 2) return { claim, measured: `${name}: not run`, verdict: 'undecided', where };
+  if (points.length < 2)
+    return { claim, measured: `${name}: fewer runs than a verdict needs`, verdict: 'not run', where };
   const zeros = points.map(() => 0);
   const { mean, bootstrap } = pairedDifference(points, zeros);
   const measured = `${name}: ${signed(mean)} points over ${points.length} pairs (95 % interval ${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
@@ -78,7 +79,8 @@ function higherBlocks({ blocks, name }: Evidence): Claim {
     blocks.filter(({ spec }) => spec.schedule.kind === 'only-block'),
     ({ spec }) => String(spec.schedule.kind === 'only-block' ? spec.schedule.block : ''),
   ).filter(({ records }) => records.length > 0);
-  if (groups.length < 2) return { claim, measured: `${name}: not run`, verdict: 'undecided', where: '06' };
+  if (groups.length < 2)
+    return { claim, measured: `${name}: fewer runs than a verdict needs`, verdict: 'not run', where: '06' };
   const means = groups.map(({ records }) => records.map(score).reduce((a, b) => a + b, 0) / records.length);
   const half = Math.floor(means.length / 2);
   const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -95,7 +97,8 @@ function growingIsWorse({ order, name }: Evidence): Claim {
   const claim = 'Growing instead of shrinking is worse';
   const linear = order.filter(({ spec }) => spec.learningRateSchedule.kind === 'linear');
   const points = differences(linear, 'growing', 'progressive').filter(Number.isFinite);
-  if (points.length < 2) return { claim, measured: `${name}: not run`, verdict: 'undecided', where: '07' };
+  if (points.length < 2)
+    return { claim, measured: `${name}: fewer runs than a verdict needs`, verdict: 'not run', where: '07' };
   const { mean, bootstrap } = pairedDifference(
     points,
     points.map(() => 0),

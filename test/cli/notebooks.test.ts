@@ -79,6 +79,8 @@ describe('notebooks', { concurrency: 4 }, () => {
       events.map(({ kind }) => kind),
       ['cell', 'cell', 'cell', 'cell', 'cell', 'done', 'unchanged'],
     );
+    await runNotebooks([fixture], { ...options, changed: true, inputs: 'another ledger' });
+    assert.equal(events.at(-1)?.kind, 'done');
   });
 
   test('an .ipynb is executed in place, from its source where there is one', async () => {

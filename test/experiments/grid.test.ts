@@ -8,8 +8,9 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createModel } from '../../src/experiments/create-model.js';
 import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
-import { readLedger } from '../../src/experiments/ledger.js';
+import { namedSpec, readLedger } from '../../src/experiments/ledger.js';
 import { planGrid, runGrid } from '../../src/experiments/run-grid.js';
+import { runSpec } from '../../src/experiments/run-spec.js';
 
 let home: string;
 let grid: Grid;
@@ -51,6 +52,37 @@ test('the axes are multiplied, seed by seed; readings that coincide are one run'
   const sst2 = specs.find(({ task }) => task === 'sst2');
   assert.equal(sst2?.maxTrainExamples, 32);
   assert.equal(sst2?.schedule.stages, 2);
+});
+
+test('with another model, every block of that model takes its turn', async () => {
+  const schedules: Grid['schedules'] = [
+    { kind: 'only-block', block: 0, embeddings: 'always' },
+    { kind: 'only-block', block: 1, embeddings: 'always' },
+    { kind: 'full' },
+  ];
+  const blocksOf = async (model: string): Promise<unknown[]> => {
+    const of = { ...grid, schedules, tasks: { rte: {} }, methods: { full: {} }, seeds: [0] };
+    const specs = await expandGrid(of, { model });
+    return specs.map(({ schedule }) => (schedule.kind === 'only-block' ? schedule.block : schedule.kind));
+  };
+  const twelve = Array.from({ length: 12 }, (_, block) => block);
+  assert.deepEqual(await blocksOf('bert-base-uncased'), [...twelve, 'full']);
+  const deeper = join(home, 'deeper');
+  const texts = ['the first hall is older than the second mill'];
+  await createModel({ out: deeper, layers: 3, hidden: 8, heads: 2, vocabSize: 40, texts, seed: 1 });
+  assert.deepEqual(await blocksOf(deeper), [0, 1, 2, 'full']);
+});
+
+test('a record names model and data, not folders; what ships is embedded by any path', () => {
+  const names = (task: string, data: string, model: string): string[] => {
+    const spec = namedSpec(runSpec({ task, data, model }));
+    return [spec.model, spec.data];
+  };
+  const shipped = fileURLToPath(new URL('../../../data/glue/', import.meta.url));
+  assert.deepEqual(names('rte', join(home, 'GLUE_DATA'), join(home, 'model')), ['model', 'glue']);
+  assert.deepEqual(names('squad', home, 'owner/name'), ['owner/name', 'squad']);
+  assert.deepEqual(names('rte', shipped, 'bert-base-uncased'), ['bert-base-uncased', 'embedded']);
+  assert.deepEqual(names('rte', 'hub', 'm'), ['m', 'hub']);
 });
 
 test('runs what is missing, keeps whole records, and runs nothing twice', async () => {

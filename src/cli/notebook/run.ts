@@ -26,6 +26,8 @@ export interface RunNotebooksOptions {
   readonly timeout?: number;
   /** Skip notebooks whose executed form has the same sources and package version. */
   readonly changed?: boolean;
+  /** What outputs depend on besides the sources, e.g. a hash of records: `changed` takes it into account. */
+  readonly inputs?: string;
   readonly onProgress?: (event: NotebookEvent) => void;
 }
 
@@ -63,9 +65,9 @@ export async function runNotebooks(
 
 async function runJob(job: Job, version: string, options: RunNotebooksOptions): Promise<string> {
   const { name, path, folder } = job;
-  const { timeout = TIMEOUT, onProgress } = options;
+  const { timeout = TIMEOUT, inputs = '', onProgress } = options;
   const source = await readNotebook(job.source);
-  const hash = sourceHash(source, version);
+  const hash = sourceHash(source, version + inputs);
   if (options.changed && (await executedHash(path)) === hash) {
     onProgress?.({ kind: 'unchanged', name, path });
     return path;
