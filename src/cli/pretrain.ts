@@ -2,12 +2,8 @@
 import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DEVICES, parseDevice } from '../engine/device.js';
-import {
-  type PretrainEvent,
-  type PretrainRecord,
-  type PretrainSpec,
-  runPretraining,
-} from '../experiments/pretrain-run.js';
+import { runPretraining } from '../experiments/pretrain-run.js';
+import type { PretrainEvent, PretrainRecord, PretrainSpec } from '../experiments/pretrain-spec.js';
 import { writeTextAtomically } from '../models/checkpoint.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { figureToSvg } from '../report/svg.js';

@@ -1,15 +1,8 @@
 /** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
 import { join } from 'node:path';
-import {
-  buildCorpus,
-  type Corpus,
-  type CorpusHeader,
-  type CorpusProgress,
-  hashFile,
-} from '../datasets/corpus.js';
-import { heldOutBatches, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
+import { buildCorpus, type Corpus, hashFile } from '../datasets/corpus.js';
+import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
-import type { CompileOptions } from '../engine/compile.js';
 import { saveCheckpoint, writeTextAtomically } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
@@ -18,9 +11,10 @@ import { modelSpecs } from '../models/specs.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
-import { decaySteps, type LearningRateSchedule } from '../training/learning-rate.js';
+import { decaySteps } from '../training/learning-rate.js';
 import {
   evaluateMaskedLm,
+  type PretrainHooks,
   type PretrainPlan,
   type PretrainProgress,
   perplexity,
@@ -28,85 +22,13 @@ import {
   pretrainProgressSchema,
 } from '../training/pretrain.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
-import { createTrainingState } from '../training/state.js';
+import { createTrainingState, type TrainingState } from '../training/state.js';
 import { exists, newModelConfig, VOCABULARY_CHARACTERS } from './create-model.js';
-import { type Machine, peakBytes, thisMachine } from './run-record.js';
+import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
+import { peakBytes, thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 
-export interface PretrainSpec {
-  readonly layers: number;
-  readonly hidden: number;
-  readonly heads: number | null;
-  readonly vocabSize: number;
-  /** Tokens of a packed sequence. */
-  readonly length: number;
-  /** Rows of one forward pass; a step takes `accumulation` of them. */
-  readonly batchSize: number;
-  readonly accumulation: number;
-  readonly totalSteps: number;
-  readonly maskProbability: number;
-  readonly wholeWords: boolean;
-  /** Share of the documents that is never trained on. */
-  readonly heldOutShare: number;
-  readonly learningRate: number;
-  readonly learningRateSchedule: LearningRateSchedule;
-  readonly weightDecay: number;
-  readonly maxGradientNorm: number;
-  /** While pre-training; the config that is saved has BERT's 0.1 for fine-tuning. */
-  readonly dropout: number;
-  readonly seed: number;
-}
-
-export interface PretrainOptions extends CompileOptions {
-  readonly out: string;
-  /** Text files: see `readDocuments`. */
-  readonly text: readonly string[];
-  /** Folder of a tokenizer to use; without it one is learnt from the text. */
-  readonly tokenizer?: string | undefined;
-  /** Packed text is kept here. */
-  readonly corpus?: string | undefined;
-  readonly evalSteps: number;
-  readonly evalRows: number;
-  readonly saveSteps: number;
-  readonly dtype: 'F32' | 'F16';
-  /** Keeps the last snapshot before the decay, from which a longer run can go on. */
-  readonly keepSnapshot: boolean;
-  readonly onEvent?: (event: PretrainEvent) => void;
-  readonly stopped?: () => boolean;
-}
-
-export type PretrainEvent =
-  | { readonly kind: 'vocabulary' }
-  | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
-  | {
-      readonly kind: 'start';
-      readonly step: number;
-      readonly tokensPerStep: number;
-      readonly parameters: number;
-    }
-  | { readonly kind: 'step'; readonly step: number; readonly loss: number }
-  | { readonly kind: 'evaluated'; readonly step: number; readonly perplexity: number };
-
-export interface PretrainRecord {
-  readonly spec: PretrainSpec;
-  readonly corpus: CorpusHeader;
-  readonly parameters: number;
-  readonly tokensSeen: number;
-  /** Share of the training split that was seen; above 1: more than one epoch. */
-  readonly epochs: number;
-  /** Mean training loss (nats) over `steps` steps up to each point. */
-  readonly losses: readonly { readonly step: number; readonly loss: number }[];
-  readonly heldOut: readonly {
-    readonly step: number;
-    readonly loss: number;
-    readonly perplexity: number;
-  }[];
-  /** Over every row that was held out. */
-  readonly finalHeldOut: { readonly loss: number; readonly perplexity: number };
-  readonly seconds: number;
-  readonly peakBytes: number;
-  readonly machine: Machine;
-}
+const HEAD = { kind: 'masked-lm' } as const;
 
 const POINTS = 200;
 
@@ -131,7 +53,7 @@ function planOf(
   corpus: Corpus,
   tokenizer: TextTokenizer,
   { evalSteps, evalRows, saveSteps }: PretrainOptions,
-): PretrainPlan & { readonly stableSteps: number } {
+): PretrainPlan & { readonly stableSteps: number; readonly allHeldOut: () => Iterable<MaskedBatch> } {
   const vocabulary = maskingVocabulary(tokenizer);
   const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
   const masking = { seed, rows, probability, wholeWords };
@@ -144,6 +66,7 @@ function planOf(
     stableSteps,
     batchesOf: (step) => Array.from({ length: accumulation }, (_, i) => batchAt(step * accumulation + i)),
     heldOut: () => heldOutBatches(corpus.heldOut, vocabulary, { ...masking, maxRows: evalRows }),
+    allHeldOut: () => heldOutBatches(corpus.heldOut, vocabulary, masking),
     evalSteps,
     savesAt: (steps) => steps % saveSteps === 0 || steps === stableSteps,
     learningRate: spec.learningRate,
@@ -189,6 +112,33 @@ const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
   });
 };
 
+/** A model with fresh weights, and its state in training. */
+function freshModel(spec: PretrainSpec) {
+  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
+  const config: ModelConfig = {
+    ...saved,
+    hiddenDropoutProb: spec.dropout,
+    attentionProbsDropoutProb: spec.dropout,
+  };
+  const specs = modelSpecs(config, HEAD);
+  const values = new Map(
+    specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]),
+  );
+  return { saved, config, specs, state: createTrainingState(specs, values, () => true) };
+}
+
+/** The progress of the snapshot that the run may go on from; `state` is then as it was. */
+async function resume(
+  places: ReturnType<typeof snapshots>,
+  state: TrainingState,
+): Promise<PretrainProgress | undefined> {
+  for (const { folder, key, most } of [places.last, places.stable]) {
+    const found = await loadSnapshot(folder, key, state, pretrainProgressSchema);
+    if (found && found.losses.length <= most) return found;
+  }
+  return undefined;
+}
+
 /**
  * Pre-trains and saves; a run that was cut off goes on from its last snapshot.
  * @returns the record, or undefined when `stopped` ended the session early
@@ -198,8 +148,8 @@ export async function runPretraining(
   spec: PretrainSpec,
   options: PretrainOptions,
 ): Promise<PretrainRecord | undefined> {
-  const { out, onEvent } = options;
-  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
+  const { out, onEvent, stopped } = options;
+  const { saved, config, specs, state } = freshModel(spec);
   const home = await tokenizerFolder(spec, options);
   const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
     files: options.text,
@@ -210,53 +160,25 @@ export async function runPretraining(
     onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
   });
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
-  const config: ModelConfig = {
-    ...saved,
-    hiddenDropoutProb: spec.dropout,
-    attentionProbsDropoutProb: spec.dropout,
-  };
-  const head = { kind: 'masked-lm' } as const;
-  const specs = modelSpecs(config, head);
-  const values = new Map(
-    specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]),
-  );
-  const state = createTrainingState(specs, values, () => true);
   const plan = planOf(spec, corpus, tokenizer, options);
-  const { stable, last } = snapshots(spec, corpus, out, plan.stableSteps);
-  let former: PretrainProgress | undefined;
-  for (const { folder, key, most } of [last, stable]) {
-    const found = former ?? (await loadSnapshot(folder, key, state, pretrainProgressSchema));
-    if (found && found.losses.length <= most) former = found;
-  }
+  const places = snapshots(spec, corpus, out, plan.stableSteps);
+  const former = await resume(places, state);
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
   const parameters = countParameters(specs);
   onEvent?.({ kind: 'start', step: former?.losses.length ?? 0, tokensPerStep, parameters });
-  const progress = await pretrain(
-    config,
-    specs,
-    state,
-    plan,
-    options,
-    {
-      onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
-      onEvaluated: (step, loss) => onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss) }),
-      onSnapshot: async (progress) => {
-        const steps = progress.losses.length;
-        const { folder, key } = steps <= stable.most ? stable : last;
-        await saveSnapshot(folder, key, steps, state, progress);
-      },
-      ...(options.stopped ? { stopped: options.stopped } : {}),
+  const hooks: PretrainHooks = {
+    onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
+    onEvaluated: (step, loss) => onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss) }),
+    onSnapshot: async (progress) => {
+      const steps = progress.losses.length;
+      const { folder, key } = steps <= places.stable.most ? places.stable : places.last;
+      await saveSnapshot(folder, key, steps, state, progress);
     },
-    former,
-  );
+    ...(stopped ? { stopped } : {}),
+  };
+  const progress = await pretrain(config, specs, state, plan, options, hooks, former);
   if (progress.losses.length < spec.totalSteps) return undefined;
-  const all = heldOutBatches(corpus.heldOut, maskingVocabulary(tokenizer), {
-    seed: spec.seed,
-    rows: spec.batchSize,
-    probability: spec.maskProbability,
-    wholeWords: spec.wholeWords,
-  });
-  const loss = await evaluateMaskedLm(config, specs, state.parameters, all, options);
+  const loss = await evaluateMaskedLm(config, specs, state.parameters, plan.allHeldOut(), options);
   const tokensSeen = spec.totalSteps * tokensPerStep;
   const record: PretrainRecord = {
     spec,
@@ -272,15 +194,9 @@ export async function runPretraining(
     machine: thisMachine(options.threads ?? 0),
   };
   await writeTextAtomically(join(out, 'pretraining.json'), `${JSON.stringify(record, null, 1)}\n`);
-  const checkpoint = {
-    folder: home,
-    config: saved,
-    head,
-    specs,
-    parameters: state.parameters,
-    initialised: [],
-  };
+  const trained = { parameters: state.parameters, specs, initialised: [] };
+  const checkpoint = { folder: home, config: saved, head: HEAD, ...trained };
   await saveCheckpoint(out, checkpoint, { dtype: options.dtype });
-  await removeSnapshot(options.keepSnapshot ? last.folder : unfinished(out));
+  await removeSnapshot(options.keepSnapshot ? places.last.folder : unfinished(out));
   return record;
 }

@@ -1,5 +1,5 @@
 /** The card of a pre-trained model: what it was made of, how, and how good it is, all from the record of its run. */
-import type { PretrainRecord } from '../experiments/pretrain-run.js';
+import type { PretrainRecord } from '../experiments/pretrain-spec.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';
 

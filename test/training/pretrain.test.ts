@@ -7,12 +7,8 @@ import { after, before, test } from 'node:test';
 import { openCorpus } from '../../src/datasets/corpus.js';
 import { type MaskedBatch, maskedBatches, maskingVocabulary } from '../../src/datasets/masking.js';
 import { newModelConfig } from '../../src/experiments/create-model.js';
-import {
-  type PretrainOptions,
-  type PretrainRecord,
-  type PretrainSpec,
-  runPretraining,
-} from '../../src/experiments/pretrain-run.js';
+import { runPretraining } from '../../src/experiments/pretrain-run.js';
+import type { PretrainOptions, PretrainRecord, PretrainSpec } from '../../src/experiments/pretrain-spec.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';

@@ -1,0 +1,80 @@
+/** What a pre-training is asked, what it reports, what it leaves behind. */
+import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
+import type { CompileOptions } from '../engine/compile.js';
+import type { LearningRateSchedule } from '../training/learning-rate.js';
+import type { Machine } from './run-record.js';
+
+export interface PretrainSpec {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number | null;
+  readonly vocabSize: number;
+  /** Tokens of a packed sequence. */
+  readonly length: number;
+  /** Rows of one forward pass; a step takes `accumulation` of them. */
+  readonly batchSize: number;
+  readonly accumulation: number;
+  readonly totalSteps: number;
+  readonly maskProbability: number;
+  readonly wholeWords: boolean;
+  /** Share of the documents that is never trained on. */
+  readonly heldOutShare: number;
+  readonly learningRate: number;
+  readonly learningRateSchedule: LearningRateSchedule;
+  readonly weightDecay: number;
+  readonly maxGradientNorm: number;
+  /** While pre-training; the config that is saved has BERT's 0.1 for fine-tuning. */
+  readonly dropout: number;
+  readonly seed: number;
+}
+
+export interface PretrainOptions extends CompileOptions {
+  readonly out: string;
+  /** Text files: see `readDocuments`. */
+  readonly text: readonly string[];
+  /** Folder of a tokenizer to use; without it one is learnt from the text. */
+  readonly tokenizer?: string | undefined;
+  /** Packed text is kept here. */
+  readonly corpus?: string | undefined;
+  readonly evalSteps: number;
+  readonly evalRows: number;
+  readonly saveSteps: number;
+  readonly dtype: 'F32' | 'F16';
+  /** Keeps the last snapshot before the decay, from which a longer run can go on. */
+  readonly keepSnapshot: boolean;
+  readonly onEvent?: (event: PretrainEvent) => void;
+  readonly stopped?: () => boolean;
+}
+
+export type PretrainEvent =
+  | { readonly kind: 'vocabulary' }
+  | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
+  | {
+      readonly kind: 'start';
+      readonly step: number;
+      readonly tokensPerStep: number;
+      readonly parameters: number;
+    }
+  | { readonly kind: 'step'; readonly step: number; readonly loss: number }
+  | { readonly kind: 'evaluated'; readonly step: number; readonly perplexity: number };
+
+export interface PretrainRecord {
+  readonly spec: PretrainSpec;
+  readonly corpus: CorpusHeader;
+  readonly parameters: number;
+  readonly tokensSeen: number;
+  /** Share of the training split that was seen; above 1: more than one epoch. */
+  readonly epochs: number;
+  /** Mean training loss (nats) over `steps` steps up to each point. */
+  readonly losses: readonly { readonly step: number; readonly loss: number }[];
+  readonly heldOut: readonly {
+    readonly step: number;
+    readonly loss: number;
+    readonly perplexity: number;
+  }[];
+  /** Over every row that was held out. */
+  readonly finalHeldOut: { readonly loss: number; readonly perplexity: number };
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly machine: Machine;
+}
