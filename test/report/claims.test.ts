@@ -86,6 +86,13 @@ test('equal or better: by the interval against a margin of one point', () => {
   assert.equal(verdict(judgeClaims(evidence({})), 'Equal or better on GLUE'), 'not run');
 });
 
+test('two models that have learnt nothing are not called equal', () => {
+  const glue = [0, 1, 2].flatMap((seed) => pair(seed, 0.5, 0.51));
+  const claims = judgeClaims(evidence({ glue }));
+  assert.equal(verdict(claims, 'Equal or better on GLUE'), 'undecided');
+  assert.match(claims.map(({ measured }) => measured).join(), /above the commonest answer/);
+});
+
 test('a method is judged by its own pairs, and not by the reading of the embeddings', () => {
   const bitfit = [0, 1].flatMap((seed) => pair(seed, 0.8, 0.7, { method: 'bitfit' }));
   const other = cell({
