@@ -3,7 +3,13 @@ import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import { runPretraining } from '../experiments/pretrain-run.js';
-import type { PretrainEvent, PretrainRecord, PretrainSpec } from '../experiments/pretrain-spec.js';
+import {
+  INITIALISATIONS,
+  type Initialisation,
+  type PretrainEvent,
+  type PretrainRecord,
+  type PretrainSpec,
+} from '../experiments/pretrain-spec.js';
 import { writeTextAtomically } from '../models/checkpoint.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { figureToSvg } from '../report/svg.js';
@@ -31,6 +37,7 @@ interface PretrainFlags {
   readonly learningRateSchedule: LearningRateSchedule['kind'];
   readonly warmupSteps: number;
   readonly decayRatio: number;
+  readonly initialisation: Initialisation;
   readonly weightDecay: number;
   readonly maxGradientNorm: number;
   readonly dropout: number;
@@ -107,6 +114,14 @@ export function registerPretrain(program: Command): void {
       numberBetween('decay-ratio', 0, 1),
       0.2,
     )
+    .addOption(
+      new Option(
+        '--initialisation <kind>',
+        'random: as Hugging Face; cooccurrence: word vectors and neighbour maps counted in the text, which saves millions of tokens',
+      )
+        .choices(INITIALISATIONS)
+        .default('random'),
+    )
     .option('--weight-decay <x>', 'AdamW', nonNegativeNumber('weight-decay'), 0.01)
     .option('--max-gradient-norm <x>', 'clipping; 0: none', nonNegativeNumber('max-gradient-norm'), 1)
     .option('--dropout <p>', 'while pre-training', numberBetween('dropout', 0, 0.9), 0)
@@ -148,6 +163,7 @@ const specOf = (flags: PretrainFlags): PretrainSpec => ({
   maxGradientNorm: flags.maxGradientNorm,
   dropout: flags.dropout,
   seed: flags.seed,
+  initialisation: flags.initialisation,
 });
 
 /** Draws a run's events as bars on stderr. */
@@ -167,6 +183,9 @@ function display(spec: PretrainSpec): { onEvent: (event: PretrainEvent) => void;
         const label = event.progress.phase === 'count' ? 'count   ' : 'pack    ';
         if (phase !== label) next(label, event.progress.totalBytes, 'bytes');
         bar?.update(event.progress.bytes);
+      } else if (event.kind === 'count') {
+        if (phase !== 'count words') next('count words', event.total, 'tables');
+        bar?.update(event.done);
       } else if (event.kind === 'start') {
         tokensPerStep = event.tokensPerStep;
         if (event.step > 0) note(`resumed after step ${event.step}`);

@@ -11,6 +11,7 @@ import { modelSpecs } from '../models/specs.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
+import { startFromCounts } from '../training/counted-start.js';
 import { decaySteps } from '../training/learning-rate.js';
 import {
   evaluateMaskedLm,
@@ -163,6 +164,13 @@ export async function runPretraining(
   const plan = planOf(spec, corpus, tokenizer, options);
   const places = snapshots(spec, corpus, out, plan.stableSteps);
   const former = await resume(places, state);
+  if (!former && spec.initialisation === 'cooccurrence') {
+    const { seed } = spec;
+    const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
+    const { device, threads } = options;
+    const counting = { seed, onProgress, ...(device ? { device } : {}), ...(threads ? { threads } : {}) };
+    await startFromCounts(config, state.parameters, corpus.train, tokenizer, counting);
+  }
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
   const parameters = countParameters(specs);
   onEvent?.({ kind: 'start', step: former?.losses.length ?? 0, tokensPerStep, parameters });

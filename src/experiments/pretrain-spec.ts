@@ -26,7 +26,12 @@ export interface PretrainSpec {
   /** While pre-training; the config that is saved has BERT's 0.1 for fine-tuning. */
   readonly dropout: number;
   readonly seed: number;
+  /** `random`: as Hugging Face initialises; `cooccurrence`: see `startFromCounts`. */
+  readonly initialisation: Initialisation;
 }
+
+export const INITIALISATIONS = ['random', 'cooccurrence'] as const;
+export type Initialisation = (typeof INITIALISATIONS)[number];
 
 export interface PretrainOptions extends CompileOptions {
   readonly out: string;
@@ -49,6 +54,7 @@ export interface PretrainOptions extends CompileOptions {
 export type PretrainEvent =
   | { readonly kind: 'vocabulary' }
   | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
+  | { readonly kind: 'count'; readonly done: number; readonly total: number }
   | {
       readonly kind: 'start';
       readonly step: number;

@@ -55,6 +55,12 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
       `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}`,
     ],
     [
+      'initialisation',
+      spec.initialisation === 'cooccurrence'
+        ? 'word vectors, neighbour maps and token shares counted in the training text, sinusoidal positions; the rest at random'
+        : 'at random',
+    ],
+    [
       'optimiser',
       `AdamW, peak learning rate ${spec.learningRate}, ${kind} (warm-up ${warmupSteps ?? 0} steps${decayRatio === undefined ? '' : `, decay over the last ${(100 * decayRatio).toFixed(0)} %`}), batch ${batch} x ${spec.length}, weight decay ${spec.weightDecay}, dropout ${spec.dropout}, seed ${spec.seed}`,
     ],

@@ -37,6 +37,7 @@ const SPEC: PretrainSpec = {
   maxGradientNorm: 1,
   dropout: 0.1,
   seed: 5,
+  initialisation: 'random',
 };
 
 let home: string;
