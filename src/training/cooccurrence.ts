@@ -5,10 +5,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {
+  CholeskyDecomposition,
   EigenvalueDecomposition,
   inverse,
   Matrix,
-  QrDecomposition,
   SingularValueDecomposition,
 } from 'ml-matrix';
 import type { PackedRows } from '../datasets/corpus.js';
@@ -110,6 +110,17 @@ function sharesOf({ ids }: PackedRows, { vocabSize, special }: CooccurrenceOptio
   return counts.map((count) => count / total);
 }
 
+/** Adds the transpose to a square matrix. */
+function symmetrise(counts: Float32Array, size: number): void {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      const sum = (counts[i * size + j] as number) + (counts[j * size + i] as number);
+      counts[i * size + j] = sum;
+      counts[j * size + i] = sum;
+    }
+  }
+}
+
 /** Positive pointwise mutual information, in place of symmetric counts. */
 function toPositiveMutualInformation(counts: Float32Array, size: number): Dense {
   const words = new Float64Array(size);
@@ -128,6 +139,12 @@ function toPositiveMutualInformation(counts: Float32Array, size: number): Dense 
   return { data: counts, rows: size, columns: size };
 }
 
+/** An orthonormal basis of the columns: A L^-T with A^T A = L L^T (Cholesky QR; the tall matrix is passed over twice only). */
+const orthonormal = (matrix: Matrix): Matrix => {
+  const { lowerTriangularMatrix } = new CholeskyDecomposition(matrix.transpose().mmul(matrix));
+  return matrix.mmul(inverse(lowerTriangularMatrix).transpose());
+};
+
 /** Left singular vectors times the root of their values: [rows, size]. */
 async function leadingFactors(
   matrix: Dense,
@@ -139,7 +156,7 @@ async function leadingFactors(
   let basis = matrixOf({ data: start, rows: matrix.columns, columns: width });
   let image = await product(matrix, basis, false, options);
   for (let round = 0; ; round++) {
-    basis = new QrDecomposition(image).orthogonalMatrix as Matrix;
+    basis = orthonormal(image);
     const back = await product(matrix, basis, true, options);
     if (round < ROUNDS) image = await product(matrix, back, false, options);
     else {
@@ -176,7 +193,7 @@ function levelled(factors: Matrix, weights: Float64Array, { special, seed }: Coo
   }
   const key = { seed, stream: STREAM.initialise, step: 1 };
   const random = matrixOf({ data: normal(key, columns * columns), rows: columns, columns });
-  return factors.mmul(new QrDecomposition(random).orthogonalMatrix as Matrix);
+  return factors.mmul(orthonormal(random));
 }
 
 /** log P(word | neighbour) / P(word) as [neighbour, word], where the neighbour stands `distance` away from the word. */
@@ -244,15 +261,11 @@ export async function countCooccurrence(
   for (let distance = 1; distance <= WINDOW; distance++) {
     const counts = new Float32Array(size * size);
     countPairs(rows, distance, options, counts);
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j < size; j++) {
-        const at = i * size + j;
-        both[at] = (both[at] as number) + (counts[at] as number) + (counts[j * size + i] as number);
-      }
-    }
+    for (let at = 0; at < both.length; at++) both[at] = (both[at] as number) + (counts[at] as number);
     if (distances.some((wanted) => Math.abs(wanted) === distance)) kept.set(distance, counts);
     next();
   }
+  symmetrise(both, size);
   const shares = sharesOf(rows, options);
   const weights = shares.map((share, id) => (special[id] ? 0 : Math.sqrt(share)));
   const factors = await leadingFactors(toPositiveMutualInformation(both, size), options);
