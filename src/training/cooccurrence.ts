@@ -4,13 +4,7 @@
  * of a word with it. `counted-start.ts` writes both into a BERT's weights.
  */
 import * as tf from '@tensorflow/tfjs';
-import {
-  CholeskyDecomposition,
-  EigenvalueDecomposition,
-  inverse,
-  Matrix,
-  SingularValueDecomposition,
-} from 'ml-matrix';
+import { EigenvalueDecomposition, inverse, Matrix, SingularValueDecomposition } from 'ml-matrix';
 import type { PackedRows } from '../datasets/corpus.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import { normal, STREAM } from '../random.js';
@@ -139,11 +133,31 @@ function toPositiveMutualInformation(counts: Float32Array, size: number): Dense 
   return { data: counts, rows: size, columns: size };
 }
 
-/** An orthonormal basis of the columns: A L^-T with A^T A = L L^T (Cholesky QR; the tall matrix is passed over twice only). */
-const orthonormal = (matrix: Matrix): Matrix => {
-  const { lowerTriangularMatrix } = new CholeskyDecomposition(matrix.transpose().mmul(matrix));
-  return matrix.mmul(inverse(lowerTriangularMatrix).transpose());
-};
+interface Eigenpairs {
+  readonly values: readonly number[];
+  /** One per column. */
+  readonly vectors: Matrix;
+}
+
+/** Of a symmetric positive matrix: the largest first, at most `count`, without what is 0 but for rounding. */
+function leadingEigenpairs(matrix: Matrix, count: number): Eigenpairs {
+  const decomposed = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
+  const largest = decomposed.realEigenvalues
+    .map((value, column) => ({ value, column }))
+    .sort((a, b) => b.value - a.value);
+  const least = 1e-12 * (largest[0]?.value ?? 0);
+  const chosen = largest.filter(({ value }) => value > least).slice(0, count);
+  return {
+    values: chosen.map(({ value }) => value),
+    vectors: decomposed.eigenvectorMatrix.subMatrixColumn(chosen.map(({ column }) => column)),
+  };
+}
+
+/** An orthonormal basis of the columns of A: A V / sqrt(lambda) with A^T A = V lambda V^T. A tall matrix is passed over twice only. */
+function orthonormal(matrix: Matrix): Matrix {
+  const { values, vectors } = leadingEigenpairs(matrix.transpose().mmul(matrix), matrix.columns);
+  return matrix.mmul(vectors.mulRowVector(values.map((value) => 1 / Math.sqrt(value))));
+}
 
 /** Left singular vectors times the root of their values: [rows, size]. */
 async function leadingFactors(
@@ -160,16 +174,8 @@ async function leadingFactors(
     const back = await product(matrix, basis, true, options);
     if (round < ROUNDS) image = await product(matrix, back, false, options);
     else {
-      const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
-        back.transpose().mmul(back),
-        { assumeSymmetric: true },
-      );
-      const largest = realEigenvalues
-        .map((value, index) => ({ value: Math.max(value, 0), index }))
-        .sort((a, b) => b.value - a.value)
-        .slice(0, size);
-      const chosen = eigenvectorMatrix.subMatrixColumn(largest.map(({ index }) => index));
-      return basis.mmul(chosen).mulRowVector(largest.map(({ value }) => value ** 0.25));
+      const { values, vectors } = leadingEigenpairs(back.transpose().mmul(back), size);
+      return basis.mmul(vectors.mulRowVector(values.map((value) => value ** 0.25)));
     }
   }
 }
@@ -234,7 +240,7 @@ async function neighbourMap(
   const map = solve.mmul(weighted.transpose().mmul(byWord)).mmul(solve);
   const { leftSingularVectors, rightSingularVectors, diagonal } = new SingularValueDecomposition(map);
   const roots = diagonal.slice(0, rank).map(Math.sqrt);
-  const first = [0, rank - 1] as const;
+  const first = [0, roots.length - 1] as const;
   return {
     up: leftSingularVectors.subMatrix(0, map.rows - 1, ...first).mulRowVector(roots),
     down: rightSingularVectors
