@@ -103,7 +103,28 @@ function nameOutputs(graph: Graph, nodes: readonly Node[]): Node[] {
   }));
 }
 
+/** NodeProto and ValueInfoProto (type 2 > sequence_type 4 > elem_type 1) of an empty sequence of floats. */
+function writeEmptySequence(name: string, pbf: PbfWriter): void {
+  const value = { name, dtype: 'float32', shape: [] } as const;
+  const node = { op: 'SequenceEmpty', domain: '', inputs: [], outputs: [value], attributes: {} } as const;
+  pbf.writeMessage(1, writeNode, node);
+  const element = (_: string, p: PbfWriter): void =>
+    p.writeMessage(1, (_: string, q) => q.writeVarintField(1, DATA_TYPE.float32), name);
+  const sequence = (_: string, p: PbfWriter): void => p.writeMessage(1, element, name);
+  const type = (_: string, p: PbfWriter): void => p.writeMessage(4, sequence, name);
+  pbf.writeMessage(
+    12,
+    (_: string, p) => {
+      p.writeStringField(1, name);
+      p.writeMessage(2, type, name);
+    },
+    name,
+  );
+}
+
 export interface ModelOptions {
+  /** Name of a first output that is an empty sequence: see `session.ts`. */
+  readonly firstOutput?: string;
   /** Data that the model carries, beyond the graph's own constants. */
   readonly weights?: Iterable<Constant>;
   /** Sizes that are free, by the number that stands for them in the shapes of inputs and outputs. */
@@ -112,8 +133,9 @@ export interface ModelOptions {
 
 /** GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
 const writeGraph =
-  ({ weights = [], symbols = new Map() }: ModelOptions) =>
+  ({ weights = [], symbols = new Map(), firstOutput }: ModelOptions) =>
   (graph: Graph, pbf: PbfWriter): void => {
+    if (firstOutput !== undefined) writeEmptySequence(firstOutput, pbf);
     const nodes = graph.nodesInUse;
     const info = (name: string, { dtype, shape }: Value): ValueInfo => ({
       name,
