@@ -1,81 +1,225 @@
 /**
- * `npm run bench`: a training step of BERT-base shape (8 x 128, dropout 0.1, AdamW), ours against PyTorch's, interleaved in one run.
- * Prints medians with spread and the ratio. Nothing is asserted: machines differ.
+ * `npm run bench`: training steps and evaluation, ours against PyTorch, @huggingface/transformers and tfjs, taking turns in one run.
+ * Prints medians with spread, ratios, and the share of the machine's own ceiling. Nothing is asserted: machines differ.
  */
-import os from 'node:os';
-import { LORA_DEFAULTS } from '../../src/peft/lora.js';
-import { BERT_BASE, type Bench, ourStep, type StepOptions } from './ours.js';
-import { type Peer, startPeer } from './peer.js';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os, { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { writeConfig } from '../../src/models/checkpoint.js';
+import { exportOnnx } from '../../src/training/export-model.js';
+import { packageRoot } from '../golden/golden.js';
+import { type Child, startPyTorch, startWorker } from './child.js';
+import { freshModel } from './ours.js';
+import { type Peer, ROWS, type Row, RUNS } from './rows.js';
 
-const STEPS = Number(process.env.BENCH_STEPS ?? 5);
-const threads = Math.min(2, os.availableParallelism());
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '' },
+    steps: { type: 'string', default: '5' },
+    threads: { type: 'string', default: '2' },
+    readme: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (flags.help) {
+  process.stdout.write(`npm run bench -- [options]
+  --rows TEXT     only rows whose name or id has one of these, comma-separated
+  --steps N       measured steps of each contestant after two that warm up (5)
+  --threads N     of every contestant (2)
+  --readme        writes the table into README.md
+`);
+  process.exit(0);
+}
+const steps = Number(flags.steps);
+const threads = Math.min(Number(flags.threads), os.availableParallelism());
+/** The first touches memory, the second is slow where caches are still cold. */
+const WARM_UP = 2;
+const GROWTH_STEPS = 500;
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
-const spread = (values: readonly number[]): string =>
-  `${median(values).toFixed(0).padStart(6)} ms (${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)})`;
-
-interface Row {
-  readonly name: string;
-  readonly ours: number[];
-  readonly theirs: number[];
+interface Times {
+  readonly ms: number[];
+  peakBytes: number;
 }
 
-async function measure(name: string, options: Omit<StepOptions, 'threads' | 'dropout'>): Promise<Row> {
-  const lora = options.method?.kind === 'lora' ? options.method.rank : 0;
-  const flags = {
-    ...options.shape,
-    firstBlock: options.firstBlock,
-    embeddings: Number(options.embeddings),
-    lora,
-    dropout: 0.1,
-  };
-  const bench: Bench = ourStep({ ...options, dropout: 0.1, threads });
-  const peer: Peer | undefined = await startPeer(flags, threads);
-  const row: Row = { name, ours: [], theirs: [] };
-  for (let i = -1; i < STEPS; i++) {
-    const ours = await bench.step();
-    const theirs = (await peer?.step())?.ms;
-    // The first of each warms up: page faults, caches, compilation.
-    if (i < 0) continue;
-    row.ours.push(ours);
-    if (theirs !== undefined) row.theirs.push(theirs);
+/** Steps of all contestants in turn. */
+async function contest(children: readonly Child[]): Promise<Times[]> {
+  const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
+  for (let i = -WARM_UP; i < steps; i++) {
+    for (const [index, child] of children.entries()) {
+      const { ms, peakBytes } = await child.step();
+      const own = times[index] as Times;
+      own.peakBytes = peakBytes;
+      if (i >= 0) own.ms.push(ms);
+    }
   }
-  const ratio = row.theirs.length > 0 ? (median(row.ours) / median(row.theirs)).toFixed(2) : '-';
-  const peerText = row.theirs.length > 0 ? spread(row.theirs) : 'no PyTorch here';
-  process.stdout.write(
-    `${name.padEnd(34)} ours ${spread(row.ours)}   PyTorch ${peerText}   ratio ${ratio}   compile ${bench.compileMilliseconds().toFixed(0)} ms\n`,
-  );
-  peer?.close();
-  await bench.close();
-  return row;
+  for (const child of children) child.close();
+  return times;
 }
 
-const probe = await startPeer({ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 }, threads);
-probe?.close();
-process.stdout.write(
-  `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${probe ? `PyTorch ${probe.version}` : 'PyTorch not found (Debian: python3-torch libopenblas0-pthread)'}\n` +
-    `BERT-base shape, batch ${BERT_BASE.batch} x ${BERT_BASE.length}, dropout 0.1, forward + backward + clipping + AdamW, median of ${STEPS} (least-most)\n`,
-);
-const only = process.argv[2];
-const rows: [string, Omit<StepOptions, 'threads' | 'dropout'>][] = [
-  ['full fine-tuning', { shape: BERT_BASE, firstBlock: 0, embeddings: true }],
-  ['stage 2 of 3, embeddings always', { shape: BERT_BASE, firstBlock: 4, embeddings: true }],
-  ['stage 3 of 3, embeddings always', { shape: BERT_BASE, firstBlock: 8, embeddings: true }],
-  ['stage 2 of 3, embeddings frozen', { shape: BERT_BASE, firstBlock: 4, embeddings: false }],
-  ['stage 3 of 3, embeddings frozen', { shape: BERT_BASE, firstBlock: 8, embeddings: false }],
-  ['LoRA r 8, stage 1', { shape: BERT_BASE, method: LORA_DEFAULTS, firstBlock: 0, embeddings: false }],
-  ['LoRA r 8, stage 2 of 3', { shape: BERT_BASE, method: LORA_DEFAULTS, firstBlock: 4, embeddings: false }],
-  ['LoRA r 8, stage 3 of 3', { shape: BERT_BASE, method: LORA_DEFAULTS, firstBlock: 8, embeddings: false }],
-];
-const full: Row[] = [];
-for (const [name, options] of rows) {
-  if (only !== undefined && !name.includes(only)) continue;
-  const row = await measure(name, options);
-  if (full.length === 0) full.push(row);
-  else
-    process.stdout.write(
-      `${''.padEnd(34)} ${(median(row.ours) / median(full[0]?.ours ?? [])).toFixed(2)} of ${full[0]?.name}\n`,
-    );
+/** Floating-point operations a second of onnxruntime's own product of 2048 x 2048 matrices: the best of 15. */
+async function measureCeiling(): Promise<number> {
+  const child = await startWorker('product', { n: 2048, threads });
+  const times: number[] = [];
+  for (let i = 0; i < 15; i++) times.push((await child.step()).ms);
+  child.close();
+  return ((child.ready.flops ?? 0) / Math.min(...times)) * 1000;
 }
+
+/** The exported model for the peer that serves it. */
+async function exportedFolder(row: Row): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'progtuning-bench-'));
+  const { model, values } = freshModel(row.shape);
+  await mkdir(join(folder, 'onnx'));
+  await writeConfig(folder, model.config, model.head, undefined);
+  await writeFile(join(folder, 'onnx/model.onnx'), exportOnnx(model, values));
+  return folder;
+}
+
+async function startPeer(peer: Peer, row: Row, folder: string | undefined): Promise<Child | undefined> {
+  const { shape, firstBlock = 0, embeddings = true, forward = false, method } = row;
+  const dropout = forward ? 0 : 0.1;
+  switch (peer) {
+    case 'pytorch': {
+      const rank = method?.kind === 'lora' ? method.rank : 0;
+      const frozen = { firstBlock, embeddings: Number(embeddings), lora: rank };
+      return startPyTorch({ ...shape, ...frozen, dropout, forward }, threads);
+    }
+    case 'transformers.js':
+      return startWorker('served', { ...shape, folder, threads });
+    case 'tfjs cpu':
+      return startWorker('step', { ...row, dropout, device: 'tfjs' });
+    default:
+      throw new Error(`unknown peer '${peer satisfies never}'`);
+  }
+}
+
+interface Result {
+  readonly row: Row;
+  readonly ours: Times;
+  readonly peers: readonly { readonly peer: Peer; readonly times: Times }[];
+  readonly share: number;
+  readonly compileMilliseconds: number;
+}
+
+async function measure(row: Row, ceiling: number): Promise<Result> {
+  const folder = row.peers.includes('transformers.js') ? await exportedFolder(row) : undefined;
+  const ours = await startWorker(row.forward ? 'forward' : 'step', {
+    ...row,
+    dropout: row.forward ? 0 : 0.1,
+    threads,
+  });
+  const peers: { peer: Peer; child: Child }[] = [];
+  for (const peer of row.peers) {
+    const child = await startPeer(peer, row, folder);
+    if (child) peers.push({ peer, child });
+  }
+  const [own, ...theirs] = await contest([ours, ...peers.map(({ child }) => child)]);
+  if (folder) await rm(folder, { recursive: true });
+  const { flops = 0, compileMilliseconds = 0 } = ours.ready;
+  const mine = own as Times;
+  return {
+    row,
+    ours: mine,
+    peers: peers.map(({ peer }, i) => ({ peer, times: theirs[i] as Times })),
+    share: ((flops / median(mine.ms)) * 1000) / ceiling,
+    compileMilliseconds,
+  };
+}
+
+const milliseconds = ({ ms }: Times): string => {
+  const digits = median(ms) < 20 ? 1 : 0;
+  return `${median(ms).toFixed(digits)} (${Math.min(...ms).toFixed(digits)}-${Math.max(...ms).toFixed(digits)})`;
+};
+const megabytes = ({ peakBytes }: Times): string => (peakBytes / 2 ** 20).toFixed(0);
+const HEADER = [
+  'step',
+  'ours, ms',
+  'peer',
+  'its ms',
+  'ours / peer',
+  'of ceiling',
+  'compile, ms',
+  'peak MiB, ours / peer',
+];
+
+function cells({ row, ours, peers, share, compileMilliseconds }: Result): string[][] {
+  const own = [row.name, milliseconds(ours)];
+  const rest = [`${(100 * share).toFixed(0)} %`, compileMilliseconds.toFixed(0)];
+  if (peers.length === 0) return [[...own, '-', '-', '-', ...rest, megabytes(ours)]];
+  return peers.map(({ peer, times }, i) => [
+    ...(i === 0 ? own : ['', '']),
+    ...[peer, milliseconds(times), (median(ours.ms) / median(times.ms)).toFixed(2)],
+    ...(i === 0 ? rest : ['', '']),
+    `${megabytes(ours)} / ${megabytes(times)}`,
+  ]);
+}
+
+/** Runs of several stages against as many epochs of full fine-tuning. */
+function runLines(results: readonly Result[]): string[] {
+  const timeOf = (id: string): number | undefined => {
+    const found = results.find(({ row }) => row.id === id);
+    return found && median(found.ours.ms);
+  };
+  const full = timeOf('full');
+  if (full === undefined) return [];
+  return RUNS.flatMap(({ name, stages, expected }) => {
+    const times = stages.map(timeOf);
+    if (times.some((time) => time === undefined)) return [];
+    const mean = (times as number[]).reduce((sum, time) => sum + time, 0) / times.length;
+    return `${name}: ${(mean / full).toFixed(2)} of full fine-tuning's time (arithmetic ${expected.toFixed(2)})`;
+  });
+}
+
+/** Resident memory of a long run: what is not given back shows. */
+async function growth(): Promise<string> {
+  const row = ROWS.find(({ id }) => id === 'toy') as Row;
+  const child = await startWorker('step', { ...row, dropout: 0.1, threads });
+  const peaks: number[] = [];
+  for (let i = 0; i < GROWTH_STEPS + 50; i++) peaks.push((await child.step()).peakBytes);
+  child.close();
+  const grown = ((peaks.at(-1) as number) - (peaks[49] as number)) / 2 ** 20;
+  return `${row.name}: peak memory grew by ${grown.toFixed(1)} MiB over ${GROWTH_STEPS} steps after the 50th`;
+}
+
+const MARK = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
+
+async function intoReadme(text: string): Promise<void> {
+  const path = join(packageRoot, 'README.md');
+  const readme = await readFile(path, 'utf8');
+  if (!MARK.test(readme)) throw new Error(`${path} has no '<!-- bench -->' ... '<!-- /bench -->'`);
+  await writeFile(
+    path,
+    readme.replace(MARK, (_, open: string, close: string) => `${open}${text}\n${close}`),
+  );
+}
+
+const probe = await startPyTorch({ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 }, threads);
+probe?.close();
+const peerText = probe
+  ? `PyTorch ${probe.ready.torch} (${probe.ready.blas})`
+  : 'no PyTorch found (Debian: python3-torch libopenblas0-pthread)';
+const ceiling = await measureCeiling();
+const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; onnxruntime's product of 2048 x 2048 matrices: ${(ceiling / 1e9).toFixed(0)} GFLOP/s`;
+const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
+const printed: string[] = [machine, '', line(HEADER), line(HEADER.map(() => '---'))];
+process.stdout.write(`${printed.join('\n')}\n`);
+const print = (text: string): void => {
+  printed.push(text);
+  process.stdout.write(`${text}\n`);
+};
+const wanted = flags.rows.split(',');
+const results: Result[] = [];
+for (const row of ROWS) {
+  if (!wanted.some((text) => row.name.includes(text) || row.id === text)) continue;
+  const result = await measure(row, ceiling);
+  results.push(result);
+  for (const row of cells(result)) print(line(row));
+}
+print('');
+for (const text of runLines(results)) print(`- ${text}`);
+if (flags.rows === '') print(`- ${await growth()}`);
+if (flags.readme) await intoReadme(printed.join('\n'));

@@ -1,14 +1,19 @@
-/** Our side of a benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
+/** Our side of the benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
 import type { Batch } from '../../src/datasets/batch.js';
+import { type CompileOptions, compile } from '../../src/engine/compile.js';
+import { matrixFlops } from '../../src/engine/flops.js';
+import type { Graph } from '../../src/engine/graph.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
 import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { ADAMW_DEFAULTS, adamw } from '../../src/training/adamw.js';
-import { taskObjective } from '../../src/training/objective.js';
-import { openStage } from '../../src/training/stage.js';
+import { encoderInputs, forward, parameterInputs } from '../../src/training/model.js';
+import { encoderFeeds, taskObjective } from '../../src/training/objective.js';
+import { compileStep, openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import type { Ready } from './child.js';
 
 export interface Shape {
   readonly layers: number;
@@ -20,32 +25,18 @@ export interface Shape {
   readonly length: number;
 }
 
-export const BERT_BASE: Shape = {
-  layers: 12,
-  hidden: 768,
-  heads: 12,
-  intermediate: 3072,
-  vocab: 30522,
-  batch: 8,
-  length: 128,
-};
-
-export interface StepOptions {
+export interface Options extends CompileOptions {
   readonly shape: Shape;
   readonly method?: Method;
   /** Blocks from this one up train. */
-  readonly firstBlock: number;
-  readonly embeddings: boolean;
+  readonly firstBlock?: number;
+  readonly embeddings?: boolean;
   readonly dropout: number;
-  readonly threads: number;
 }
 
-export interface Bench {
-  /** Milliseconds of one step: forward, backward, clipping, AdamW. */
-  step(): Promise<number>;
-  /** Milliseconds of tracing and opening the session. */
-  compileMilliseconds(): number;
-  close(): Promise<void>;
+export interface Contestant {
+  readonly ready: Ready;
+  step(): Promise<void>;
 }
 
 const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): ModelConfig => ({
@@ -71,37 +62,65 @@ function madeUpBatch({ batch: rows, length, vocab }: Shape): Batch {
   };
 }
 
-export function ourStep({
-  shape,
-  method = { kind: 'full' },
-  firstBlock,
-  embeddings,
-  dropout,
-  threads,
-}: StepOptions): Bench {
+function modelOf({ shape, method = { kind: 'full' }, dropout }: Options) {
   const config = configOf(shape, dropout);
   const head = { kind: 'classification', numLabels: 2 } as const;
   const specs = [...modelSpecs(config, head), ...methodSpecs(config, method)];
+  const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
+  return { model: { config, head, specs, adaptation: methodAdaptation(config, method) }, values };
+}
+
+const flopsOf = (graph: Graph | undefined): number => (graph ? matrixFlops(graph) : 0);
+
+/** Forward, backward, clipping, AdamW. */
+export async function ourStep(options: Options): Promise<Contestant> {
+  const { shape, method = { kind: 'full' }, firstBlock = 0, embeddings = true } = options;
+  const { model, values } = modelOf(options);
   const stageTrains: Trains = ({ place }) =>
     place.kind === 'block' ? place.index >= firstBlock : place.kind !== 'embeddings' || embeddings;
   const trains = both(
     methodTrains(method, method.kind === 'full' ? 'classifier+pooler' : 'classifier'),
     stageTrains,
   );
-  const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
-  const state = createTrainingState(specs, values, trains);
-  const model = { config, head, specs, adaptation: methodAdaptation(config, method) };
-  const stage = openStage(taskObjective(model), state, trains, { threads });
+  const objective = taskObjective(model);
   const batch = madeUpBatch(shape);
+  const from = performance.now();
+  const counted = await compileStep(objective, batch, model.specs.filter(trains), options);
+  const compileMilliseconds = performance.now() - from;
+  await counted.close();
+  const state = createTrainingState(model.specs, values, trains);
+  const stage = openStage(objective, state, trains, options);
   let step = 0;
   return {
+    ready: { flops: flopsOf(counted.graph), compileMilliseconds },
     async step() {
-      const start = performance.now();
       const { gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step: step++ });
       adamw(stage.trained, 2e-5, gradientNorm, ADAMW_DEFAULTS);
-      return performance.now() - start;
     },
-    compileMilliseconds: () => stage.compileMilliseconds,
-    close: () => stage.close(),
   };
+}
+
+/** Forward only, as in evaluation. */
+export async function ourForward(options: Options): Promise<Contestant> {
+  const { model, values } = modelOf({ ...options, dropout: 0 });
+  const batch = madeUpBatch(options.shape);
+  const from = performance.now();
+  const program = await compile(
+    { ...parameterInputs(model.specs), ...encoderInputs(batch) },
+    (tensors) => ({ logits: forward(model, batch, tensors, undefined) }),
+    options,
+  );
+  const ready = { flops: flopsOf(program.graph), compileMilliseconds: performance.now() - from };
+  const feeds = { ...Object.fromEntries(values), ...encoderFeeds(batch) };
+  return {
+    ready,
+    step: async () => {
+      await program.run(feeds);
+    },
+  };
+}
+
+/** A checkpoint of the shape, to be exported. */
+export function freshModel(shape: Shape) {
+  return modelOf({ shape, dropout: 0 });
 }

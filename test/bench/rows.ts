@@ -1,0 +1,71 @@
+/** What is measured: rows of the table, each a contest between ours and its peers. */
+
+import { LORA_DEFAULTS } from '../../src/peft/lora.js';
+import type { Method } from '../../src/peft/method.js';
+import type { Shape } from './ours.js';
+
+const BASE = { layers: 12, hidden: 768, heads: 12, intermediate: 3072, vocab: 30522 };
+const SMALL = { layers: 4, hidden: 512, heads: 8, intermediate: 2048, vocab: 30522 };
+const DEFAULT = { layers: 6, hidden: 256, heads: 4, intermediate: 1024, vocab: 8000 };
+const TOY = { layers: 2, hidden: 64, heads: 2, intermediate: 256, vocab: 1000 };
+
+export type Peer = 'pytorch' | 'transformers.js' | 'tfjs cpu';
+
+export interface Row {
+  readonly name: string;
+  /** How the summary finds it. */
+  readonly id: string;
+  readonly shape: Shape;
+  readonly forward?: boolean;
+  readonly method?: Method;
+  readonly firstBlock?: number;
+  readonly embeddings?: boolean;
+  readonly peers: readonly Peer[];
+}
+
+const base = (id: string, name: string, more: Partial<Row>): Row => ({
+  ...{ id, name, shape: { ...BASE, batch: 8, length: 128 }, peers: ['pytorch'] },
+  ...more,
+});
+const lora = { method: LORA_DEFAULTS, embeddings: false };
+
+export const ROWS: readonly Row[] = [
+  base('full', 'BERT-base 8 x 128, full', {}),
+  base('always-2', '  stage 2 of 3, embeddings trained', { firstBlock: 4 }),
+  base('always-3', '  stage 3 of 3, embeddings trained', { firstBlock: 8 }),
+  base('never-1', '  stage 1 of 3, embeddings frozen', { embeddings: false }),
+  base('frozen-2', '  stage 2 of 3, embeddings frozen', { firstBlock: 4, embeddings: false }),
+  base('frozen-3', '  stage 3 of 3, embeddings frozen', { firstBlock: 8, embeddings: false }),
+  base('lora-1', '  LoRA r 8, stage 1 of 3', { ...lora }),
+  base('lora-2', '  LoRA r 8, stage 2 of 3', { ...lora, firstBlock: 4 }),
+  base('lora-3', '  LoRA r 8, stage 3 of 3', { ...lora, firstBlock: 8 }),
+  base('base-32', 'BERT-base 32 x 128, full', { shape: { ...BASE, batch: 32, length: 128 } }),
+  base('small', 'BERT-small 4 x 512, 32 x 128, full', { shape: { ...SMALL, batch: 32, length: 128 } }),
+  base('default', 'default 6 x 256, 32 x 64, full', { shape: { ...DEFAULT, batch: 32, length: 64 } }),
+  base('forward', 'BERT-base 32 x 128, evaluation', {
+    shape: { ...BASE, batch: 32, length: 128 },
+    forward: true,
+    peers: ['pytorch', 'transformers.js'],
+  }),
+  base('toy', '2 x 64, 8 x 32, full', {
+    shape: { ...TOY, batch: 8, length: 32 },
+    peers: ['pytorch', 'tfjs cpu'],
+  }),
+];
+
+/** Runs of T = 3 stages as means of their stages' times, and the share that arithmetic alone expects of full fine-tuning. */
+export const RUNS: readonly {
+  readonly name: string;
+  readonly stages: readonly string[];
+  readonly expected: number;
+}[] = [
+  { name: 'progressive, embeddings always', stages: ['full', 'always-2', 'always-3'], expected: 96 / 108 },
+  {
+    name: 'progressive, embeddings first-stage',
+    stages: ['full', 'frozen-2', 'frozen-3'],
+    expected: 84 / 108,
+  },
+  { name: 'progressive, embeddings never', stages: ['never-1', 'frozen-2', 'frozen-3'], expected: 84 / 108 },
+  { name: 'LoRA', stages: ['lora-1', 'lora-1', 'lora-1'], expected: 72 / 108 },
+  { name: 'LoRA, progressive', stages: ['lora-1', 'lora-2', 'lora-3'], expected: 60 / 108 },
+];

@@ -1,0 +1,85 @@
+/** Our contestants, each in a process of its own: `node worker.js KIND OPTIONS`. Speaks the protocol of `pytorch_step.py`. */
+import { createInterface } from 'node:readline';
+import * as tf from '@tensorflow/tfjs';
+import { compile } from '../../src/engine/compile.js';
+import { type Contestant, type Options, ourForward, ourStep } from './ours.js';
+
+/** The machine's ceiling: one float32 product of n x n matrices by onnxruntime. */
+async function product({ n, threads }: { n: number; threads: number }): Promise<Contestant> {
+  const matrix = { shape: [n, n] };
+  const program = await compile(
+    { a: matrix, b: matrix },
+    ({ a, b }) => ({ c: tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D) }),
+    { threads },
+  );
+  const values = new Float32Array(n * n).map((_, i) => (i % 17) / 17);
+  return {
+    ready: { flops: 2 * n ** 3 },
+    step: async () => {
+      await program.run({ a: values, b: values });
+    },
+  };
+}
+
+/** An exported folder, served by @huggingface/transformers. */
+async function served({
+  folder,
+  batch,
+  length,
+  vocab,
+  threads,
+}: {
+  folder: string;
+  batch: number;
+  length: number;
+  vocab: number;
+  threads: number;
+}): Promise<Contestant> {
+  const { AutoModelForSequenceClassification, env, Tensor } = await import('@huggingface/transformers');
+  env.allowRemoteModels = false;
+  env.localModelPath = '/';
+  const model = await AutoModelForSequenceClassification.from_pretrained(folder, {
+    dtype: 'fp32',
+    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
+  });
+  const ids = (value: (i: number) => number) =>
+    new Tensor(
+      'int64',
+      BigInt64Array.from({ length: batch * length }, (_, i) => BigInt(value(i))),
+      [batch, length],
+    );
+  const inputs = {
+    input_ids: ids((i) => (i * 7919) % vocab),
+    attention_mask: ids(() => 1),
+    token_type_ids: ids(() => 0),
+  };
+  return {
+    ready: {},
+    step: async () => {
+      await model(inputs);
+    },
+  };
+}
+
+const [kind, json] = process.argv.slice(2);
+const options = JSON.parse(json ?? '{}');
+const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
+  step: () => ourStep(options as Options),
+  forward: () => ourForward(options as Options),
+  product: () => product(options),
+  served: () => served(options),
+};
+const start = CONTESTANTS[kind ?? ''];
+if (!start) throw new Error(`'${kind}': ${Object.keys(CONTESTANTS).join(', ')}`);
+const { ready, step } = await start();
+const answer = (value: object): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+answer(ready);
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'quit') break;
+  const from = performance.now();
+  await step();
+  answer({ ms: performance.now() - from, peakBytes: process.resourceUsage().maxRSS * 1024 });
+}
+process.exit(0);
