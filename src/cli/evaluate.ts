@@ -3,7 +3,6 @@
 import type { Command } from 'commander';
 import { readJson } from '../datasets/json.js';
 import { readSquadFile } from '../datasets/squad.js';
-import { DEVICES, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
 import {
@@ -13,6 +12,7 @@ import {
   scoreSquadV1,
   scoreSquadV2,
 } from '../metrics/squad.js';
+import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
 import { runDisplay } from './run-display.js';
 
@@ -107,9 +107,7 @@ function parseThreshold(text: string): number {
   return value;
 }
 
-interface EvaluateModelFlags extends EvaluateRequest {
-  readonly threads: number;
-  readonly device: string;
+interface EvaluateModelFlags extends EvaluateRequest, EngineFlags {
   readonly json?: boolean;
 }
 
@@ -119,7 +117,7 @@ Examples:
   progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora`;
 
 function registerEvaluateModel(evaluate: Command): void {
-  evaluate
+  const command = evaluate
     .command('model')
     .description("a saved model, or an adapter on its base model, on a task's development set")
     .requiredOption('--task <name>', "Hugging Face's name of a GLUE task, squad, squad_v2")
@@ -131,16 +129,17 @@ function registerEvaluateModel(evaluate: Command): void {
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
     .option('--max-length <n>', 'tokens of a row', wholeNumber('max-length', 8))
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
-    .option('--threads <n>', '0: one per core; results do not depend on it', wholeNumber('threads', 0), 0)
-    .option('--device <name>', DEVICES.join(', '), 'cpu')
     .option('--json', 'on one line, for programs')
     .addHelpText('after', EXAMPLES)
-    .action(async ({ json, threads, device, ...request }: EvaluateModelFlags) => {
-      const shown = runDisplay();
-      const options = { threads, device: parseDevice(device), onEvent: shown.onEvent };
-      const metrics = await evaluateRun(request, options).finally(shown.stop);
+    .action(async ({ json, threads, device, profile, ...request }: EvaluateModelFlags) => {
+      const { onEvent, stop } = runDisplay();
+      const flags = { threads, device, ...(profile === undefined ? {} : { profile }) };
+      const metrics = await withEngine(flags, (engine) =>
+        evaluateRun(request, { ...engine, onEvent }).finally(stop),
+      );
       process.stdout.write(`${JSON.stringify(metrics, null, json ? 0 : 2)}\n`);
     });
+  addEngineOptions(command);
 }
 
 /** Adds `evaluate squad` and `evaluate model` to the program. Scores go to its output as JSON, warnings to its error output. */

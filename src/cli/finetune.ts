@@ -1,6 +1,5 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { type Command, Option } from 'commander';
-import { DEVICES, openTfjsBackend, parseDevice } from '../engine/device.js';
 import { UsageError } from '../errors.js';
 import { run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
@@ -8,14 +7,15 @@ import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
-import { duration, note } from './progress.js';
+import { duration } from './progress.js';
 import { runDisplay } from './run-display.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
-interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
+interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFlags {
   readonly task: string;
   readonly data: string;
   readonly model: string;
@@ -35,8 +35,6 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags {
   readonly seed: number;
   readonly maxTrainExamples?: number;
   readonly maxEvalExamples?: number;
-  readonly threads: number;
-  readonly device: string;
   readonly save?: string;
   readonly predictTest?: boolean;
   readonly json?: boolean;
@@ -128,13 +126,6 @@ export function registerFinetune(program: Command): void {
     )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
     .option(
-      '--threads <n>',
-      'threads, 0: one per core; results do not depend on it',
-      wholeNumber('threads', 0),
-      0,
-    )
-    .option('--device <name>', DEVICES.join(', '), 'cpu')
-    .option(
       '--save <folder>',
       'write the fine-tuned checkpoint; an interrupted run goes on from its last whole epoch',
     )
@@ -145,6 +136,7 @@ export function registerFinetune(program: Command): void {
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
+  addEngineOptions(command);
 }
 
 function specOf(flags: FinetuneFlags): RunSpec {
@@ -225,16 +217,17 @@ function textOf(record: RunRecord): string {
 }
 
 async function finetune(flags: FinetuneFlags): Promise<void> {
-  const device = parseDevice(flags.device);
   const spec = specOf(flags);
-  if (device === 'tfjs') note(`device tfjs: backend '${await openTfjsBackend()}'`);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
-    const { threads, predictTest = false } = flags;
+    const { predictTest = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
-    const record = await run(spec, { device, threads, predictTest, onEvent: shown.onEvent, ...save });
+    const { onEvent } = shown;
+    const record = await withEngine(flags, (engine) =>
+      run(spec, { ...engine, predictTest, onEvent, ...save }),
+    );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);
   } finally {

@@ -1,7 +1,6 @@
 /** `progtuning pretrain`: masked-language modelling on plain text, to a Hugging Face folder. */
 import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { DEVICES, parseDevice } from '../engine/device.js';
 import { runPretraining } from '../experiments/pretrain-run.js';
 import {
   INITIALISATIONS,
@@ -14,10 +13,11 @@ import { writeTextAtomically } from '../models/checkpoint.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { figureToSvg } from '../report/svg.js';
 import { LEARNING_RATE_KINDS, type LearningRateSchedule } from '../training/learning-rate.js';
+import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { duration, note, type Progress, progressBar } from './progress.js';
 
-interface PretrainFlags {
+interface PretrainFlags extends EngineFlags {
   readonly text: readonly string[];
   readonly out: string;
   readonly tokenizer?: string;
@@ -49,8 +49,6 @@ interface PretrainFlags {
   readonly textSource?: string;
   readonly license?: string;
   readonly seed: number;
-  readonly threads: number;
-  readonly device: string;
   readonly json?: boolean;
 }
 
@@ -65,7 +63,7 @@ Examples:
     progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 2000 --tokens 1e6`;
 
 export function registerPretrain(program: Command): void {
-  program
+  const command = program
     .command('pretrain')
     .description('Pre-train a BERT as a masked-language model on plain text.')
     .requiredOption(
@@ -133,11 +131,10 @@ export function registerPretrain(program: Command): void {
     .option('--text-source <sentence>', 'for the model card: what the text is, with its licence')
     .option('--license <id>', 'for the model card: of the weights')
     .option('--seed <n>', 'drives weights, order, masks and dropout', wholeNumber('seed', 0), 42)
-    .option('--threads <n>', '0: one per core; results do not depend on it', wholeNumber('threads', 0), 0)
-    .option('--device <name>', DEVICES.join(', '), 'cpu')
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: PretrainFlags) => pretrainCommand(flags));
+  addEngineOptions(command);
 }
 
 const specOf = (flags: PretrainFlags): PretrainSpec => ({
@@ -225,17 +222,17 @@ async function writeCard(record: PretrainRecord, { out, textSource, license }: P
 }
 
 async function pretrainCommand(flags: PretrainFlags): Promise<void> {
-  const device = parseDevice(flags.device);
   const spec = specOf(flags);
-  const { out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype, threads } = flags;
+  const { out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype } = flags;
   const shown = display(spec);
   try {
-    const record = await runPretraining(spec, {
-      ...{ out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype, threads, device },
+    const options = {
+      ...{ out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype },
       keepSnapshot: flags.keepSnapshot ?? false,
       onEvent: shown.onEvent,
       stopped: interruptible(),
-    });
+    };
+    const record = await withEngine(flags, (engine) => runPretraining(spec, { ...options, ...engine }));
     shown.stop();
     if (!record) process.exitCode = 130;
     else await writeCard(record, flags);

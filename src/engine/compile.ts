@@ -8,6 +8,7 @@ import { Arena, arenaBytes } from './arena.js';
 import type { Device } from './device.js';
 import type { Graph } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
+import { type Profile, span } from './profile.js';
 import { type Array1D, type Feeds, openSession } from './session.js';
 import { traceWith } from './trace-backend.js';
 
@@ -31,7 +32,8 @@ export interface CompileOptions {
   readonly device?: Device;
   /** 0: one per core. */
   readonly threads?: number;
-  readonly profile?: string;
+  /** Collects where the time goes. */
+  readonly profile?: Profile | undefined;
 }
 
 /** A random input of a traced function. */
@@ -117,12 +119,15 @@ export async function compile<I extends TensorSpecs>(
   const session = await openSession(graph, {
     device,
     threads,
-    ...(profile === undefined ? {} : { profile }),
+    profile,
   });
   const source = maskSource(masks);
   return {
     graph,
-    run: (feeds, { into, random } = {}) => session.run({ ...feeds, ...source.fill(random) }, into),
+    run(feeds, { into, random } = {}) {
+      const masked = span(profile, 'dropout masks', () => source.fill(random));
+      return session.run({ ...feeds, ...masked }, into);
+    },
     close: () => session.close(),
   };
 }

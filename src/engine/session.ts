@@ -5,6 +5,7 @@ import { deviceError, executionProviders } from './device.js';
 import type { Graph, Value } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
 import { writeModel } from './onnx-writer.js';
+import type { Profile } from './profile.js';
 
 export type Array1D = Float32Array | Int32Array;
 export type Feeds = Readonly<Record<string, Array1D>>;
@@ -13,8 +14,7 @@ export interface SessionOptions {
   readonly device: Device;
   /** Threads of the matrix products; 0: one per core. Results do not depend on it. */
   readonly threads: number;
-  /** Writes a trace for chrome://tracing to files with this prefix. */
-  readonly profile?: string;
+  readonly profile?: Profile | undefined;
 }
 
 export interface Session {
@@ -48,6 +48,10 @@ function wrap(
   return tensor;
 }
 
+/** A program's name in a profile: what comes in besides the parameters, how many outputs there are. */
+const label = ({ inputs, outputs }: Graph): string =>
+  `${inputs.find(({ dtype }) => dtype === 'int32')?.shape.join(' x ') ?? 'program'}, ${outputs.length} outputs`;
+
 /**
  * onnxruntime-node writes outputs into the arrays it is given, and then copies each of them once more into an array of its own: for
  * BERT-base's gradients 437 MB a step, of fresh memory. It goes through the outputs in their order and stops at one that it cannot
@@ -69,7 +73,7 @@ export async function openSession(
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
-    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    ...(profile ? { enableProfiling: true, profileFilePrefix: profile.program(label(graph)) } : {}),
   }).catch((error) => {
     throw deviceError(device, error);
   });
@@ -101,6 +105,9 @@ export async function openSession(
       });
       return results;
     },
-    close: () => session.release(),
+    async close() {
+      if (profile) session.endProfiling();
+      await session.release();
+    },
   };
 }

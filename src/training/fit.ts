@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
+import { span } from '../engine/profile.js';
 import { countParameters, type Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import { type AdamWOptions, adamw } from './adamw.js';
@@ -78,6 +79,7 @@ async function runEpoch(
   epoch: number,
   stage: Stage<Batch>,
   plan: FitPlan,
+  options: CompileOptions,
   progress: FitProgress,
   hooks: FitHooks,
 ): Promise<void> {
@@ -95,7 +97,7 @@ async function runEpoch(
       ...result,
     };
     checkFinite(record, progress.steps[step - 1]?.loss);
-    adamw(stage.trained, learningRate, result.gradientNorm, plan.adamw);
+    span(options.profile, 'AdamW', () => adamw(stage.trained, learningRate, result.gradientNorm, plan.adamw));
     progress.steps.push(record);
     hooks.onStep?.(record);
   }
@@ -125,7 +127,7 @@ export async function fit(
         number = stage;
       }
       const start = performance.now();
-      await runEpoch(epoch, open.stage, plan, progress, hooks);
+      await runEpoch(epoch, open.stage, plan, options, progress, hooks);
       progress.secondsPerEpoch.push((performance.now() - start) / 1000);
       progress.updatedParameters.push(countParameters(model.specs, trains));
       await hooks.onEpoch?.(progress);

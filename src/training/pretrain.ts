@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { MaskedBatch } from '../datasets/masking.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
+import { span } from '../engine/profile.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
@@ -124,7 +125,7 @@ export async function pretrain(
       const key = { seed: plan.seed, stream: STREAM.dropout, step };
       const { loss, gradientNorm } = await stage.run(plan.batchesOf(step), key);
       checkFinite({ step, loss, gradientNorm, learningRate }, losses.at(-1));
-      adamw(stage.trained, learningRate, gradientNorm, plan.adamw);
+      span(options.profile, 'AdamW', () => adamw(stage.trained, learningRate, gradientNorm, plan.adamw));
       losses.push(loss);
       progress.seconds += (performance.now() - start) / 1000;
       hooks.onStep?.(step, loss, gradientNorm);
