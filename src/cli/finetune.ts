@@ -32,6 +32,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly dropout?: number;
   readonly shuffle: boolean;
   readonly groupByLength?: boolean;
+  readonly randomWeights?: boolean;
   readonly seed: number;
   readonly maxTrainExamples?: number;
   readonly maxEvalExamples?: number;
@@ -118,6 +119,7 @@ export function registerFinetune(program: Command): void {
     )
     .option('--no-shuffle', 'keep the order of the file')
     .option('--group-by-length', 'rows of like length share a batch: up to three times faster, another order')
+    .option('--random-weights', "fresh weights in the model's shape: what pre-training is compared with")
     .option('--seed <n>', 'drives order, dropout and fresh parameters', wholeNumber('seed', 0), 42)
     .option(
       '--max-train-examples <n>',
@@ -148,6 +150,7 @@ function specOf(flags: FinetuneFlags): RunSpec {
     task: flags.task,
     data: flags.data,
     model: flags.model,
+    ...(flags.randomWeights ? { randomWeights: true } : {}),
     method,
     headTraining: headTrainingOf(flags, method),
     schedule: scheduleOf(flags, epochs, flags.seed),

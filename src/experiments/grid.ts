@@ -120,8 +120,10 @@ const withoutReading = (spec: RunSpec): RunSpec =>
   readsEmbeddings(spec) ? spec : { ...spec, schedule: { ...spec.schedule, embeddings: 'always' } };
 
 /** A run in a few words: `cola, lora, progressive (always), seed 1`. */
-export function runLabel({ task, method, schedule, seed, learningRateSchedule }: RunSpec): string {
+export function runLabel(spec: RunSpec): string {
+  const { task, method, schedule, seed, learningRateSchedule } = spec;
+  const random = spec.randomWeights ? ', random weights' : '';
   const block = schedule.kind === 'only-block' ? ` ${schedule.block}` : '';
   const decay = learningRateSchedule.kind === 'linear' ? '' : `, ${learningRateSchedule.kind}`;
-  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}, seed ${seed}`;
+  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}${random}, seed ${seed}`;
 }

@@ -44,6 +44,8 @@ export const runSpecSchema = z.object({
   data: z.string(),
   /** A folder or a hub id. */
   model: z.string(),
+  /** Fresh weights in the model's shape, with its tokenizer: what pre-training is compared with. */
+  randomWeights: z.literal(true).optional(),
   method: methodSchema,
   headTraining: z.enum(['classifier', 'classifier+pooler']),
   schedule: scheduleSchema,

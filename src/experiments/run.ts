@@ -77,7 +77,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const onEvent = options.onEvent ?? (() => undefined);
   const task = findRunTask(spec.task);
   const folder = await resolveModel(spec.model);
-  const checkpoint = await loadCheckpoint(folder, task.head, { seed: spec.seed });
+  const checkpoint = await loadCheckpoint(folder, task.head, spec);
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);

@@ -173,13 +173,15 @@ async function readTensor(
 export interface LoadOptions {
   /** Draws the tensors that the file does not hold. */
   readonly seed: number;
+  /** Draws every tensor; the file only has to be a model of this shape. */
+  readonly randomWeights?: boolean | undefined;
 }
 
 /** Reads a model for a head. @throws DataError that names a missing or mis-shaped tensor, wanted and got */
 export async function loadCheckpoint(
   folder: string,
   head: HeadSpec,
-  { seed }: LoadOptions,
+  { seed, randomWeights = false }: LoadOptions,
 ): Promise<Checkpoint> {
   const config = await readConfig(folder);
   const path = join(folder, 'model.safetensors');
@@ -190,8 +192,9 @@ export async function loadCheckpoint(
   try {
     for (const spec of specs) {
       const data = await readTensor(file, spec, config, path);
-      if (!data) initialised.push(spec.name);
-      parameters.set(spec.name, data ?? initialise(spec, config, seed));
+      const known = randomWeights ? undefined : data;
+      if (!known) initialised.push(spec.name);
+      parameters.set(spec.name, known ?? initialise(spec, config, seed));
     }
   } finally {
     await file.close();

@@ -97,6 +97,26 @@ for (const wanted of golden.runs) {
   });
 }
 
+test('random weights: every tensor is drawn from the seed, none read', async () => {
+  const request = {
+    task: 'sst2',
+    data: goldenPath('bert'),
+    model: goldenPath('bert', 'model'),
+    epochs: 1,
+    maxLength: 16,
+  };
+  const lossesOf = async (more: { randomWeights?: true; seed?: number }): Promise<number[]> => {
+    const record = await run(runSpec({ ...request, ...more }), { threads: 1 });
+    assert.equal(record.initialised.length > 10, more.randomWeights === true);
+    return record.steps.map(({ loss }) => loss);
+  };
+  const random = await lossesOf({ randomWeights: true });
+  assert.deepEqual(await lossesOf({ randomWeights: true }), random);
+  assert.notDeepEqual(await lossesOf({ randomWeights: true, seed: 7 }), random);
+  assert.notDeepEqual(await lossesOf({}), random);
+  assert.equal(canonicalJson(runSpec(request)).includes('randomWeights'), false);
+});
+
 test('a spec is filled from its method, and equal specs have equal hashes', () => {
   const request = { task: 'rte', data: 'glue', model: 'm' } as const;
   const spec = runSpec({ ...request, method: { kind: 'bitfit', terms: 'all' } });
