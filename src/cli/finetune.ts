@@ -32,6 +32,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly dropout?: number;
   readonly shuffle: boolean;
   readonly groupByLength?: boolean;
+  readonly cacheFrozen?: number | true;
   readonly randomWeights?: boolean;
   readonly seed: number;
   readonly maxTrainExamples?: number;
@@ -40,6 +41,9 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly predictTest?: boolean;
   readonly json?: boolean;
 }
+
+/** Of `--cache-frozen` without a number. */
+const CACHE_MEBIBYTES = 1024;
 
 const EXAMPLES = `
 Examples:
@@ -119,6 +123,11 @@ export function registerFinetune(program: Command): void {
     )
     .option('--no-shuffle', 'keep the order of the file')
     .option('--group-by-length', 'rows of like length share a batch: up to three times faster, another order')
+    .option(
+      '--cache-frozen [MiB]',
+      'keep what frozen blocks compute from epoch to epoch (default: up to 1024 MiB); a deviation: no dropout in frozen blocks',
+      wholeNumber('cache-frozen', 1),
+    )
     .option('--random-weights', "fresh weights in the model's shape: what pre-training is compared with")
     .option('--seed <n>', 'drives order, dropout and fresh parameters', wholeNumber('seed', 0), 42)
     .option(
@@ -150,6 +159,9 @@ function specOf(flags: FinetuneFlags): RunSpec {
     task: flags.task,
     data: flags.data,
     model: flags.model,
+    ...(flags.cacheFrozen
+      ? { cacheFrozen: flags.cacheFrozen === true ? CACHE_MEBIBYTES : flags.cacheFrozen }
+      : {}),
     ...(flags.randomWeights ? { randomWeights: true } : {}),
     method,
     headTraining: headTrainingOf(flags, method),

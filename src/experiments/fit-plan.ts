@@ -36,6 +36,7 @@ export function fitPlan(spec: RunSpec, config: ModelConfig, train: readonly Feat
     learningRate: spec.learningRate,
     learningRateSchedule: spec.learningRateSchedule,
     adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
+    cacheFrozenBytes: spec.cacheFrozen === undefined ? undefined : spec.cacheFrozen * 2 ** 20,
     seed: spec.seed,
   };
 }

@@ -66,6 +66,8 @@ export const runSpecSchema = z.object({
   shuffle: z.boolean(),
   /** Rows of like length share a batch: less padding, another order. */
   groupByLength: z.boolean(),
+  /** MiB: keeps what frozen blocks compute from epoch to epoch, without dropout there: see `frozen-prefix.ts`. */
+  cacheFrozen: z.number().int().positive().optional(),
   seed: z.number().int().nonnegative(),
   maxTrainExamples: z.number().int().positive().nullable(),
   maxEvalExamples: z.number().int().positive().nullable(),

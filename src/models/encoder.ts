@@ -110,15 +110,48 @@ function block(
   return closeSubLayer(context, `${module}.output`, 'feed-forward', inner, middle);
 }
 
+/** Hidden states [rows, H] before a block: where an encoder starts whose lower blocks are known already. */
+export interface KnownStates {
+  readonly block: number;
+  readonly hidden: tf.Tensor2D;
+}
+
+/** What is added to the scores of keys: 0, or for padding a large negative number. [B, 1, 1, S] */
+function attentionBias(
+  { batch, seq }: ModelContext,
+  { attentionMask }: Pick<EncoderInputs, 'attentionMask'>,
+): tf.Tensor {
+  assertShape(attentionMask, { batch, seq }, 'attentionMask');
+  return tf.mul(tf.sub(1, tf.reshape(attentionMask.toFloat(), [batch, 1, 1, seq])), MASKED);
+}
+
+/** Hidden states [rows, H] before block `end`. With `known`, of the inputs only the attention mask is read. */
+export function statesBefore(
+  context: ModelContext,
+  inputs: EncoderInputs,
+  end: number,
+  known?: KnownStates,
+): tf.Tensor2D {
+  const { batch, seq } = context;
+  if (!known) {
+    assertShape(inputs.inputIds, { batch, seq }, 'inputIds');
+    assertShape(inputs.tokenTypeIds, { batch, seq }, 'tokenTypeIds');
+  }
+  const bias = attentionBias(context, inputs);
+  let x = known?.hidden ?? embed(context, inputs);
+  for (let index = known?.block ?? 0; index < end; index++)
+    x = block(context, index, x, bias, { kind: 'all' });
+  return x;
+}
+
 /** The last hidden states that are read: [B S, H], [B, H] or [N, H]. */
-export function encode(context: ModelContext, inputs: EncoderInputs, reads: Reads): tf.Tensor2D {
-  const { config, batch, seq } = context;
-  assertShape(inputs.inputIds, { batch, seq }, 'inputIds');
-  assertShape(inputs.attentionMask, { batch, seq }, 'attentionMask');
-  assertShape(inputs.tokenTypeIds, { batch, seq }, 'tokenTypeIds');
-  const bias = tf.mul(tf.sub(1, tf.reshape(inputs.attentionMask.toFloat(), [batch, 1, 1, seq])), MASKED);
-  let x = embed(context, inputs);
-  const last = config.numHiddenLayers - 1;
-  for (let l = 0; l < last; l++) x = block(context, l, x, bias, { kind: 'all' });
-  return block(context, last, x, bias, reads);
+export function encode(
+  context: ModelContext,
+  inputs: EncoderInputs,
+  reads: Reads,
+  known?: KnownStates,
+): tf.Tensor2D {
+  const last = context.config.numHiddenLayers - 1;
+  const x = statesBefore(context, inputs, last, known);
+  return block(context, last, x, attentionBias(context, inputs), reads);
 }

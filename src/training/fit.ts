@@ -10,6 +10,7 @@ import { countParameters, type Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import { type AdamWOptions, adamw } from './adamw.js';
 import { checkFinite } from './finite.js';
+import { openCachedStage, StateCache } from './frozen-prefix.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
@@ -28,6 +29,8 @@ export interface FitPlan {
   readonly learningRate: number;
   readonly learningRateSchedule: LearningRateSchedule;
   readonly adamw: AdamWOptions;
+  /** Keeps what frozen blocks compute, within so many bytes: see `frozen-prefix.ts`. */
+  readonly cacheFrozenBytes?: number | undefined;
   /** Drives dropout; shuffling is the batches' own. */
   readonly seed: number;
 }
@@ -117,13 +120,15 @@ export async function fit(
   progress: FitProgress = noProgress(),
 ): Promise<FitProgress> {
   let open: { readonly trains: Trains; readonly stage: Stage<Batch> } | undefined;
+  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
   let number = 0;
   try {
     for (let epoch = progress.secondsPerEpoch.length; epoch < plan.epochs; epoch++) {
       const { stage, trains } = plan.stageOf(epoch);
       if (!open || stage !== number) {
         await open?.stage.close();
-        open = { trains, stage: openStage(taskObjective(model), state, trains, options) };
+        const cached = cache && openCachedStage(model, state, trains, cache, options);
+        open = { trains, stage: cached ?? openStage(taskObjective(model), state, trains, options) };
         number = stage;
       }
       const start = performance.now();

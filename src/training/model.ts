@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
-import { type EncoderInputs, encode } from '../models/encoder.js';
+import { type EncoderInputs, encode, type KnownStates } from '../models/encoder.js';
 import { headLogits, readsOf, type TaskHead } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
@@ -34,14 +34,19 @@ export const encoderInputs = ({ rows, length }: BatchShape) =>
 export const parameterInputs = (specs: readonly ParameterSpec[]): TensorSpecs =>
   Object.fromEntries(specs.map(({ name, shape }) => [name, { shape }]));
 
-/** The head's logits for a batch; dropout only where `random` is given. */
+/** The head's logits for a batch; dropout only where `random` is given. With `known`, only blocks from there on are computed. */
 export function forward(
   model: Model,
   { rows, length }: BatchShape,
   tensors: Tensors,
   random: Randomness | undefined,
+  known?: KnownStates,
 ): tf.Tensor {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length, random });
-  return headLogits(context, head, encode(context, tensors as unknown as EncoderInputs, readsOf(head)));
+  return headLogits(
+    context,
+    head,
+    encode(context, tensors as unknown as EncoderInputs, readsOf(head), known),
+  );
 }

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../datasets/batch.js';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Feeds } from '../engine/session.js';
+import type { KnownStates } from '../models/encoder.js';
 import { headLoss } from '../models/heads.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import { type BatchShape, encoderInputs, forward, type Model, type Tensors } from './model.js';
@@ -43,29 +44,62 @@ export const encoderFeeds = ({ inputIds, attentionMask, tokenTypeIds }: Batch): 
   tokenTypeIds,
 });
 
+const taskInputs = (model: Model, shape: BatchShape): TensorSpecs => ({
+  labels: labelSpec(model, shape),
+  weights: { shape: [shape.rows] },
+});
+
+const taskFeeds = (model: Model, batch: Batch, total: number): Feeds => ({
+  labels: labelData(model, batch),
+  weights: rowWeights(batch, total),
+});
+
+function taskLoss(
+  model: Model,
+  shape: BatchShape,
+  tensors: Tensors,
+  random: Randomness | undefined,
+  known?: KnownStates,
+): tf.Scalar {
+  const { labels, weights, attentionMask } = tensors as Record<string, tf.Tensor>;
+  const logits = forward(model, shape, tensors, random, known);
+  return headLoss(
+    model.head,
+    logits,
+    labels as tf.Tensor,
+    weights as tf.Tensor1D,
+    attentionMask as tf.Tensor,
+  );
+}
+
 /** Fine-tuning on a task. */
 export const taskObjective = (model: Model): Objective<Batch> => ({
   specs: model.specs,
+  inputs: (shape) => ({ ...encoderInputs(shape), ...taskInputs(model, shape) }),
+  size: ({ count }) => count,
+  feeds: (batch, total) => ({ ...encoderFeeds(batch), ...taskFeeds(model, batch, total) }),
+  loss: (shape, tensors, random) => taskLoss(model, shape, tensors, random),
+});
+
+/** A batch with its hidden states [rows length, H] before some block. */
+export interface StatedBatch extends Batch {
+  readonly hidden: Float32Array;
+}
+
+/** Fine-tuning of the blocks from `block` on, whose inputs are known. */
+export const upperObjective = (model: Model, block: number): Objective<StatedBatch> => ({
+  specs: model.specs,
   inputs: (shape) => ({
-    ...encoderInputs(shape),
-    labels: labelSpec(model, shape),
-    weights: { shape: [shape.rows] },
+    hidden: { shape: [shape.rows * shape.length, model.config.hiddenSize] },
+    attentionMask: encoderInputs(shape).attentionMask,
+    ...taskInputs(model, shape),
   }),
   size: ({ count }) => count,
   feeds: (batch, total) => ({
-    ...encoderFeeds(batch),
-    labels: labelData(model, batch),
-    weights: rowWeights(batch, total),
+    hidden: batch.hidden,
+    attentionMask: batch.attentionMask,
+    ...taskFeeds(model, batch, total),
   }),
-  loss(shape, tensors, random) {
-    const logits = forward(model, shape, tensors, random);
-    const { labels, weights, attentionMask } = tensors;
-    return headLoss(
-      model.head,
-      logits,
-      labels as tf.Tensor,
-      weights as tf.Tensor1D,
-      attentionMask as tf.Tensor,
-    );
-  },
+  loss: (shape, tensors, random) =>
+    taskLoss(model, shape, tensors, random, { block, hidden: tensors.hidden as tf.Tensor2D }),
 });
