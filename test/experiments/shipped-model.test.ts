@@ -10,7 +10,6 @@ import { readSplit, resolveModel } from '../../src/datasets/source.js';
 import { findTask } from '../../src/datasets/task.js';
 import { compile } from '../../src/engine/compile.js';
 import { exportRun } from '../../src/experiments/export-run.js';
-import { SHIPPED_MODEL } from '../../src/experiments/notebook-runs.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { type EncoderInputs, encode } from '../../src/models/encoder.js';
@@ -19,6 +18,8 @@ import { modelContext } from '../../src/models/layers.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { encoderInputs, parameterInputs } from '../../src/training/model.js';
 
+/** By name from the package: `data/models/`. */
+const SHIPPED_MODEL = 'progtuning-bert-6x256';
 const SENTENCES = 100;
 const HEAD = { kind: 'masked-lm' } as const;
 
