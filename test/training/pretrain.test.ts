@@ -102,6 +102,19 @@ test('an interrupted run gives the same losses and weights, bit for bit', async 
   assert.equal(whole.heldOut.length, 4);
 });
 
+test('from counts: interrupted or not, the same; counted once, and lower than at random', async () => {
+  const counted: PretrainSpec = { ...SPEC, hidden: 16, initialisation: 'cooccurrence' };
+  const whole = (await runPretraining(counted, options('counted'))) as PretrainRecord;
+  const pieces = await runInPieces(counted, 'counted-pieces', [2, 5]);
+  assert.deepEqual(curve(pieces), curve(whole));
+  assert.ok((await weights('counted-pieces')).equals(await weights('counted')));
+  const random = (await runPretraining(
+    { ...counted, initialisation: 'random' },
+    options('random'),
+  )) as PretrainRecord;
+  assert.ok((whole.losses[0]?.loss as number) < (random.losses[0]?.loss as number));
+});
+
 test('a run killed between snapshots repeats what was lost', async () => {
   const given = options('killed', {
     onEvent: (event) => {
