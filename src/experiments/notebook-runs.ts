@@ -32,6 +32,9 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** What a grid's `model` says for {@link liveModel}. */
+const LIVE = 'live';
+
 /** Where live runs are kept, so that a notebook that is started again goes on: `PROGTUNING_RUNS`, or `reproduction/` in the package. */
 export const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
 
@@ -81,8 +84,10 @@ export async function liveRuns(
   openProgress: OpenProgress,
   overrides: GridOverrides = {},
 ): Promise<GridCell[]> {
-  const model = overrides.model ?? (await liveModel());
-  const specs = await expandGrid(await readGrid(gridPath(name)), { ...overrides, model });
+  const grid = await readGrid(gridPath(name));
+  const isLive = grid.shared.model === LIVE || process.env.PROGTUNING_MODEL !== undefined;
+  const model = overrides.model ?? (isLive ? await liveModel() : undefined);
+  const specs = await expandGrid(grid, { ...overrides, model });
   const runs = join(liveFolder(), 'runs');
   const plan = await planGrid(specs, runs);
   const bar = openProgress(name, plan.all.length, 'runs');
