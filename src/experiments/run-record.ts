@@ -1,4 +1,5 @@
 /** What a run leaves behind: its spec, what it gave, and on what machine. */
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { StepRecord } from '../training/fit.js';
 import type { RunSpec } from './run-spec.js';
@@ -44,4 +45,13 @@ export const thisMachine = (threads: number): Machine => ({
   node: process.version,
 });
 
-export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+/** Peak resident memory of this process. On Linux what `resourceUsage` says starts from the parent's peak, so the kernel's own line is read. */
+export function peakBytes(): number {
+  try {
+    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    if (kibibytes) return Number(kibibytes) * 1024;
+  } catch {
+    // Not Linux.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}

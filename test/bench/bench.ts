@@ -33,8 +33,10 @@ if (flags.help) {
 }
 const steps = Number(flags.steps);
 const threads = Math.min(Number(flags.threads), os.availableParallelism());
-/** The first touches memory, the second is slow where caches are still cold. */
+/** At the start: the first touches memory, the second is slow where caches are still cold. */
 const WARM_UP = 2;
+/** Steps in a turn; one more before them is not counted: it finds the caches and the clock as the others left them. */
+const TURN = 2;
 const GROWTH_STEPS = 500;
 
 const median = (values: readonly number[]): number =>
@@ -45,28 +47,29 @@ interface Times {
   peakBytes: number;
 }
 
-/** Steps of all contestants in turn. */
+/** Contestants take turns of a few steps, as a training run takes them one after the other. */
 async function contest(children: readonly Child[]): Promise<Times[]> {
   const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
-  for (let i = -WARM_UP; i < steps; i++) {
-    for (const [index, child] of children.entries()) {
-      const { ms, peakBytes } = await child.step();
-      const own = times[index] as Times;
-      own.peakBytes = peakBytes;
-      if (i >= 0) own.ms.push(ms);
-    }
+  const step = async (index: number, counted: boolean): Promise<void> => {
+    const { ms, peakBytes } = await (children[index] as Child).step();
+    const own = times[index] as Times;
+    own.peakBytes = peakBytes;
+    if (counted) own.ms.push(ms);
+  };
+  for (const index of children.keys()) for (let i = 0; i < WARM_UP; i++) await step(index, false);
+  for (let done = 0; done < steps; done += TURN) {
+    for (const index of children.keys())
+      for (let i = -1; i < Math.min(TURN, steps - done); i++) await step(index, i >= 0);
   }
   for (const child of children) child.close();
   return times;
 }
 
-/** Floating-point operations a second of onnxruntime's own product of 2048 x 2048 matrices: the best of 15. */
-async function measureCeiling(): Promise<number> {
-  const child = await startWorker('product', { n: 2048, threads });
+/** Floating-point operations a second of onnxruntime's own product of 2048 x 2048 matrices: the median of a turn before each row. */
+async function measureCeiling(product: Child): Promise<number> {
   const times: number[] = [];
-  for (let i = 0; i < 15; i++) times.push((await child.step()).ms);
-  child.close();
-  return ((child.ready.flops ?? 0) / Math.min(...times)) * 1000;
+  for (let i = 0; i < 15; i++) times.push((await product.step()).ms);
+  return ((product.ready.flops ?? 0) / median(times)) * 1000;
 }
 
 /** The exported model for the peer that serves it. */
@@ -101,11 +104,14 @@ interface Result {
   readonly row: Row;
   readonly ours: Times;
   readonly peers: readonly { readonly peer: Peer; readonly times: Times }[];
+  /** Of the ceiling that was measured just before, in floating-point operations a second. */
   readonly share: number;
+  readonly ceiling: number;
   readonly compileMilliseconds: number;
 }
 
-async function measure(row: Row, ceiling: number): Promise<Result> {
+async function measure(row: Row, product: Child): Promise<Result> {
+  const ceiling = await measureCeiling(product);
   const folder = row.peers.includes('transformers.js') ? await exportedFolder(row) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
@@ -126,6 +132,7 @@ async function measure(row: Row, ceiling: number): Promise<Result> {
     ours: mine,
     peers: peers.map(({ peer }, i) => ({ peer, times: theirs[i] as Times })),
     share: ((flops / median(mine.ms)) * 1000) / ceiling,
+    ceiling,
     compileMilliseconds,
   };
 }
@@ -141,14 +148,17 @@ const HEADER = [
   'peer',
   'its ms',
   'ours / peer',
-  'of ceiling',
+  'of ceiling, GFLOP/s',
   'compile, ms',
   'peak MiB, ours / peer',
 ];
 
-function cells({ row, ours, peers, share, compileMilliseconds }: Result): string[][] {
+function cells({ row, ours, peers, share, ceiling, compileMilliseconds }: Result): string[][] {
   const own = [row.name, milliseconds(ours)];
-  const rest = [`${(100 * share).toFixed(0)} %`, compileMilliseconds.toFixed(0)];
+  const rest = [
+    `${(100 * share).toFixed(0)} % of ${(ceiling / 1e9).toFixed(0)}`,
+    compileMilliseconds.toFixed(0),
+  ];
   if (peers.length === 0) return [[...own, '-', '-', '-', ...rest, megabytes(ours)]];
   return peers.map(({ peer, times }, i) => [
     ...(i === 0 ? own : ['', '']),
@@ -202,8 +212,8 @@ probe?.close();
 const peerText = probe
   ? `PyTorch ${probe.ready.torch} (${probe.ready.blas})`
   : 'no PyTorch found (Debian: python3-torch libopenblas0-pthread)';
-const ceiling = await measureCeiling();
-const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; onnxruntime's product of 2048 x 2048 matrices: ${(ceiling / 1e9).toFixed(0)} GFLOP/s`;
+const product = await startWorker('product', { n: 2048, threads });
+const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; medians (least-most) of ${steps} steps; the ceiling is onnxruntime's product of 2048 x 2048 matrices just before each row`;
 const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
 const printed: string[] = [machine, '', line(HEADER), line(HEADER.map(() => '---'))];
 process.stdout.write(`${printed.join('\n')}\n`);
@@ -215,11 +225,12 @@ const wanted = flags.rows.split(',');
 const results: Result[] = [];
 for (const row of ROWS) {
   if (!wanted.some((text) => row.name.includes(text) || row.id === text)) continue;
-  const result = await measure(row, ceiling);
+  const result = await measure(row, product);
   results.push(result);
   for (const row of cells(result)) print(line(row));
 }
 print('');
 for (const text of runLines(results)) print(`- ${text}`);
+product.close();
 if (flags.rows === '') print(`- ${await growth()}`);
 if (flags.readme) await intoReadme(printed.join('\n'));

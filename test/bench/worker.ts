@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
+import { peakBytes } from '../../src/experiments/run-record.js';
 import { type Contestant, type Options, ourForward, ourStep } from './ours.js';
 
 /** The machine's ceiling: one float32 product of n x n matrices by onnxruntime. */
@@ -80,6 +81,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'quit') break;
   const from = performance.now();
   await step();
-  answer({ ms: performance.now() - from, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  answer({ ms: performance.now() - from, peakBytes: peakBytes() });
 }
 process.exit(0);
