@@ -11,6 +11,7 @@ import { sizeOf } from './kernels/rule.js';
 import { type Profile, span } from './profile.js';
 import { type Array1D, type Feeds, openSession } from './session.js';
 import { traceWith } from './trace-backend.js';
+import { workingBytes } from './working-memory.js';
 
 export interface TensorSpec {
   readonly shape: readonly number[];
@@ -60,6 +61,8 @@ export interface Compiled {
   run(feeds: Feeds, options?: RunOptions): Promise<Readonly<Record<string, Array1D>>>;
   /** The traced program; undefined on the eager device. Print it with `String(graph)`. */
   readonly graph: Graph | undefined;
+  /** What it holds between runs, estimated: intermediate values and dropout masks. 0 on the eager device. */
+  readonly heldBytes: number;
   close(): Promise<void>;
 }
 
@@ -122,8 +125,10 @@ export async function compile<I extends TensorSpecs>(
     profile,
   });
   const source = maskSource(masks);
+  const maskBytes = masks.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0);
   return {
     graph,
+    heldBytes: workingBytes(graph) + maskBytes,
     run(feeds, { into, random } = {}) {
       const masked = span(profile, 'dropout masks', () => source.fill(random));
       return session.run({ ...feeds, ...masked }, into);
@@ -155,6 +160,7 @@ function eager<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Compile
   };
   return {
     graph: undefined,
+    heldBytes: 0,
     async run(feeds, { into = {}, random } = {}) {
       const results: Record<string, Array1D> = {};
       await tf.nextFrame?.();

@@ -1,4 +1,5 @@
-/** Compiled programs by batch shape. Each holds its own working memory, so only the last few are kept. */
+/** Compiled programs by batch shape. Each holds working memory of its own, so those used last are kept, within a budget. */
+import os from 'node:os';
 import type { Compiled } from '../engine/compile.js';
 import type { BatchShape } from './model.js';
 
@@ -9,28 +10,32 @@ export interface ProgramCache<B> {
   close(): Promise<void>;
 }
 
-/** Bucketed lengths make about six shapes common; more would hold memory for shapes that are rarely met. */
-const MOST_PROGRAMS = 8;
+/** A quarter of the memory that this process may use. */
+const defaultBudget = (): number =>
+  Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, os.totalmem()) / 4;
 
+/** @param budgetBytes what all programs but the last used may hold, together with it */
 export function programCache<B extends BatchShape>(
   compileFor: (shape: B) => Promise<Compiled>,
+  budgetBytes = defaultBudget(),
 ): ProgramCache<B> {
   const programs = new Map<string, Compiled>();
   let milliseconds = 0;
+  const held = (): number => [...programs.values()].reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   return {
     async get(shape) {
       const key = `${shape.rows}x${shape.length}`;
-      const known = programs.get(key);
-      programs.delete(key);
-      if (!known && programs.size >= MOST_PROGRAMS) {
-        const [oldest] = programs.keys();
-        await programs.get(oldest as string)?.close();
-        programs.delete(oldest as string);
-      }
       const start = performance.now();
+      const known = programs.get(key);
       const program = known ?? (await compileFor(shape));
       if (!known) milliseconds += performance.now() - start;
+      programs.delete(key);
       programs.set(key, program);
+      for (const [oldest, least] of programs) {
+        if (oldest === key || held() <= budgetBytes) break;
+        programs.delete(oldest);
+        await least.close();
+      }
       return program;
     },
     get compileMilliseconds() {
