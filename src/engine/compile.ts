@@ -9,7 +9,7 @@ import type { Device } from './device.js';
 import type { Graph } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
 import { type Profile, span } from './profile.js';
-import { type Array1D, type Feeds, openSession } from './session.js';
+import { type Array1D, type Feeds, openResidentSession, openSession, type Resident } from './session.js';
 import { traceWith } from './trace-backend.js';
 import { workingBytes } from './working-memory.js';
 
@@ -111,6 +111,9 @@ function maskSource(sites: readonly MaskSite[]) {
 const maskKey = (key: RandomKey, site: number): number =>
   mixKey({ ...key, stream: key.stream + 256 * (site + 1) });
 
+const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
+  workingBytes(graph) + masks.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0);
+
 /** Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install. */
 export async function compile<I extends TensorSpecs>(
   inputs: I,
@@ -125,14 +128,42 @@ export async function compile<I extends TensorSpecs>(
     profile,
   });
   const source = maskSource(masks);
-  const maskBytes = masks.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0);
   return {
     graph,
-    heldBytes: workingBytes(graph) + maskBytes,
+    heldBytes: heldBytes(graph, masks),
     run(feeds, { into, random } = {}) {
       const masked = span(profile, 'dropout masks', () => source.fill(random));
       return session.run({ ...feeds, ...masked }, into);
     },
+    close: () => session.close(),
+  };
+}
+
+/** A compiled function some of whose outputs stay on the device. */
+export interface CompiledResident {
+  /** Outputs are new at every run: arrays, or for those that stay {@link Resident}s, the caller's to dispose of. */
+  run(
+    feeds: Readonly<Record<string, Array1D | Resident>>,
+    random?: RandomKey,
+  ): Promise<Readonly<Record<string, Array1D | Resident>>>;
+  readonly heldBytes: number;
+  close(): Promise<void>;
+}
+
+/** As {@link compile}, for a device that keeps outputs (webgpu). @param resident tells by its name whether an output stays */
+export async function compileResident<I extends TensorSpecs>(
+  inputs: I,
+  fn: TensorFunction<I>,
+  resident: (output: string) => boolean,
+  { device = 'webgpu', threads = 0, profile }: CompileOptions = {},
+): Promise<CompiledResident> {
+  const { graph, masks } = trace(inputs, fn);
+  const names = new Set(graph.outputs.map(({ name }) => name).filter(resident));
+  const session = await openResidentSession(graph, names, { device, threads, profile });
+  const source = maskSource(masks);
+  return {
+    heldBytes: heldBytes(graph, masks),
+    run: (feeds, random) => session.run({ ...feeds, ...source.fill(random) }),
     close: () => session.close(),
   };
 }

@@ -17,6 +17,19 @@ export interface SessionOptions {
   readonly profile?: Profile | undefined;
 }
 
+/** An output that stayed on the device: an input of later runs, of any program, until it is disposed of. */
+export class Resident {
+  constructor(
+    readonly tensor: Tensor,
+    private readonly onDispose: () => void,
+  ) {}
+
+  dispose(): void {
+    this.tensor.dispose();
+    this.onDispose();
+  }
+}
+
 export interface Session {
   /** Runs once. Outputs are written into `into` where it names them, else into arrays kept from run to run. */
   run(feeds: Feeds, into?: Feeds): Promise<Readonly<Record<string, Array1D>>>;
@@ -60,11 +73,13 @@ const label = ({ inputs, outputs }: Graph): string =>
 const NOT_HANDED_OVER = 'not handed over';
 const stopsAtSequence = (error: unknown): boolean => /Non tensor type/.test((error as Error).message);
 
-export async function openSession(
+/** @param resident names of outputs that stay on the device; undefined: a program whose outputs go to our arrays */
+const createSession = (
   graph: Graph,
   { device, threads, profile }: SessionOptions,
-): Promise<Session> {
-  const session = await InferenceSession.create(writeModel(graph, { firstOutput: NOT_HANDED_OVER }), {
+  resident?: ReadonlySet<string>,
+): Promise<InferenceSession> =>
+  InferenceSession.create(writeModel(graph, resident ? {} : { firstOutput: NOT_HANDED_OVER }), {
     executionProviders: executionProviders(device),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -73,10 +88,76 @@ export async function openSession(
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
+    ...(resident ? { preferredOutputLocation: locations(graph, resident) } : {}),
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile.program(label(graph)) } : {}),
   }).catch((error) => {
     throw deviceError(device, error);
   });
+
+const locations = (graph: Graph, resident: ReadonlySet<string>) =>
+  Object.fromEntries(
+    graph.outputs.map(({ name }) => [name, resident.has(name) ? 'gpu-buffer' : 'cpu'] as const),
+  );
+
+async function closeSession(session: InferenceSession, profile: Profile | undefined): Promise<void> {
+  if (profile) session.endProfiling();
+  await session.release();
+}
+
+export interface ResidentSession {
+  /** Runs once; outputs are new at every run. Those that stay on the device are the caller's to dispose of, before `close` or after. */
+  run(
+    feeds: Readonly<Record<string, Array1D | Resident>>,
+  ): Promise<Readonly<Record<string, Array1D | Resident>>>;
+  close(): Promise<void>;
+}
+
+/** A session whose outputs named in `resident` stay on the device (webgpu: the one provider of the npm package that can). */
+export async function openResidentSession(
+  graph: Graph,
+  resident: ReadonlySet<string>,
+  options: SessionOptions,
+): Promise<ResidentSession> {
+  const session = await createSession(graph, options, resident);
+  const wrapped = new Map<string, { array: Array1D; tensor: Tensor }>();
+  const used = new Set(session.inputNames);
+  // A session's memory is its own: released before its last tensor, it takes the process down.
+  let alive = 0;
+  let closed = false;
+  const release = (): Promise<void> => closeSession(session, options.profile);
+  const disposed = (): void => {
+    alive -= 1;
+    if (closed && alive === 0) void release();
+  };
+  return {
+    async run(feeds) {
+      const fed: Record<string, Tensor> = {};
+      for (const value of graph.inputs) {
+        if (!used.has(value.name)) continue;
+        const feed = feeds[value.name];
+        if (!feed) throw new Error(`internal: input '${value.name}' is not fed`);
+        fed[value.name] = feed instanceof Resident ? feed.tensor : wrap(wrapped, value.name, value, feed);
+      }
+      const results = await session.run(fed);
+      alive += resident.size;
+      return Object.fromEntries(
+        Object.entries(results).map(([name, tensor]) => [
+          name,
+          resident.has(name)
+            ? new Resident(tensor as Tensor, disposed)
+            : ((tensor as Tensor).data as Array1D),
+        ]),
+      );
+    },
+    async close() {
+      closed = true;
+      if (alive === 0) await release();
+    },
+  };
+}
+
+export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
+  const session = await createSession(graph, options);
   const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const own = new Map(
@@ -105,9 +186,6 @@ export async function openSession(
       });
       return results;
     },
-    async close() {
-      if (profile) session.endProfiling();
-      await session.release();
-    },
+    close: () => closeSession(session, options.profile),
   };
 }

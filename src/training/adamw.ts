@@ -24,6 +24,30 @@ export const ADAMW_DEFAULTS: AdamWOptions = {
 export const clipFactor = (norm: number, max: number): number =>
   max > 0 ? Math.min(1, max / (norm + 1e-6)) : 1;
 
+/** What one step multiplies and divides a tensor by. */
+export interface AdamWFactors {
+  readonly clip: number;
+  readonly decay: number;
+  readonly stepSize: number;
+  readonly correction: number;
+}
+
+/** Counts a step of the tensor. @param gradientNorm global norm over the tensors of the stage, before clipping */
+export function adamwFactors(
+  tensor: TrainedTensor,
+  learningRate: number,
+  gradientNorm: number,
+  { betas, weightDecay, maxGradientNorm }: AdamWOptions,
+): AdamWFactors {
+  tensor.steps += 1;
+  return {
+    clip: clipFactor(gradientNorm, maxGradientNorm),
+    decay: tensor.spec.decay ? 1 - learningRate * weightDecay : 1,
+    stepSize: learningRate / (1 - betas[0] ** tensor.steps),
+    correction: Math.sqrt(1 - betas[1] ** tensor.steps),
+  };
+}
+
 /** Updates each tensor from its gradient. @param gradientNorm global norm over the same tensors, before clipping */
 export function adamw(
   tensors: Iterable<TrainedTensor>,
@@ -31,13 +55,9 @@ export function adamw(
   gradientNorm: number,
   options: AdamWOptions,
 ): void {
-  const { betas, epsilon, weightDecay, maxGradientNorm } = options;
-  const clip = clipFactor(gradientNorm, maxGradientNorm);
+  const { betas, epsilon } = options;
   for (const tensor of tensors) {
-    tensor.steps += 1;
-    const decay = tensor.spec.decay ? 1 - learningRate * weightDecay : 1;
-    const stepSize = learningRate / (1 - betas[0] ** tensor.steps);
-    const correction = Math.sqrt(1 - betas[1] ** tensor.steps);
+    const { clip, decay, stepSize, correction } = adamwFactors(tensor, learningRate, gradientNorm, options);
     tensor.arena.adamw(tensor.arrays, clip, decay, betas, stepSize, correction, epsilon);
   }
 }

@@ -20,7 +20,7 @@ export async function predict(
   onBatch: (examples: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
   const specs = parameterInputs(model.specs);
-  const programs = programCache<Batch>((shape) =>
+  const programs = programCache((shape: Batch) =>
     compile(
       { ...specs, ...encoderInputs(shape) },
       (tensors) => ({ logits: forward(model, shape, tensors, undefined) }),

@@ -5,17 +5,17 @@
 import { z } from 'zod';
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
-import { span } from '../engine/profile.js';
 import { countParameters, type Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
-import { type AdamWOptions, adamw } from './adamw.js';
+import type { AdamWOptions } from './adamw.js';
 import { checkFinite } from './finite.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
-import { openStage, type Stage } from './stage.js';
+import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
+import type { Stage } from './step.js';
 
 export interface FitPlan {
   readonly epochs: number;
@@ -82,7 +82,6 @@ async function runEpoch(
   epoch: number,
   stage: Stage<Batch>,
   plan: FitPlan,
-  options: CompileOptions,
   progress: FitProgress,
   hooks: FitHooks,
 ): Promise<void> {
@@ -100,10 +99,11 @@ async function runEpoch(
       ...result,
     };
     checkFinite(record, progress.steps[step - 1]?.loss);
-    span(options.profile, 'AdamW', () => adamw(stage.trained, learningRate, result.gradientNorm, plan.adamw));
+    await stage.update(learningRate, result.gradientNorm, plan.adamw);
     progress.steps.push(record);
     hooks.onStep?.(record);
   }
+  await stage.settle();
 }
 
 /**
@@ -132,7 +132,7 @@ export async function fit(
         number = stage;
       }
       const start = performance.now();
-      await runEpoch(epoch, open.stage, plan, options, progress, hooks);
+      await runEpoch(epoch, open.stage, plan, progress, hooks);
       progress.secondsPerEpoch.push((performance.now() - start) / 1000);
       progress.updatedParameters.push(countParameters(model.specs, trains));
       await hooks.onEpoch?.(progress);

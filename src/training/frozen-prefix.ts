@@ -11,9 +11,10 @@ import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { encoderInputs, type Model, parameterInputs } from './model.js';
 import { encoderFeeds, type StatedBatch, upperObjective } from './objective.js';
-import { programCache } from './program-cache.js';
-import { openStage, type Stage } from './stage.js';
+import { type ProgramCache, programCache } from './program-cache.js';
+import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
+import type { Stage } from './step.js';
 
 /** Hidden states of one example's tokens before `block`: [tokens, H]. */
 interface Entry {
@@ -95,9 +96,9 @@ function openPrefix(
       },
       options,
     );
-  const programs = new Map<number, ReturnType<typeof programCache<Batch>>>();
+  const programs = new Map<number, ProgramCache<Batch, Compiled>>();
   const programsFrom = (start: number) => {
-    const known = programs.get(start) ?? programCache<Batch>((shape) => compileFrom(start, shape));
+    const known = programs.get(start) ?? programCache((shape: Batch) => compileFrom(start, shape));
     programs.set(start, known);
     return known;
   };
@@ -157,6 +158,8 @@ export function openCachedStage(
       }
       return stage.run(stated, random);
     },
+    update: stage.update,
+    settle: stage.settle,
     get compileMilliseconds() {
       return stage.compileMilliseconds;
     },

@@ -5,11 +5,10 @@
 import { z } from 'zod';
 import type { MaskedBatch } from '../datasets/masking.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
-import { span } from '../engine/profile.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
-import { type AdamWOptions, adamw } from './adamw.js';
+import type { AdamWOptions } from './adamw.js';
 import { checkFinite } from './finite.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import { maskedLmObjective } from './masked-lm.js';
@@ -125,14 +124,17 @@ export async function pretrain(
       const key = { seed: plan.seed, stream: STREAM.dropout, step };
       const { loss, gradientNorm } = await stage.run(plan.batchesOf(step), key);
       checkFinite({ step, loss, gradientNorm, learningRate }, losses.at(-1));
-      span(options.profile, 'AdamW', () => adamw(stage.trained, learningRate, gradientNorm, plan.adamw));
+      await stage.update(learningRate, gradientNorm, plan.adamw);
       losses.push(loss);
       progress.seconds += (performance.now() - start) / 1000;
       hooks.onStep?.(step, loss, gradientNorm);
       const done = losses.length === plan.totalSteps;
       const stopped = hooks.stopped?.() ?? false;
-      if (done || losses.length % plan.evalSteps === 0) await evaluate();
-      if (done || stopped || plan.savesAt(losses.length)) await hooks.onSnapshot?.(progress);
+      const evaluates = done || losses.length % plan.evalSteps === 0;
+      const saves = done || stopped || plan.savesAt(losses.length);
+      if (evaluates || saves) await stage.settle();
+      if (evaluates) await evaluate();
+      if (saves) await hooks.onSnapshot?.(progress);
       if (stopped) break;
     }
   } finally {

@@ -1,10 +1,15 @@
 /** Compiled programs by batch shape. Each holds working memory of its own, so those used last are kept, within a budget. */
 import os from 'node:os';
-import type { Compiled } from '../engine/compile.js';
 import type { BatchShape } from './model.js';
 
-export interface ProgramCache<B> {
-  get(shape: B): Promise<Compiled>;
+/** What a cache must know of a program. */
+interface Held {
+  readonly heldBytes: number;
+  close(): Promise<void>;
+}
+
+export interface ProgramCache<B, P> {
+  get(shape: B): Promise<P>;
   /** Time spent compiling, in milliseconds. */
   readonly compileMilliseconds: number;
   close(): Promise<void>;
@@ -15,11 +20,11 @@ const defaultBudget = (): number =>
   Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, os.totalmem()) / 4;
 
 /** @param budgetBytes what all programs but the last used may hold, together with it */
-export function programCache<B extends BatchShape>(
-  compileFor: (shape: B) => Promise<Compiled>,
+export function programCache<B extends BatchShape, P extends Held>(
+  compileFor: (shape: B) => Promise<P>,
   budgetBytes = defaultBudget(),
-): ProgramCache<B> {
-  const programs = new Map<string, Compiled>();
+): ProgramCache<B, P> {
+  const programs = new Map<string, P>();
   let milliseconds = 0;
   const held = (): number => [...programs.values()].reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   return {

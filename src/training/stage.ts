@@ -2,60 +2,16 @@
  * One stage of a run: a fixed set of trained parameters, so one backward graph per batch shape. Only trained parameters are asked
  * for gradients; tfjs's tape leaves out everything below the lowest of them, which is Progtuning's saving.
  */
-import * as tf from '@tensorflow/tfjs';
-import { type Compiled, type CompileOptions, compile, type Randomness } from '../engine/compile.js';
-import { squaredNorms } from '../engine/fused.js';
+import { type Compiled, type CompileOptions, compile } from '../engine/compile.js';
+import { span } from '../engine/profile.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
-import type { RandomKey } from '../random.js';
-import { type BatchShape, parameterInputs, type Tensors } from './model.js';
+import { adamw } from './adamw.js';
+import { type BatchShape, parameterInputs } from './model.js';
 import type { Objective } from './objective.js';
 import { programCache } from './program-cache.js';
+import { openResidentStage } from './resident-stage.js';
 import type { TrainedTensor, TrainingState } from './state.js';
-
-export interface StepResult {
-  readonly loss: number;
-  /** Global L2 norm over the stage's trained parameters, before clipping. */
-  readonly gradientNorm: number;
-}
-
-export interface Stage<B> {
-  readonly trained: readonly TrainedTensor[];
-  /**
-   * Forward and backward of one step: leaves the gradients in `trained[i].arrays.g`.
-   * @param batches one, or several whose gradients add up to those of all their examples as one batch (gradient accumulation)
-   */
-  run(batches: readonly B[], random: RandomKey): Promise<StepResult>;
-  readonly compileMilliseconds: number;
-  close(): Promise<void>;
-}
-
-const gradientName = (parameter: string): string => `d ${parameter}`;
-const sumName = (parameter: string): string => `sum of d ${parameter}`;
-
-/**
- * The traced step: loss, the squared norm of each gradient, the gradients as `d <parameter>`; with `accumulate` added to those of
- * the batches before, which come in as `sum of d <parameter>`.
- */
-function stepFunction<B extends BatchShape>(
-  objective: Objective<B>,
-  shape: B,
-  trained: readonly ParameterSpec[],
-  accumulate: boolean,
-) {
-  const names = trained.map(({ name }) => name);
-  return (inputs: Tensors, random: Randomness): Tensors => {
-    const loss = (...values: tf.Tensor[]): tf.Scalar => {
-      const changed = Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor]));
-      return objective.loss(shape, { ...inputs, ...changed }, random);
-    };
-    const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => inputs[name] as tf.Tensor));
-    const sums = accumulate
-      ? grads.map((gradient, i) => tf.add(inputs[sumName(names[i] as string)] as tf.Tensor, gradient))
-      : grads;
-    const gradients = Object.fromEntries(sums.map((sum, i) => [gradientName(names[i] as string), sum]));
-    return { loss: value, squaredNorms: squaredNorms(sums), ...gradients };
-  };
-}
+import { gradientName, type Stage, stepFunction, sumName } from './step.js';
 
 /** Forward and backward of one batch shape as a program; `shape` gives sizes only. */
 export const compileStep = <B extends BatchShape>(
@@ -85,11 +41,12 @@ export function openStage<B extends BatchShape>(
 ): Stage<B> {
   const specs = objective.specs.filter(trains);
   const trained = specs.map(({ name }) => state.trained.get(name) as TrainedTensor);
+  if (options.device === 'webgpu') return openResidentStage(objective, state, trained, options);
   const into = Object.fromEntries(trained.map(({ spec, arrays }) => [gradientName(spec.name), arrays.g]));
   const sums = Object.fromEntries(trained.map(({ spec, arrays }) => [sumName(spec.name), arrays.g]));
   const parameters = Object.fromEntries(state.parameters);
-  const single = programCache<B>((shape) => compileStep(objective, shape, specs, options));
-  const accumulating = programCache<B>((shape) => compileStep(objective, shape, specs, options, true));
+  const single = programCache((shape: B) => compileStep(objective, shape, specs, options));
+  const accumulating = programCache((shape: B) => compileStep(objective, shape, specs, options, true));
   return {
     trained,
     async run(batches, random) {
@@ -109,6 +66,9 @@ export function openStage<B extends BatchShape>(
       }
       return { loss, gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)) };
     },
+    update: async (learningRate, gradientNorm, adamwOptions) =>
+      span(options.profile, 'AdamW', () => adamw(trained, learningRate, gradientNorm, adamwOptions)),
+    settle: async () => undefined,
     get compileMilliseconds() {
       return single.compileMilliseconds + accumulating.compileMilliseconds;
     },

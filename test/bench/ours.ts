@@ -8,7 +8,7 @@ import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
-import { ADAMW_DEFAULTS, adamw } from '../../src/training/adamw.js';
+import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { encoderInputs, forward, parameterInputs } from '../../src/training/model.js';
 import { encoderFeeds, taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
@@ -95,7 +95,7 @@ export async function ourStep(options: Options): Promise<Contestant> {
     ready: { flops: flopsOf(counted.graph), compileMilliseconds },
     async step() {
       const { gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step: step++ });
-      adamw(stage.trained, 2e-5, gradientNorm, ADAMW_DEFAULTS);
+      await stage.update(2e-5, gradientNorm, ADAMW_DEFAULTS);
     },
   };
 }

@@ -1,11 +1,12 @@
-/** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses and gradient norms as JSON. */
+/** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses, gradient norms and what was trained as JSON. */
 import type { Batch } from '../../src/datasets/batch.js';
 import { parseDevice } from '../../src/engine/device.js';
 import { newModelConfig } from '../../src/experiments/create-model.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { initialise } from '../../src/models/initialise.js';
+import type { Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
-import { ADAMW_DEFAULTS, adamw } from '../../src/training/adamw.js';
+import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -18,7 +19,6 @@ const specs = modelSpecs(config, head);
 const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
 const state = createTrainingState(specs, values, () => true);
 const model = { config, head, specs, adaptation: noAdaptation };
-const stage = openStage(taskObjective(model), state, () => true, { device, threads: 1 });
 const batch: Batch = {
   inputIds: Int32Array.from({ length: rows * length }, (_, i) => (i * 7) % 20),
   attentionMask: new Int32Array(rows * length).fill(1),
@@ -28,11 +28,22 @@ const batch: Batch = {
 };
 const losses: number[] = [];
 const norms: number[] = [];
-for (let step = 0; step < 10; step++) {
-  const { loss, gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step });
-  adamw(stage.trained, 1e-2, gradientNorm, ADAMW_DEFAULTS);
-  losses.push(loss);
-  norms.push(gradientNorm);
+/** All parameters for five steps of one batch; then the head and the block for five steps of two, whose gradients add up. */
+const stages: readonly { readonly trains: Trains; readonly batches: readonly Batch[] }[] = [
+  { trains: () => true, batches: [batch] },
+  { trains: ({ place }) => place.kind !== 'embeddings', batches: [batch, batch] },
+];
+for (const { trains, batches } of stages) {
+  const stage = openStage(taskObjective(model), state, trains, { device, threads: 1 });
+  for (let i = 0; i < 5; i++) {
+    const { loss, gradientNorm } = await stage.run(batches, { seed: 1, stream: 3, step: losses.length });
+    await stage.update(1e-2, gradientNorm, ADAMW_DEFAULTS);
+    losses.push(loss);
+    norms.push(gradientNorm);
+  }
+  await stage.settle();
+  await stage.close();
 }
-await stage.close();
-console.log(JSON.stringify({ losses, norms }));
+const parameters = [...state.parameters.values()].flatMap((array) => [...array]);
+const moments = [...state.trained.values()].flatMap(({ arrays }) => [...arrays.m, ...arrays.v]);
+console.log(JSON.stringify({ losses, norms, parameters, moments }));
