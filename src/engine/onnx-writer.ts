@@ -48,6 +48,19 @@ function writeConstant({ value, data }: Constant, pbf: PbfWriter): void {
   pbf.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
+/** TensorProto: external_data 13 (key 1, value 2), data_location 14 (1: external). The data has the tensor's name. */
+function writeExternal({ value }: Constant, pbf: PbfWriter): void {
+  for (const size of value.shape) pbf.writeVarintField(1, size);
+  pbf.writeVarintField(2, DATA_TYPE[value.dtype]);
+  pbf.writeStringField(8, value.name);
+  const entry = (name: string, p: PbfWriter): void => {
+    p.writeStringField(1, 'location');
+    p.writeStringField(2, name);
+  };
+  pbf.writeMessage(13, entry, value.name);
+  pbf.writeVarintField(14, 1);
+}
+
 type Dimension = number | string;
 
 interface ValueInfo {
@@ -127,13 +140,15 @@ export interface ModelOptions {
   readonly firstOutput?: string;
   /** Data that the model carries, beyond the graph's own constants. */
   readonly weights?: Iterable<Constant>;
+  /** Weights stay where they are: the session is given their data by name. */
+  readonly external?: boolean;
   /** Sizes that are free, by the number that stands for them in the shapes of inputs and outputs. */
   readonly symbols?: ReadonlyMap<number, string>;
 }
 
 /** GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
 const writeGraph =
-  ({ weights = [], symbols = new Map(), firstOutput }: ModelOptions) =>
+  ({ weights = [], external = false, symbols = new Map(), firstOutput }: ModelOptions) =>
   (graph: Graph, pbf: PbfWriter): void => {
     if (firstOutput !== undefined) writeEmptySequence(firstOutput, pbf);
     const nodes = graph.nodesInUse;
@@ -144,7 +159,7 @@ const writeGraph =
     for (const node of nameOutputs(graph, nodes)) pbf.writeMessage(1, writeNode, node);
     pbf.writeStringField(2, 'progtuning');
     for (const constant of graph.constantsOf(nodes)) pbf.writeMessage(5, writeConstant, constant);
-    for (const constant of weights) pbf.writeMessage(5, writeConstant, constant);
+    for (const constant of weights) pbf.writeMessage(5, external ? writeExternal : writeConstant, constant);
     for (const value of graph.inputs) pbf.writeMessage(11, writeValueInfo, info(value.name, value));
     for (const { name, value } of graph.outputs) pbf.writeMessage(12, writeValueInfo, info(name, value));
   };

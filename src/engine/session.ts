@@ -2,6 +2,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
+import type { ExportedGraph } from './export.js';
 import type { Graph, Value } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
 import { writeModel } from './onnx-writer.js';
@@ -73,13 +74,13 @@ const label = ({ inputs, outputs }: Graph): string =>
 const NOT_HANDED_OVER = 'not handed over';
 const stopsAtSequence = (error: unknown): boolean => /Non tensor type/.test((error as Error).message);
 
-/** @param resident names of outputs that stay on the device; undefined: a program whose outputs go to our arrays */
-const createSession = (
-  graph: Graph,
+function create(
+  model: Uint8Array,
+  name: string,
   { device, threads, profile }: SessionOptions,
-  resident?: ReadonlySet<string>,
-): Promise<InferenceSession> =>
-  InferenceSession.create(writeModel(graph, resident ? {} : { firstOutput: NOT_HANDED_OVER }), {
+  more: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
     executionProviders: executionProviders(device),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -88,11 +89,12 @@ const createSession = (
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
-    ...(resident ? { preferredOutputLocation: locations(graph, resident) } : {}),
-    ...(profile ? { enableProfiling: true, profileFilePrefix: profile.program(label(graph)) } : {}),
+    ...(profile ? { enableProfiling: true, profileFilePrefix: profile.program(name) } : {}),
+    ...more,
   }).catch((error) => {
     throw deviceError(device, error);
   });
+}
 
 const locations = (graph: Graph, resident: ReadonlySet<string>) =>
   Object.fromEntries(
@@ -118,7 +120,8 @@ export async function openResidentSession(
   resident: ReadonlySet<string>,
   options: SessionOptions,
 ): Promise<ResidentSession> {
-  const session = await createSession(graph, options, resident);
+  const preferredOutputLocation = locations(graph, resident);
+  const session = await create(writeModel(graph), label(graph), options, { preferredOutputLocation });
   const wrapped = new Map<string, { array: Array1D; tensor: Tensor }>();
   const used = new Set(session.inputNames);
   // A session's memory is its own: released before its last tensor, it takes the process down.
@@ -157,7 +160,8 @@ export async function openResidentSession(
 }
 
 export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
-  const session = await createSession(graph, options);
+  const model = writeModel(graph, { firstOutput: NOT_HANDED_OVER });
+  const session = await create(model, label(graph), options);
   const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const own = new Map(
@@ -185,6 +189,46 @@ export async function openSession(graph: Graph, options: SessionOptions): Promis
         if (!stopsAtSequence(error)) throw error;
       });
       return results;
+    },
+    close: () => closeSession(session, options.profile),
+  };
+}
+
+/** A model with its weights inside and free sizes: fed token ids, gives float32. */
+export interface ModelSession {
+  /** Inputs that the model does not have are left out. Outputs are new at every run. */
+  run(
+    feeds: Readonly<Record<string, Int32Array>>,
+    shape: readonly number[],
+  ): Promise<Readonly<Record<string, Float32Array>>>;
+  close(): Promise<void>;
+}
+
+/**
+ * onnxruntime packs weights that cannot change once, for the layout of its products (or copies them to the device once), instead of
+ * at every run. It reads them from our arrays.
+ */
+export async function openModelSession(
+  { graph, weights, symbols }: ExportedGraph,
+  options: SessionOptions,
+): Promise<ModelSession> {
+  const model = writeModel(graph, { weights: weights.values(), symbols, external: true });
+  const externalData = [...weights.values()].map(({ value, data }) => ({
+    path: value.name,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  }));
+  const session = await create(model, 'model', options, { externalData });
+  return {
+    async run(feeds, shape) {
+      const fed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));
+      const outputs = await session.run(
+        Object.fromEntries(
+          fed.map(([name, ids]) => [name, new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)]),
+        ),
+      );
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, tensor]) => [name, (tensor as Tensor).data as Float32Array]),
+      );
     },
     close: () => closeSession(session, options.profile),
   };

@@ -2,11 +2,57 @@
 import type { Batch, Feature } from '../datasets/batch.js';
 import { byLength, makeBatch } from '../datasets/batches.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
+import { openModelSession } from '../engine/session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
+import { exportModel } from './export-model.js';
 import { encoderInputs, forward, type Model, parameterInputs } from './model.js';
 import { encoderFeeds } from './objective.js';
-import { programCache } from './program-cache.js';
+
+/** Gives the logits of one batch after another. */
+export interface Forward {
+  logits(batch: Batch): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** What is served is what is evaluated: the exported model, one program for all shapes. */
+export async function openExported(
+  model: Model,
+  parameters: Parameters,
+  { device = 'cpu', threads = 0, profile }: CompileOptions,
+): Promise<Forward> {
+  const session = await openModelSession(exportModel(model, parameters), { device, threads, profile });
+  return {
+    async logits({ inputIds, attentionMask, tokenTypeIds, rows, length }) {
+      const ids = { input_ids: inputIds, attention_mask: attentionMask, token_type_ids: tokenTypeIds };
+      const { logits, start_logits, end_logits } = await session.run(ids, [rows, length]);
+      if (logits) return logits;
+      const both = new Float32Array(2 * rows * length);
+      both.set(start_logits as Float32Array);
+      both.set(end_logits as Float32Array, rows * length);
+      return both;
+    },
+    close: () => session.close(),
+  };
+}
+
+/** Operation by operation, on the current tfjs backend. */
+function openEager(model: Model, parameters: Parameters, options: CompileOptions): Forward {
+  const values = Object.fromEntries(parameters);
+  const specs = parameterInputs(model.specs);
+  return {
+    async logits(batch) {
+      const program = await compile(
+        { ...specs, ...encoderInputs(batch) },
+        (tensors) => ({ logits: forward(model, batch, tensors, undefined) }),
+        options,
+      );
+      const { logits } = await program.run({ ...values, ...encoderFeeds(batch) });
+      return Float32Array.from(logits as Float32Array);
+    },
+    close: async () => undefined,
+  };
+}
 
 /**
  * Logits of each batch, in order: classification [rows, labels], span [2, rows, length]. Rows beyond a batch's `count` are padding.
@@ -19,25 +65,16 @@ export async function predict(
   options: CompileOptions,
   onBatch: (examples: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
-  const specs = parameterInputs(model.specs);
-  const programs = programCache((shape: Batch) =>
-    compile(
-      { ...specs, ...encoderInputs(shape) },
-      (tensors) => ({ logits: forward(model, shape, tensors, undefined) }),
-      options,
-    ),
-  );
-  const values = Object.fromEntries(parameters);
+  const open = options.device === 'tfjs' ? openEager : openExported;
+  const program = await open(model, parameters, options);
   const logits: Float32Array[] = [];
   try {
     for (const batch of batches) {
-      const program = await programs.get(batch);
-      const outputs = await program.run({ ...values, ...encoderFeeds(batch) });
-      logits.push(Float32Array.from(outputs.logits as Float32Array));
+      logits.push(await program.logits(batch));
       onBatch(batch.count);
     }
   } finally {
-    await programs.close();
+    await program.close();
   }
   return logits;
 }

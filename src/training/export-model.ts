@@ -1,7 +1,7 @@
 /** Models as ONNX files in the layout and with the input and output names of Hugging Face's exporters. */
 import * as tf from '@tensorflow/tfjs';
 import { trace } from '../engine/compile.js';
-import { exportGraph } from '../engine/export.js';
+import { type ExportedGraph, exportGraph } from '../engine/export.js';
 import { writeModel } from '../engine/onnx-writer.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
@@ -39,9 +39,9 @@ const inputNames = ({ modelType }: ModelConfig): Record<string, string> => ({
   ...(modelType === 'bert' ? { tokenTypeIds: 'token_type_ids' } : {}),
 });
 
-/** The model as the bytes of an ONNX file, with free batch size and sequence length. */
-export function exportOnnx(model: ExportableModel, parameters: Parameters): Uint8Array {
-  const { graph, weights, symbols } = exportGraph(
+/** The model as one program with its weights, free batch size and sequence length. */
+export const exportModel = (model: ExportableModel, parameters: Parameters): ExportedGraph =>
+  exportGraph(
     (size) =>
       trace({ ...parameterInputs(model.specs), ...encoderInputs(size) }, (tensors) =>
         outputs(model, size, tensors),
@@ -49,5 +49,9 @@ export function exportOnnx(model: ExportableModel, parameters: Parameters): Uint
     inputNames(model.config),
     Object.fromEntries(parameters),
   );
+
+/** {@link exportModel} as the bytes of an ONNX file. */
+export function exportOnnx(model: ExportableModel, parameters: Parameters): Uint8Array {
+  const { graph, weights, symbols } = exportModel(model, parameters);
   return writeModel(graph, { weights: weights.values(), symbols });
 }

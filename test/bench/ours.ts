@@ -1,6 +1,6 @@
 /** Our side of the benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
 import type { Batch } from '../../src/datasets/batch.js';
-import { type CompileOptions, compile } from '../../src/engine/compile.js';
+import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
 import type { Graph } from '../../src/engine/graph.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
@@ -9,8 +9,9 @@ import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
+import { openExported } from '../../src/training/evaluate.js';
 import { encoderInputs, forward, parameterInputs } from '../../src/training/model.js';
-import { encoderFeeds, taskObjective } from '../../src/training/objective.js';
+import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
 import type { Ready } from './child.js';
@@ -100,22 +101,19 @@ export async function ourStep(options: Options): Promise<Contestant> {
   };
 }
 
-/** Forward only, as in evaluation. */
+/** Forward only, as in evaluation: the exported model, weights inside. */
 export async function ourForward(options: Options): Promise<Contestant> {
   const { model, values } = modelOf({ ...options, dropout: 0 });
   const batch = madeUpBatch(options.shape);
+  const { graph } = trace({ ...parameterInputs(model.specs), ...encoderInputs(batch) }, (tensors) => ({
+    logits: forward(model, batch, tensors, undefined),
+  }));
   const from = performance.now();
-  const program = await compile(
-    { ...parameterInputs(model.specs), ...encoderInputs(batch) },
-    (tensors) => ({ logits: forward(model, batch, tensors, undefined) }),
-    options,
-  );
-  const ready = { flops: flopsOf(program.graph), compileMilliseconds: performance.now() - from };
-  const feeds = { ...Object.fromEntries(values), ...encoderFeeds(batch) };
+  const program = await openExported(model, values, options);
   return {
-    ready,
+    ready: { flops: flopsOf(graph), compileMilliseconds: performance.now() - from },
     step: async () => {
-      await program.run(feeds);
+      await program.logits(batch);
     },
   };
 }
