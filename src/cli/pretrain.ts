@@ -9,6 +9,7 @@ import {
   type PretrainRecord,
   type PretrainSpec,
 } from '../experiments/pretrain-spec.js';
+import { continuedFrom } from '../experiments/pretrain-start.js';
 import { writeTextAtomically } from '../models/checkpoint.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { figureToSvg } from '../report/svg.js';
@@ -20,6 +21,7 @@ import { duration, note, type Progress, progressBar } from './progress.js';
 interface PretrainFlags extends EngineFlags {
   readonly text: readonly string[];
   readonly out: string;
+  readonly model?: string;
   readonly tokenizer?: string;
   readonly corpus?: string;
   readonly layers: number;
@@ -60,7 +62,9 @@ Examples:
   A BERT of 6 blocks, 256 wide, on Wikipedia text:
     progtuning pretrain --text wiki-*.txt.xz --out models/bert-6x256 --tokens 50e6
   A tiny one, to see how it goes:
-    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 2000 --tokens 1e6`;
+    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 2000 --tokens 1e6
+  More of it for a model that has been pre-trained before, or text of another field:
+    progtuning pretrain --model models/bert-6x256 --text law-*.txt.gz --out models/bert-6x256-law --tokens 10e6`;
 
 export function registerPretrain(program: Command): void {
   const command = program
@@ -71,6 +75,10 @@ export function registerPretrain(program: Command): void {
       'plain text, .gz or .xz; documents are parted by blank lines or <doc> tags',
     )
     .requiredOption('--out <folder>', 'where the model goes; snapshots lie in OUT/unfinished')
+    .option(
+      '--model <folder>',
+      'go on from this masked-language model, with its tokenizer; shape and initialisation are then its own',
+    )
     .option('--tokenizer <folder>', 'a tokenizer to use (default: a vocabulary learnt from the text)')
     .option('--corpus <folder>', 'where packed text is kept (default: OUT/unfinished/corpus)')
     .option('--layers <L>', 'blocks', wholeNumber('layers', 1), 6)
@@ -137,7 +145,7 @@ export function registerPretrain(program: Command): void {
   addEngineOptions(command);
 }
 
-const specOf = (flags: PretrainFlags): PretrainSpec => ({
+const specOf = async (flags: PretrainFlags): Promise<PretrainSpec> => ({
   layers: flags.layers,
   hidden: flags.hidden,
   heads: flags.heads ?? null,
@@ -161,6 +169,7 @@ const specOf = (flags: PretrainFlags): PretrainSpec => ({
   dropout: flags.dropout,
   seed: flags.seed,
   initialisation: flags.initialisation,
+  ...(flags.model === undefined ? {} : await continuedFrom(flags.model)),
 });
 
 /** Draws a run's events as bars on stderr. */
@@ -222,12 +231,12 @@ async function writeCard(record: PretrainRecord, { out, textSource, license }: P
 }
 
 async function pretrainCommand(flags: PretrainFlags): Promise<void> {
-  const spec = specOf(flags);
-  const { out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype } = flags;
+  const spec = await specOf(flags);
+  const { out, text, model, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype } = flags;
   const shown = display(spec);
   try {
     const options = {
-      ...{ out, text, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype },
+      ...{ out, text, model, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype },
       keepSnapshot: flags.keepSnapshot ?? false,
       onEvent: shown.onEvent,
       stopped: interruptible(),

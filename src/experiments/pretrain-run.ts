@@ -4,10 +4,7 @@ import { buildCorpus, type Corpus, hashFile } from '../datasets/corpus.js';
 import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
 import { saveCheckpoint, writeTextAtomically } from '../models/checkpoint.js';
-import type { ModelConfig } from '../models/config.js';
-import { initialise } from '../models/initialise.js';
 import { countParameters } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
@@ -23,21 +20,21 @@ import {
   pretrainProgressSchema,
 } from '../training/pretrain.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
-import { createTrainingState, type TrainingState } from '../training/state.js';
-import { exists, newModelConfig, VOCABULARY_CHARACTERS } from './create-model.js';
+import type { TrainingState } from '../training/state.js';
+import { exists, VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
+import { HEAD, startingModel } from './pretrain-start.js';
 import { peakBytes, thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
-
-const HEAD = { kind: 'masked-lm' } as const;
 
 const POINTS = 200;
 
 const unfinished = (out: string): string => join(out, 'unfinished');
 
-/** The tokenizer's folder: the one given, or one learnt from the text once. */
+/** The tokenizer's folder: the one given, the model's, or one learnt from the text once. */
 async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
-  if (options.tokenizer !== undefined) return options.tokenizer;
+  const given = options.tokenizer ?? options.model;
+  if (given !== undefined) return given;
   const files = await Promise.all(options.text.map(hashFile));
   const of = hashOf({ files: files.map(({ sha256 }) => sha256), vocabSize: spec.vocabSize }).slice(0, 12);
   const folder = join(unfinished(options.out), `tokenizer-${of}`);
@@ -113,21 +110,6 @@ const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
   });
 };
 
-/** A model with fresh weights, and its state in training. */
-function freshModel(spec: PretrainSpec) {
-  const saved = newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
-  const config: ModelConfig = {
-    ...saved,
-    hiddenDropoutProb: spec.dropout,
-    attentionProbsDropoutProb: spec.dropout,
-  };
-  const specs = modelSpecs(config, HEAD);
-  const values = new Map(
-    specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]),
-  );
-  return { saved, config, specs, state: createTrainingState(specs, values, () => true) };
-}
-
 /** The progress of the snapshot that the run may go on from; `state` is then as it was. */
 async function resume(
   places: ReturnType<typeof snapshots>,
@@ -150,7 +132,7 @@ export async function runPretraining(
   options: PretrainOptions,
 ): Promise<PretrainRecord | undefined> {
   const { out, onEvent, stopped } = options;
-  const { saved, config, specs, state } = freshModel(spec);
+  const { saved, config, specs, state, former } = await startingModel(spec, options.model);
   const home = await tokenizerFolder(spec, options);
   const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
     files: options.text,
@@ -163,8 +145,8 @@ export async function runPretraining(
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
   const plan = planOf(spec, corpus, tokenizer, options);
   const places = snapshots(spec, corpus, out, plan.stableSteps);
-  const former = await resume(places, state);
-  if (!former && spec.initialisation === 'cooccurrence') {
+  const resumed = await resume(places, state);
+  if (!resumed && spec.continues === undefined && spec.initialisation === 'cooccurrence') {
     const { seed } = spec;
     const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
     const { device, threads } = options;
@@ -173,7 +155,7 @@ export async function runPretraining(
   }
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
   const parameters = countParameters(specs);
-  onEvent?.({ kind: 'start', step: former?.losses.length ?? 0, tokensPerStep, parameters });
+  onEvent?.({ kind: 'start', step: resumed?.losses.length ?? 0, tokensPerStep, parameters });
   const hooks: PretrainHooks = {
     onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
     onEvaluated: (step, loss) => onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss) }),
@@ -184,7 +166,7 @@ export async function runPretraining(
     },
     ...(stopped ? { stopped } : {}),
   };
-  const progress = await pretrain(config, specs, state, plan, options, hooks, former);
+  const progress = await pretrain(config, specs, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
   const loss = await evaluateMaskedLm(config, specs, state.parameters, plan.allHeldOut(), options);
   const tokensSeen = spec.totalSteps * tokensPerStep;
@@ -192,6 +174,7 @@ export async function runPretraining(
     spec,
     corpus: corpus.header,
     parameters,
+    former,
     tokensSeen,
     epochs: tokensSeen / (corpus.train.rows * corpus.train.length),
     losses: inPoints(progress.losses),

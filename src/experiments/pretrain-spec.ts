@@ -1,4 +1,5 @@
 /** What a pre-training is asked, what it reports, what it leaves behind. */
+import { z } from 'zod';
 import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
 import type { CompileOptions } from '../engine/compile.js';
 import type { LearningRateSchedule } from '../training/learning-rate.js';
@@ -28,6 +29,8 @@ export interface PretrainSpec {
   readonly seed: number;
   /** `random`: as Hugging Face initialises; `cooccurrence`: see `startFromCounts`. */
   readonly initialisation: Initialisation;
+  /** SHA-256 of the weights that the run goes on from, instead of an initialisation. */
+  readonly continues?: string | undefined;
 }
 
 export const INITIALISATIONS = ['random', 'cooccurrence'] as const;
@@ -37,7 +40,9 @@ export interface PretrainOptions extends CompileOptions {
   readonly out: string;
   /** Text files: see `readDocuments`. */
   readonly text: readonly string[];
-  /** Folder of a tokenizer to use; without it one is learnt from the text. */
+  /** Folder of the model that `spec.continues` names. */
+  readonly model?: string | undefined;
+  /** Folder of a tokenizer to use; without it the model's, or one learnt from the text. */
   readonly tokenizer?: string | undefined;
   /** Packed text is kept here. */
   readonly corpus?: string | undefined;
@@ -64,10 +69,25 @@ export type PretrainEvent =
   | { readonly kind: 'step'; readonly step: number; readonly loss: number }
   | { readonly kind: 'evaluated'; readonly step: number; readonly perplexity: number };
 
+const point = { step: z.number(), loss: z.number() };
+
+/** Of the record beside a model that a run goes on from: what its card tells. */
+export const formerRunSchema = z.object({
+  spec: z.object({ batchSize: z.number(), accumulation: z.number(), length: z.number() }),
+  tokensSeen: z.number(),
+  losses: z.array(z.object(point)),
+  heldOut: z.array(z.object({ ...point, perplexity: z.number() })),
+  seconds: z.number(),
+});
+export type FormerRun = Readonly<z.infer<typeof formerRunSchema>>;
+
 export interface PretrainRecord {
   readonly spec: PretrainSpec;
   readonly corpus: CorpusHeader;
   readonly parameters: number;
+  /** The pre-trainings before, oldest first, where the run went on from a model of ours. */
+  readonly former: readonly FormerRun[];
+  /** In this run. */
   readonly tokensSeen: number;
   /** Share of the training split that was seen; above 1: more than one epoch. */
   readonly epochs: number;

@@ -11,26 +11,50 @@ export interface CardOptions {
   readonly license?: string | undefined;
 }
 
-/** Losses over tokens: training, and held out. */
-export function pretrainingFigure({ spec, losses, heldOut }: PretrainRecord, name: string): Figure {
-  const tokens = (step: number): number => (step * spec.batchSize * spec.accumulation * spec.length) / 1e6;
+/** Losses over tokens, of a model's pre-trainings one after the other: training, and held out. */
+export function pretrainingFigure(record: PretrainRecord, name: string): Figure {
+  const { spec } = record;
+  let before = 0;
+  const parts = [...record.former, record].map((run) => {
+    const start = before;
+    before += run.tokensSeen;
+    const { batchSize, accumulation, length } = run.spec;
+    const at = ({ step, loss }: { step: number; loss: number }) => ({
+      x: (start + step * batchSize * accumulation * length) / 1e6,
+      y: loss,
+    });
+    return { training: run.losses.map(at), heldOut: run.heldOut.map(at) };
+  });
+  const series = (label: string, points: readonly { x: number; y: number }[]) => ({
+    name: label,
+    x: points.map(({ x }) => x),
+    y: points.map(({ y }) => y),
+  });
   return lineChart({
     title: `Pre-training of ${name}`,
     caption: `Mean loss of masked tokens, in nats. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
     xTitle: 'tokens seen (millions)',
     yTitle: 'loss (nats per masked token)',
     series: [
-      {
-        name: 'training',
-        x: losses.map(({ step }) => tokens(step)),
-        y: losses.map(({ loss }) => loss),
-      },
-      { name: 'held out', x: heldOut.map(({ step }) => tokens(step)), y: heldOut.map(({ loss }) => loss) },
+      series(
+        'training',
+        parts.flatMap(({ training }) => training),
+      ),
+      series(
+        'held out',
+        parts.flatMap(({ heldOut }) => heldOut),
+      ),
     ],
   });
 }
 
 const million = (count: number, digits = 1): string => `${(count / 1e6).toFixed(digits)} million`;
+
+const tokensSeen = ({ former, tokensSeen, epochs }: PretrainRecord): string => {
+  const before = former.reduce((sum, run) => sum + run.tokensSeen, 0);
+  const own = `${million(tokensSeen)} (${epochs.toFixed(2)} epochs)`;
+  return before === 0 ? own : `${million(before + tokensSeen)}: ${million(before)} before, then ${own}`;
+};
 
 /** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it */
 export function modelCard(record: PretrainRecord, options: CardOptions, figure: string): string {
@@ -49,16 +73,18 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
       'text',
       `${textSource ?? 'plain text'}: ${corpus.train.documents} documents, ${million(corpus.train.rows * corpus.length)} tokens, packed into sequences of ${corpus.length}`,
     ],
-    ['tokens seen', `${million(record.tokensSeen)} (${record.epochs.toFixed(2)} epochs)`],
+    ['tokens seen', tokensSeen(record)],
     [
       'objective',
       `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}`,
     ],
     [
       'initialisation',
-      spec.initialisation === 'cooccurrence'
-        ? 'word vectors, neighbour maps and token shares counted in the training text, sinusoidal positions; the rest at random'
-        : 'at random',
+      spec.continues !== undefined
+        ? `the weights of the model that it goes on from (SHA-256 ${spec.continues.slice(0, 12)}...)`
+        : spec.initialisation === 'cooccurrence'
+          ? 'word vectors, neighbour maps and token shares counted in the training text, sinusoidal positions; the rest at random'
+          : 'at random',
     ],
     [
       'optimiser',
@@ -70,7 +96,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
     [
       'made in',
-      `${(record.seconds / 3600).toFixed(1)} hours on ${machine.threads} thread${machine.threads === 1 ? '' : 's'} of ${machine.processor}, Node ${machine.node}, by \`progtuning pretrain\``,
+      `${([...record.former, record].reduce((sum, { seconds }) => sum + seconds, 0) / 3600).toFixed(1)} hours on ${machine.threads} thread${machine.threads === 1 ? '' : 's'} of ${machine.processor}, Node ${machine.node}, by \`progtuning pretrain\``,
     ],
   ];
   return [

@@ -9,10 +9,12 @@ import { type MaskedBatch, maskedBatches, maskingVocabulary } from '../../src/da
 import { newModelConfig } from '../../src/experiments/create-model.js';
 import { runPretraining } from '../../src/experiments/pretrain-run.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from '../../src/experiments/pretrain-spec.js';
+import { continuedFrom } from '../../src/experiments/pretrain-start.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { uniform } from '../../src/random.js';
+import { pretrainingFigure } from '../../src/report/model-card.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { learningRateFactor } from '../../src/training/learning-rate.js';
 import { maskedLmObjective } from '../../src/training/masked-lm.js';
@@ -142,6 +144,26 @@ test('a longer run goes on from before the decay, and is the run that was long f
   assert.equal(steps[0], 18);
   await runPretraining(long, options('long'));
   assert.ok((await weights('grown')).equals(await weights('long')));
+});
+
+test('a run may go on from a finished model: lower from its first step, its runs told one after the other', async () => {
+  const model = join(home, 'whole');
+  const spec: PretrainSpec = { ...SPEC, ...(await continuedFrom(model)), seed: 6 };
+  const more = (await runPretraining(spec, options('more', { model }))) as PretrainRecord;
+  const whole = JSON.parse(await readFile(join(model, 'pretraining.json'), 'utf8')) as PretrainRecord;
+  assert.ok((more.losses[0]?.loss as number) < (whole.losses[0]?.loss as number) - 0.3);
+  assert.deepEqual(
+    more.former.map(({ tokensSeen }) => tokensSeen),
+    [whole.tokensSeen],
+  );
+  const tokens = SPEC.batchSize * SPEC.accumulation * SPEC.length * SPEC.totalSteps;
+  const heldOut = pretrainingFigure(more, 'more').data[1] as unknown as { x: number[] };
+  assert.equal(heldOut.x.at(-1), (2 * tokens) / 1e6);
+  const again = await runPretraining(
+    { ...SPEC, ...(await continuedFrom(join(home, 'more'))) },
+    options('again', { model: join(home, 'more') }),
+  );
+  assert.equal(again?.former.length, 2);
 });
 
 test('a snapshot of other settings is not used', async () => {

@@ -1,0 +1,72 @@
+/** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hashFile } from '../datasets/corpus.js';
+import { DataError } from '../errors.js';
+import { loadCheckpoint, readConfig } from '../models/checkpoint.js';
+import type { ModelConfig } from '../models/config.js';
+import { initialise } from '../models/initialise.js';
+import type { ParameterSpec } from '../models/parameters.js';
+import { modelSpecs } from '../models/specs.js';
+import { createTrainingState, type TrainingState } from '../training/state.js';
+import { newModelConfig } from './create-model.js';
+import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
+
+export const HEAD = { kind: 'masked-lm' } as const;
+
+export interface StartingModel {
+  /** As `config.json` will have it. */
+  readonly saved: ModelConfig;
+  /** With the dropout of the pre-training. */
+  readonly config: ModelConfig;
+  readonly specs: readonly ParameterSpec[];
+  readonly state: TrainingState;
+  readonly former: readonly FormerRun[];
+}
+
+/** What a spec says of a model that is gone on from. @throws DataError for a folder that holds none */
+export async function continuedFrom(
+  folder: string,
+): Promise<Pick<PretrainSpec, 'layers' | 'hidden' | 'heads' | 'vocabSize' | 'continues'>> {
+  const { numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = await readConfig(folder);
+  const { sha256 } = await hashFile(join(folder, 'model.safetensors'));
+  return {
+    ...{ layers: numHiddenLayers, hidden: hiddenSize, heads: numAttentionHeads },
+    ...{ vocabSize, continues: sha256 },
+  };
+}
+
+const recordSchema = formerRunSchema.extend({ former: z.array(formerRunSchema).default([]) });
+
+/** The pre-trainings of a model of ours, oldest first; none where the folder has no record. */
+async function formerRuns(folder: string): Promise<readonly FormerRun[]> {
+  const path = join(folder, 'pretraining.json');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return [];
+  try {
+    const { former, ...last } = recordSchema.parse(JSON.parse(text));
+    return [...former, last];
+  } catch (cause) {
+    throw new DataError(`${path}: not the record of a pre-training; delete it to go on without`, { cause });
+  }
+}
+
+/** @param folder of the model that `spec.continues` names @throws DataError where it holds another one */
+export async function startingModel(spec: PretrainSpec, folder: string | undefined): Promise<StartingModel> {
+  const known = spec.continues === undefined ? undefined : folder;
+  const saved = known
+    ? await readConfig(known)
+    : newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
+  const config: ModelConfig = {
+    ...saved,
+    hiddenDropoutProb: spec.dropout,
+    attentionProbsDropoutProb: spec.dropout,
+  };
+  const specs = modelSpecs(config, HEAD);
+  const values = known
+    ? (await loadCheckpoint(known, HEAD, { seed: spec.seed })).parameters
+    : new Map(specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]));
+  const former = known ? await formerRuns(known) : [];
+  return { saved, config, specs, state: createTrainingState(specs, values, () => true), former };
+}
