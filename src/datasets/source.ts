@@ -46,11 +46,17 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** The folder of a model: a folder as it is, the package's own by name, anything else like `name` or `owner/name` from the hub. */
-export async function resolveModel(model: string): Promise<string> {
-  const isFolder = await exists(model);
+/** The folder of a model that is on this machine: a folder as it is, or the package's own by name. */
+export async function localModel(model: string): Promise<string | undefined> {
+  if (await exists(model)) return model;
   const shipped = resolve(packageData, 'models', basename(model));
-  if (!isFolder && model === basename(model) && (await exists(shipped))) return shipped;
-  if (isFolder || model.startsWith('.') || model.startsWith('/') || model.split('/').length > 2) return model;
-  return modelFolder(model);
+  return model === basename(model) && (await exists(shipped)) ? shipped : undefined;
+}
+
+/** The folder of a model: {@link localModel}, or for anything else like `name` or `owner/name` from the hub. */
+export async function resolveModel(model: string): Promise<string> {
+  const local = await localModel(model);
+  if (local !== undefined) return local;
+  const isPath = model.startsWith('.') || model.startsWith('/') || model.split('/').length > 2;
+  return isPath ? model : modelFolder(model);
 }

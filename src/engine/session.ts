@@ -1,4 +1,5 @@
 /** Runs a {@link Graph} natively: the only file, with device.ts, that knows onnxruntime. */
+import os from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
@@ -9,11 +10,17 @@ import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
 
 export type Array1D = Float32Array | Int32Array;
+/**
+ * Processors that this process may use: the threads that `0` stands for. onnxruntime's own 0 counts cores by CPUID, which on a virtual
+ * machine of two cores may say one.
+ */
+export const processors = (): number => os.availableParallelism();
+
 export type Feeds = Readonly<Record<string, Array1D>>;
 
 export interface SessionOptions {
   readonly device: Device;
-  /** Threads of the matrix products; 0: one per core. Results do not depend on it. */
+  /** Threads of the matrix products; 0: {@link processors}. Results do not depend on it. */
   readonly threads: number;
   readonly profile?: Profile | undefined;
 }
@@ -82,7 +89,7 @@ function create(
 ): Promise<InferenceSession> {
   return InferenceSession.create(model, {
     executionProviders: executionProviders(device),
-    intraOpNumThreads: threads,
+    intraOpNumThreads: threads || processors(),
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // A memory pattern is a second block as large as all activations, made at the second run: no faster here, only larger.

@@ -30,6 +30,8 @@ const scheduleSchema = z
 const gridSchema = z
   .object({
     title: z.string(),
+    /** Its runs are made to be timed: one at a time. */
+    timed: z.boolean().default(false),
     /** What every run has: `model`, `data`, `epochs` ... */
     shared: settingsSchema,
     /** Task -> what differs for it. */

@@ -1,9 +1,11 @@
 /** Runs as notebooks ask for them: a grid's cells with their records, from the committed ledger or made on the spot. */
 import { access, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSplit } from '../datasets/source.js';
+import { hashFile } from '../datasets/corpus.js';
+import { localModel, readSplit } from '../datasets/source.js';
 import { TASKS } from '../datasets/task.js';
+import { processors } from '../engine/session.js';
 import { createModel } from './create-model.js';
 import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
@@ -64,18 +66,37 @@ const ledgerOverrides = (): GridOverrides => ({
   data: process.env.PROGTUNING_LEDGER_DATA,
 });
 
+/** Live runs at the same time: beyond this the memory of an ordinary machine is the limit. */
+const MOST_JOBS = 4;
+
 /** The committed ledger. */
 export const ledgerFolder = join(packageRoot, 'data/runs');
+
+/** SHA-256 of the weights that stand on this machine under each name: records of other weights under that name do not count. */
+async function weightsByName(models: Iterable<string>): Promise<ReadonlyMap<string, string>> {
+  const weights = new Map<string, string>();
+  for (const model of new Set(models)) {
+    const folder = await localModel(model);
+    if (folder === undefined) continue;
+    weights.set(basename(model), (await hashFile(join(folder, 'model.safetensors'))).sha256);
+  }
+  return weights;
+}
 
 /** The cells of a grid with what the committed ledger holds of them. */
 export async function ledgerRuns(
   name: string,
   overrides: GridOverrides = ledgerOverrides(),
 ): Promise<GridCell[]> {
-  const specs = (await expandGrid(await readGrid(gridPath(name)), overrides)).map(namedSpec);
+  const specs = await expandGrid(await readGrid(gridPath(name)), overrides);
+  const weights = await weightsByName(specs.map(({ model }) => model));
   const ledger = await readLedger(ledgerFolder);
-  const bySpec = new Map([...ledger.values()].map((record) => [canonicalJson(record.spec), record]));
-  return specs.map((spec) => ({ spec, record: bySpec.get(canonicalJson(spec)) }));
+  const records = [...ledger.values()].filter(({ spec, hashes }) => {
+    const known = weights.get(spec.model);
+    return known === undefined || known === hashes.model;
+  });
+  const bySpec = new Map(records.map((record) => [canonicalJson(record.spec), record]));
+  return specs.map(namedSpec).map((spec) => ({ spec, record: bySpec.get(canonicalJson(spec)) }));
 }
 
 /** Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record. */
@@ -92,14 +113,23 @@ export async function liveRuns(
   const plan = await planGrid(specs, runs);
   const bar = openProgress(name, plan.all.length, 'runs');
   let done = plan.all.length - plan.missing.length;
-  bar.update(done);
+  const begun = new Map<string, number>();
+  const show = (note?: string): void => {
+    bar.update(done + [...begun.values()].reduce((sum, share) => sum + share, 0), note);
+  };
+  show();
   await runGrid(plan, {
     runs,
+    ...(grid.timed ? { jobs: 1 } : { jobs: Math.min(MOST_JOBS, processors()), threads: 1 }),
     onEvent: (event) => {
-      if (event.kind === 'progress') bar.update(done + event.done, runLabel(event.run.spec));
-      if (event.kind === 'done' || event.kind === 'failed') bar.update(++done);
-      if (event.kind === 'failed')
-        process.stderr.write(`${runLabel(event.run.spec)}: failed: ${event.message}\n`);
+      const { spec, identity } = event.run;
+      if (event.kind === 'progress') begun.set(identity.key, event.done);
+      if (event.kind === 'done' || event.kind === 'failed') {
+        begun.delete(identity.key);
+        done++;
+      }
+      show(runLabel(spec));
+      if (event.kind === 'failed') process.stderr.write(`${runLabel(spec)}: failed: ${event.message}\n`);
     },
   });
   bar.stop();

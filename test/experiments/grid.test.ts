@@ -23,6 +23,7 @@ before(async () => {
   const shared = { epochs: 2, maxTrainExamples: 48, maxEvalExamples: 16, maxLength: 16, batchSize: 16 };
   grid = {
     title: 'test',
+    timed: false,
     shared: { ...shared, model, data: 'embedded' },
     tasks: { rte: {}, sst2: { maxTrainExamples: 32 } },
     methods: {
@@ -93,7 +94,7 @@ test('runs what is missing, keeps whole records, and runs nothing twice', async 
   assert.equal(await runGrid({ ...first, missing: first.missing.slice(0, 3) }, { runs, threads: 1 }), 0);
   const second = await planGrid(specs, runs);
   assert.equal(second.missing.length, 2);
-  await runGrid(second, { runs, threads: 1 });
+  await runGrid(second, { runs, threads: 1, jobs: 2 });
   const ledger = await readLedger(runs);
   assert.equal(ledger.size, 5);
   for (const record of ledger.values()) {
