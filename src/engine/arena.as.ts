@@ -4,6 +4,7 @@
 /**
  * One AdamW step (Loshchilov and Hutter 2019, as torch.optim.AdamW) over `count` floats:
  * p *= decay; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= stepSize m / (sqrt(v) / correction + eps), g scaled by `clip`.
+ * Divisions bound its time, so both sides of the last one are taken times `correction`: one division instead of two halves the step.
  */
 export function adamw(
   p: usize, g: usize, m: usize, v: usize, count: i32,
@@ -15,9 +16,8 @@ export function adamw(
   const beta2x4 = f32x4.splat(beta2);
   const rest1 = f32x4.splat(<f32>1 - beta1);
   const rest2 = f32x4.splat(<f32>1 - beta2);
-  const step4 = f32x4.splat(stepSize);
-  const correction4 = f32x4.splat(correction);
-  const eps4 = f32x4.splat(eps);
+  const step4 = f32x4.splat(stepSize * correction);
+  const eps4 = f32x4.splat(eps * correction);
   const bytes = <usize>((count + 3) & ~3) << 2;
   for (let i: usize = 0; i < bytes; i += 16) {
     const gradient = f32x4.mul(v128.load(g + i), clip4);
@@ -25,8 +25,7 @@ export function adamw(
     const v1 = f32x4.add(f32x4.mul(v128.load(v + i), beta2x4), f32x4.mul(f32x4.mul(gradient, gradient), rest2));
     v128.store(m + i, m1);
     v128.store(v + i, v1);
-    const denominator = f32x4.add(f32x4.div(f32x4.sqrt(v1), correction4), eps4);
-    const update = f32x4.div(f32x4.mul(step4, m1), denominator);
+    const update = f32x4.div(f32x4.mul(step4, m1), f32x4.add(f32x4.sqrt(v1), eps4));
     v128.store(p + i, f32x4.sub(f32x4.mul(v128.load(p + i), decay4), update));
   }
 }

@@ -38,7 +38,7 @@ export function linear(x: tf.Tensor2D, w: tf.Tensor2D, b: tf.Tensor1D): tf.Tenso
     (dy, [input, weight]) => [
       tf.matMul(dy as tf.Tensor2D, weight as tf.Tensor2D),
       tf.matMul(dy as tf.Tensor2D, input as tf.Tensor2D, true, false),
-      tf.sum(dy, 0),
+      run('FusedBiasGrad', { dy })[0] as tf.Tensor,
     ],
   ) as tf.Tensor2D;
 }
@@ -103,15 +103,13 @@ export function attention(
   return withGradient(
     [q, k, v],
     () => {
-      const made = run('FusedAttention', { q, k, v, bias, ...dropout }, attrs) as [tf.Tensor, tf.Tensor];
-      return { value: made[0], saved: [q, k, v, ...made] };
+      const made = run('FusedAttention', { q, k, v, bias, ...dropout }, attrs);
+      return { value: made[0] as tf.Tensor, saved: made };
     },
-    (dy, [q1, k1, v1, context, probabilities]) =>
-      run(
-        'FusedAttentionGrad',
-        { dy, q: q1, k: k1, v: v1, context, probabilities, ...dropout } as Tensors,
-        attrs,
-      ),
+    (dy, [context, probabilities, ...byHead]) => {
+      const [q, k, v] = byHead;
+      return run('FusedAttentionGrad', { dy, q, k, v, context, probabilities, ...dropout } as Tensors, attrs);
+    },
   ) as tf.Tensor2D;
 }
 
