@@ -44,8 +44,14 @@ export const span = <T>(profile: Profile | undefined, name: string, run: () => T
 export class Profile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'progtuning-profile-'));
   private readonly start = performance.now();
+  private from = 0;
   private readonly programs: { readonly name: string; readonly at: number }[] = [];
   private readonly spans: { readonly name: string; readonly at: number; readonly ms: number }[] = [];
+
+  /** Leaves out what has been collected until now: the first steps of a program touch its memory and fill caches. */
+  restart(): void {
+    this.from = (performance.now() - this.start) * 1000;
+  }
 
   /** Announces a program that is about to be opened. @returns the prefix of the file for onnxruntime's trace */
   program(name: string): string {
@@ -108,6 +114,7 @@ export class Profile {
       try {
         let separator = '[';
         for await (const event of this.events()) {
+          if (event.ts !== undefined && event.ts < this.from) continue;
           await file.write(`${separator}${JSON.stringify(event)}`);
           separator = ',\n';
           const kernel = event.cat === 'Node' && event.name.endsWith('_kernel_time');

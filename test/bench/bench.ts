@@ -184,6 +184,15 @@ function runLines(results: readonly Result[]): string[] {
   });
 }
 
+/** The share of matrix products in a BERT-base step. */
+async function products(): Promise<string> {
+  const row = ROWS.find(({ id }) => id === 'full') as Row;
+  const child = await startWorker('profile', { ...row, dropout: 0.1, threads });
+  child.close();
+  const { step = 0, graph = 0 } = child.ready.productShares ?? {};
+  return `${row.name}: ${(100 * step).toFixed(1)} % of a step's time in matrix products (${(100 * graph).toFixed(1)} % of its graph's; the rest is AdamW and dropout masks)`;
+}
+
 /** Resident memory of a long run: what is not given back shows. */
 async function growth(): Promise<string> {
   const row = ROWS.find(({ id }) => id === 'toy') as Row;
@@ -232,5 +241,8 @@ for (const row of ROWS) {
 print('');
 for (const text of runLines(results)) print(`- ${text}`);
 product.close();
-if (flags.rows === '') print(`- ${await growth()}`);
+if (flags.rows === '') {
+  print(`- ${await products()}`);
+  print(`- ${await growth()}`);
+}
 if (flags.readme) await intoReadme(printed.join('\n'));

@@ -18,6 +18,8 @@ export interface Ready {
   readonly flops?: number;
   /** Tracing and opening the session. */
   readonly compileMilliseconds?: number;
+  /** Of matrix products in the time of a step, and in the time of its graph alone, 0 to 1. */
+  readonly productShares?: { readonly step: number; readonly graph: number };
 }
 
 export interface Child {
@@ -34,7 +36,7 @@ async function startChild(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<Child | undefined> {
-  const child: ChildProcessWithoutNullStreams = spawn(command, args, { env: { ...process.env, ...env } });
+  const child: ChildProcessWithoutNullStreams = spawn(command, args, { env });
   let stderr = '';
   child.stderr.on('data', (data: Buffer) => {
     stderr = (stderr + data.toString()).slice(-2000);
@@ -69,14 +71,17 @@ export function startPyTorch(flags: Flags, threads: number): Promise<Child | und
     return value === true ? [flag] : value === false ? [] : [flag, String(value)];
   });
   const script = join(packageRoot, 'test/bench/pytorch_step.py');
-  const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
+  // A peer at its best: OpenBLAS picks its kernels for this processor, whatever the environment asks of it.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('OPENBLAS_'));
+  const count = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
+  const env = { ...Object.fromEntries(inherited), ...count };
   return startChild(process.env.PYTHON ?? '/usr/bin/python3', [script, ...args], env);
 }
 
 /** One of the contestants in `worker.ts`. @throws Error when it does not start */
 export async function startWorker(kind: string, options: object): Promise<Child> {
   const script = fileURLToPath(new URL('./worker.js', import.meta.url));
-  const child = await startChild(process.execPath, [script, kind, JSON.stringify(options)], {});
+  const child = await startChild(process.execPath, [script, kind, JSON.stringify(options)], process.env);
   if (!child)
     throw new Error(
       `the contestant '${kind}' did not start: node ${script} ${kind} '${JSON.stringify(options)}'`,

@@ -38,6 +38,7 @@ export interface Options extends CompileOptions {
 export interface Contestant {
   readonly ready: Ready;
   step(): Promise<void>;
+  close?(): Promise<void>;
 }
 
 const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): ModelConfig => ({
@@ -98,6 +99,7 @@ export async function ourStep(options: Options): Promise<Contestant> {
       const { gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step: step++ });
       await stage.update(2e-5, gradientNorm, ADAMW_DEFAULTS);
     },
+    close: () => stage.close(),
   };
 }
 

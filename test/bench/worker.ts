@@ -1,7 +1,11 @@
 /** Our contestants, each in a process of its own: `node worker.js KIND OPTIONS`. Speaks the protocol of `pytorch_step.py`. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
+import { Profile, productShare } from '../../src/engine/profile.js';
 import { peakBytes } from '../../src/experiments/run-record.js';
 import { type Contestant, type Options, ourForward, ourStep } from './ours.js';
 
@@ -20,6 +24,22 @@ async function product({ n, threads }: { n: number; threads: number }): Promise<
       await program.run({ a: values, b: values });
     },
   };
+}
+
+/** Where the time of a step goes, once caches and memory are as they stay. */
+async function profiled(options: Options): Promise<Contestant> {
+  const profile = new Profile();
+  const { step, close } = await ourStep({ ...options, profile });
+  for (let i = 0; i < 3; i++) await step();
+  profile.restart();
+  for (let i = 0; i < 5; i++) await step();
+  await close?.();
+  const folder = await mkdtemp(join(tmpdir(), 'progtuning-bench-'));
+  const times = await profile.write(join(folder, 'trace.json'));
+  await rm(folder, { recursive: true });
+  const ours = new Set(['AdamW', 'dropout masks']);
+  const graph = productShare(times.filter(({ operator }) => !ours.has(operator)));
+  return { ready: { productShares: { step: productShare(times), graph } }, step: async () => undefined };
 }
 
 /** An exported folder, served by @huggingface/transformers. */
@@ -69,6 +89,7 @@ const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
   forward: () => ourForward(options as Options),
   product: () => product(options),
   served: () => served(options),
+  profile: () => profiled(options as Options),
 };
 const start = CONTESTANTS[kind ?? ''];
 if (!start) throw new Error(`'${kind}': ${Object.keys(CONTESTANTS).join(', ')}`);

@@ -39,6 +39,23 @@ async function profiled(runs: number): Promise<Profile> {
 const collected = async (): Promise<string[]> =>
   (await readdir(tmpdir())).filter((name) => /^progtuning-profile-(?!test)/.test(name));
 
+test('what was collected before a restart does not count', async () => {
+  const profile = new Profile();
+  const program = await compile({ a: { shape: [4] } }, ({ a }) => ({ c: tf.exp(a as tf.Tensor) }), {
+    threads: 1,
+    profile,
+  });
+  const a = new Float32Array(4);
+  for (let i = 0; i < 3; i++) await program.run({ a });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  profile.restart();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await program.run({ a });
+  await program.close();
+  const times = await profile.write(join(home, 'restarted.json'));
+  assert.equal(times.find(({ operator }) => operator === 'Exp')?.calls, 1);
+});
+
 test('counts calls by operator and writes a trace that Chrome reads', async () => {
   const before = await collected();
   const profile = await profiled(3);
