@@ -45,7 +45,7 @@ export class Profile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'progtuning-profile-'));
   private readonly start = performance.now();
   private from = 0;
-  private readonly programs: { readonly name: string; readonly at: number }[] = [];
+  private readonly programs: { readonly name: string; opened: number }[] = [];
   private readonly spans: { readonly name: string; readonly at: number; readonly ms: number }[] = [];
 
   /** Leaves out what has been collected until now: the first steps of a program touch its memory and fill caches. */
@@ -53,10 +53,14 @@ export class Profile {
     this.from = (performance.now() - this.start) * 1000;
   }
 
-  /** Announces a program that is about to be opened. @returns the prefix of the file for onnxruntime's trace */
-  program(name: string): string {
-    this.programs.push({ name, at: performance.now() - this.start });
-    return join(this.folder, String(this.programs.length));
+  /** Announces a program. @returns the prefix of the file for onnxruntime's trace, and what to call when the program is open */
+  program(name: string): { readonly prefix: string; readonly opened: () => void } {
+    const program = { name, opened: 0 };
+    this.programs.push(program);
+    const opened = (): void => {
+      program.opened = performance.now() - this.start;
+    };
+    return { prefix: join(this.folder, String(this.programs.length)), opened };
   }
 
   /** Times a piece of our own, beside the programs. */
@@ -91,13 +95,16 @@ export class Profile {
       };
     }
     const files = await readdir(this.folder);
-    for (const [index, { name, at }] of this.programs.entries()) {
+    for (const [index, { name, opened }] of this.programs.entries()) {
       const file = files.find((found) => found.startsWith(`${index + 1}_`));
       if (file === undefined) continue;
       yield label(index + 1, name);
       const events = JSON.parse(await readFile(join(this.folder, file), 'utf8')) as TraceEvent[];
+      // Its clock starts somewhere while the program is opened; ours knows when that ended.
+      const { ts = 0, dur = 0 } = events.find((event) => event.name === 'session_initialization') ?? {};
+      const shift = opened * 1000 - (ts + dur);
       for (const event of events) {
-        yield { ...event, pid: index + 1, ts: Math.round((event.ts ?? 0) + at * 1000) };
+        yield { ...event, pid: index + 1, ts: Math.round((event.ts ?? 0) + shift) };
       }
     }
   }

@@ -81,13 +81,14 @@ const label = ({ inputs, outputs }: Graph): string =>
 const NOT_HANDED_OVER = 'not handed over';
 const stopsAtSequence = (error: unknown): boolean => /Non tensor type/.test((error as Error).message);
 
-function create(
+async function create(
   model: Uint8Array,
   name: string,
   { device, threads, profile }: SessionOptions,
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
+  const program = profile?.program(name);
+  const session = await InferenceSession.create(model, {
     executionProviders: executionProviders(device),
     intraOpNumThreads: threads || processors(),
     interOpNumThreads: 1,
@@ -96,11 +97,13 @@ function create(
     enableMemPattern: false,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 4,
-    ...(profile ? { enableProfiling: true, profileFilePrefix: profile.program(name) } : {}),
+    ...(program ? { enableProfiling: true, profileFilePrefix: program.prefix } : {}),
     ...more,
   }).catch((error) => {
     throw deviceError(device, error);
   });
+  program?.opened();
+  return session;
 }
 
 const locations = (graph: Graph, resident: ReadonlySet<string>) =>
