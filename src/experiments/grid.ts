@@ -76,9 +76,12 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function dataOf(data: string, task: string): Promise<string> {
-  const inner = join(data, SQUAD_VERSIONS.has(task) ? 'squad' : 'glue');
-  return (await exists(inner)) ? inner : data;
+/** The folder of a task's files: inside `data`, the one that the grid names, else `glue` or `squad`; else `data` itself. */
+async function dataOf(data: string, task: string, named: string | undefined): Promise<string> {
+  for (const name of [named, SQUAD_VERSIONS.has(task) ? 'squad' : 'glue']) {
+    if (name !== undefined && (await exists(join(data, name)))) return join(data, name);
+  }
+  return data;
 }
 
 /** LoRA and adapters leave the embeddings frozen, so their readings are one run. */
@@ -107,7 +110,7 @@ export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Pro
           for (const schedule of schedules) {
             const settings = { ...grid.shared, ...ofTask, ...ofMethod, ...variant };
             const model = overrides.model ?? settings.model;
-            const data = overrides.data ? await dataOf(overrides.data, task) : settings.data;
+            const data = overrides.data ? await dataOf(overrides.data, task, settings.data) : settings.data;
             if (model === undefined || data === undefined)
               throw new UsageError(`grid: ${task}, ${label}: no ${model === undefined ? 'model' : 'data'}`);
             const drawn = schedule.kind === 'random' ? { seed } : {};

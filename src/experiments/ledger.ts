@@ -76,11 +76,15 @@ async function dataHashes({ task, data }: RunSpec): Promise<Record<string, strin
   return Object.fromEntries(splits.map((split, i) => [split, found[i]?.hash ?? '']));
 }
 
-/** A folder of data by what it holds; what ships with the package is `embedded` by any path. */
+/**
+ * A folder of data by what it holds; what ships with the package is `embedded` by any path. `glue-substitutes` and the like keep their
+ * name: such files stand in for a task's own, and must not be taken for them.
+ */
 function dataName({ task, data }: RunSpec): string {
   if (data === 'hub' || data === 'embedded') return data;
   if (resolve(data).startsWith(`${packageData}${sep}`)) return 'embedded';
-  return SQUAD_VERSIONS.has(task) ? 'squad' : 'glue';
+  const kind = SQUAD_VERSIONS.has(task) ? 'squad' : 'glue';
+  return basename(data).startsWith(`${kind}-`) ? basename(data) : kind;
 }
 
 /** A spec without the folders of this machine: model and data by name. A hub id keeps its owner. */

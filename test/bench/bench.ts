@@ -93,6 +93,8 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
     }
     case 'transformers.js':
       return startWorker('served', { ...shape, folder, threads });
+    case 'ours, full':
+      return startWorker('step', { shape, dropout, threads });
     case 'tfjs cpu':
       return startWorker('step', { ...row, dropout, device: 'tfjs' });
     default:
@@ -168,19 +170,19 @@ function cells({ row, ours, peers, share, ceiling, compileMilliseconds }: Result
   ]);
 }
 
-/** Runs of several stages against as many epochs of full fine-tuning. */
+/** Runs of several stages against as many epochs of full fine-tuning: the mean of what each stage takes of a full step. */
 function runLines(results: readonly Result[]): string[] {
-  const timeOf = (id: string): number | undefined => {
+  const shareOf = (id: string): number | undefined => {
+    if (id === 'full') return 1;
     const found = results.find(({ row }) => row.id === id);
-    return found && median(found.ours.ms);
+    const full = found?.peers.find(({ peer }) => peer === 'ours, full');
+    return found && full && median(found.ours.ms) / median(full.times.ms);
   };
-  const full = timeOf('full');
-  if (full === undefined) return [];
   return RUNS.flatMap(({ name, stages, expected }) => {
-    const times = stages.map(timeOf);
-    if (times.some((time) => time === undefined)) return [];
-    const mean = (times as number[]).reduce((sum, time) => sum + time, 0) / times.length;
-    return `${name}: ${(mean / full).toFixed(2)} of full fine-tuning's time (arithmetic ${expected.toFixed(2)})`;
+    const shares = stages.map(shareOf);
+    if (shares.some((share) => share === undefined)) return [];
+    const mean = (shares as number[]).reduce((sum, share) => sum + share, 0) / shares.length;
+    return `${name}: ${mean.toFixed(2)} of full fine-tuning's time (arithmetic ${expected.toFixed(2)})`;
   });
 }
 

@@ -9,7 +9,8 @@ const SMALL = { layers: 4, hidden: 512, heads: 8, intermediate: 2048, vocab: 305
 const DEFAULT = { layers: 6, hidden: 256, heads: 4, intermediate: 1024, vocab: 8000 };
 const TOY = { layers: 2, hidden: 64, heads: 2, intermediate: 256, vocab: 1000 };
 
-export type Peer = 'pytorch' | 'transformers.js' | 'tfjs cpu';
+/** `ours, full`: our own step of full fine-tuning, so that a stage is compared with it under the same noise. */
+export type Peer = 'pytorch' | 'transformers.js' | 'tfjs cpu' | 'ours, full';
 
 export interface Row {
   readonly name: string;
@@ -27,18 +28,20 @@ const base = (id: string, name: string, more: Partial<Row>): Row => ({
   ...{ id, name, shape: { ...BASE, batch: 8, length: 128 }, peers: ['pytorch'] },
   ...more,
 });
+const stage = (id: string, name: string, more: Partial<Row>): Row =>
+  base(id, name, { peers: ['pytorch', 'ours, full'], ...more });
 const lora = { method: LORA_DEFAULTS, embeddings: false };
 
 export const ROWS: readonly Row[] = [
   base('full', 'BERT-base 8 x 128, full', {}),
-  base('always-2', '  stage 2 of 3, embeddings trained', { firstBlock: 4 }),
-  base('always-3', '  stage 3 of 3, embeddings trained', { firstBlock: 8 }),
-  base('never-1', '  stage 1 of 3, embeddings frozen', { embeddings: false }),
-  base('frozen-2', '  stage 2 of 3, embeddings frozen', { firstBlock: 4, embeddings: false }),
-  base('frozen-3', '  stage 3 of 3, embeddings frozen', { firstBlock: 8, embeddings: false }),
-  base('lora-1', '  LoRA r 8, stage 1 of 3', { ...lora }),
-  base('lora-2', '  LoRA r 8, stage 2 of 3', { ...lora, firstBlock: 4 }),
-  base('lora-3', '  LoRA r 8, stage 3 of 3', { ...lora, firstBlock: 8 }),
+  stage('always-2', '  stage 2 of 3, embeddings trained', { firstBlock: 4 }),
+  stage('always-3', '  stage 3 of 3, embeddings trained', { firstBlock: 8 }),
+  stage('never-1', '  stage 1 of 3, embeddings frozen', { embeddings: false }),
+  stage('frozen-2', '  stage 2 of 3, embeddings frozen', { firstBlock: 4, embeddings: false }),
+  stage('frozen-3', '  stage 3 of 3, embeddings frozen', { firstBlock: 8, embeddings: false }),
+  stage('lora-1', '  LoRA r 8, stage 1 of 3', { ...lora }),
+  stage('lora-2', '  LoRA r 8, stage 2 of 3', { ...lora, firstBlock: 4 }),
+  stage('lora-3', '  LoRA r 8, stage 3 of 3', { ...lora, firstBlock: 8 }),
   base('base-32', 'BERT-base 32 x 128, full', { shape: { ...BASE, batch: 32, length: 128 } }),
   base('small', 'BERT-small 4 x 512, 32 x 128, full', { shape: { ...SMALL, batch: 32, length: 128 } }),
   base('default', 'default 6 x 256, 32 x 64, full', { shape: { ...DEFAULT, batch: 32, length: 64 } }),

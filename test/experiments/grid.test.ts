@@ -1,7 +1,7 @@
 /** Grid and ledger: what is run, what is not run twice, what survives an interruption, what bad files get. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -74,6 +74,21 @@ test('with another model, every block of that model takes its turn', async () =>
   assert.deepEqual(await blocksOf(deeper), [0, 1, 2, 'full']);
 });
 
+test("a task's files are looked for where the grid says, then in glue/, then in the folder itself", async () => {
+  const home = await mkdtemp(join(tmpdir(), 'progtuning-data-'));
+  const tasks: Grid['tasks'] = { rte: {}, qqp: { data: 'glue-substitutes' } };
+  const folders = async (): Promise<string[]> => {
+    const of = { ...grid, tasks, seeds: [0], methods: { full: {} }, schedules: [{ kind: 'full' }] };
+    return (await expandGrid(of as Grid, { data: home })).map(({ data }) => data);
+  };
+  assert.deepEqual(await folders(), [home, home]);
+  await mkdir(join(home, 'glue'));
+  assert.deepEqual(await folders(), [join(home, 'glue'), join(home, 'glue')]);
+  await mkdir(join(home, 'glue-substitutes'));
+  assert.deepEqual(await folders(), [join(home, 'glue'), join(home, 'glue-substitutes')]);
+  await rm(home, { recursive: true });
+});
+
 test('a record names model and data, not folders; what ships is embedded by any path', () => {
   const names = (task: string, data: string, model: string): string[] => {
     const spec = namedSpec(runSpec({ task, data, model }));
@@ -82,6 +97,7 @@ test('a record names model and data, not folders; what ships is embedded by any 
   const shipped = fileURLToPath(new URL('../../../data/glue/', import.meta.url));
   assert.deepEqual(names('rte', join(home, 'GLUE_DATA'), join(home, 'model')), ['model', 'glue']);
   assert.deepEqual(names('squad', home, 'owner/name'), ['owner/name', 'squad']);
+  assert.deepEqual(names('qqp', join(home, 'glue-substitutes'), 'm'), ['m', 'glue-substitutes']);
   assert.deepEqual(names('rte', shipped, 'bert-base-uncased'), ['bert-base-uncased', 'embedded']);
   assert.deepEqual(names('rte', 'hub', 'm'), ['m', 'hub']);
 });
@@ -193,7 +209,6 @@ test('a damaged record is an error that names the file', async () => {
   assert.ok(record);
   await rm(runs, { recursive: true, force: true });
   await runGrid(await planGrid([], runs), { runs });
-  const { mkdir } = await import('node:fs/promises');
   await mkdir(runs);
   const path = join(runs, `${record.key}.json`);
   const text = await readFile(join(home, 'runs', `${record.key}.json`), 'utf8');
