@@ -3,6 +3,7 @@
  * writes straight into them), AdamW's moments, dropout masks. See `arena.as.ts` for the kernels.
  */
 import { readFileSync } from 'node:fs';
+import { DataError } from '../errors.js';
 
 interface Kernels {
   adamw(
@@ -42,18 +43,20 @@ export class Arena {
   private readonly kernels: Kernels;
   private used = 0;
 
-  /** @param bytes sum of {@link arenaBytes} of all arrays; at most 4 GiB. @throws RangeError when the memory cannot be had */
-  constructor(bytes: number) {
+  /**
+   * @param bytes sum of {@link arenaBytes} of all arrays; at most 4 GiB @param what it is for, and what to lower where it cannot be had
+   * @throws DataError when the memory cannot be had
+   */
+  constructor(bytes: number, what: { readonly purpose: string; readonly remedy: string }) {
     const pages = Math.ceil(bytes / PAGE) + 1;
     if (pages > MOST_PAGES) throw new RangeError(`internal: an arena of ${bytes} bytes is over 4 GiB`);
     try {
       this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     } catch (cause) {
       const size = `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-      throw new RangeError(
-        `${size} for parameters and optimiser state could not be allocated: use a smaller model`,
-        { cause },
-      );
+      throw new DataError(`memory: ${size} for ${what.purpose} could not be allocated; ${what.remedy}`, {
+        cause,
+      });
     }
     const instance = new WebAssembly.Instance(wasmModule(), { env: { memory: this.memory } });
     this.kernels = instance.exports as unknown as Kernels;

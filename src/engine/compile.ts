@@ -90,7 +90,10 @@ export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): 
 /** Masks of one function: arrays in an arena, refilled from the key before each run. */
 function maskSource(sites: readonly MaskSite[]) {
   if (sites.length === 0) return { fill: (): Feeds => ({}) };
-  const arena = new Arena(sites.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0));
+  const arena = new Arena(
+    sites.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0),
+    { purpose: `${sites.length} dropout masks`, remedy: 'lower --batch-size or --max-length' },
+  );
   const arrays = sites.map(({ name, shape, rate }, index) => ({
     name,
     rate,

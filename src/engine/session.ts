@@ -6,6 +6,7 @@ import { deviceError, executionProviders } from './device.js';
 import type { ExportedGraph } from './export.js';
 import type { Graph, Value } from './graph.js';
 import { sizeOf } from './kernels/rule.js';
+import { memoryError } from './memory-error.js';
 import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
 
@@ -196,7 +197,7 @@ export async function openSession(graph: Graph, options: SessionOptions): Promis
         results[name] = array;
       }
       await session.run(fed, fetched).catch((error) => {
-        if (!stopsAtSequence(error)) throw error;
+        if (!stopsAtSequence(error)) throw memoryError(graph, error);
       });
       return results;
     },
@@ -231,11 +232,15 @@ export async function openModelSession(
   return {
     async run(feeds, shape) {
       const fed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));
-      const outputs = await session.run(
-        Object.fromEntries(
-          fed.map(([name, ids]) => [name, new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)]),
-        ),
-      );
+      const outputs = await session
+        .run(
+          Object.fromEntries(
+            fed.map(([name, ids]) => [name, new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)]),
+          ),
+        )
+        .catch((error) => {
+          throw memoryError(graph, error);
+        });
       return Object.fromEntries(
         Object.entries(outputs).map(([name, tensor]) => [name, (tensor as Tensor).data as Float32Array]),
       );

@@ -51,7 +51,14 @@ export function createTrainingState(
   const parameters = new Map(values);
   const trained = new Map<string, TrainedTensor>();
   for (const group of groups(specs.filter(everTrains))) {
-    const arena = new Arena(group.reduce((sum, spec) => sum + 4 * arenaBytes(sizeOf(spec.shape)), 0));
+    const [first, last] = [group[0]?.name, group.at(-1)?.name];
+    const arena = new Arena(
+      group.reduce((sum, spec) => sum + 4 * arenaBytes(sizeOf(spec.shape)), 0),
+      {
+        purpose: `values, gradients and moments of '${first}' to '${last}'`,
+        remedy: 'take a smaller model, or a method that trains less (--method lora)',
+      },
+    );
     for (const spec of group) {
       const count = sizeOf(spec.shape);
       const arrays = {

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arena, arenaBytes } from '../../src/engine/arena.js';
 
+const FOR = { purpose: 'tests', remedy: 'none' };
+
 test('adamw: five steps equal the textbook update in double precision', () => {
   const count = 37;
-  const arena = new Arena(4 * arenaBytes(count));
+  const arena = new Arena(4 * arenaBytes(count), FOR);
   const [p, g, m, v] = [0, 1, 2, 3].map(() => arena.array(count)) as [
     Float32Array,
     Float32Array,
@@ -43,7 +45,7 @@ test('adamw: five steps equal the textbook update in double precision', () => {
 
 test('masks: 0 or 1 / (1 - rate), the rate is met, keys differ, a key repeats', () => {
   const count = 100_003;
-  const arena = new Arena(3 * arenaBytes(count));
+  const arena = new Arena(3 * arenaBytes(count), FOR);
   const [a, b, c] = [arena.array(count), arena.array(count), arena.array(count)];
   arena.fillMask(a, 7, 0.1);
   arena.fillMask(b, 8, 0.1);
@@ -66,7 +68,7 @@ test('masks: 0 or 1 / (1 - rate), the rate is met, keys differ, a key repeats', 
 });
 
 test('arrays do not overlap, also for counts that are no multiple of 4', () => {
-  const arena = new Arena(2 * arenaBytes(5));
+  const arena = new Arena(2 * arenaBytes(5), FOR);
   const [a, b] = [arena.array(5), arena.array(5)];
   b.fill(9);
   arena.fillMask(a, 1, 0.5);
