@@ -29,7 +29,9 @@ export interface StartingModel {
 export async function continuedFrom(
   folder: string,
 ): Promise<Pick<PretrainSpec, 'layers' | 'hidden' | 'heads' | 'vocabSize' | 'continues'>> {
-  const { numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = await readConfig(folder);
+  const { modelType, numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = await readConfig(folder);
+  if (modelType !== 'bert')
+    throw new DataError(`${folder}: a ${modelType} model; pre-training goes on from BERT models only`);
   const { sha256 } = await hashFile(join(folder, 'model.safetensors'));
   return {
     ...{ layers: numHiddenLayers, hidden: hiddenSize, heads: numAttentionHeads },

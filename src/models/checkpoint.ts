@@ -3,13 +3,13 @@ import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
-import type { HeadSpec, ModelConfig, ModelType } from './config.js';
+import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
 import { initialise } from './initialise.js';
 import type { ParameterSpec, Parameters } from './parameters.js';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
 import { modelSpecs } from './specs.js';
 
-export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta'];
+export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta', 'electra'];
 
 const count = z.number().int().positive();
 const rate = z.number().min(0).lt(1);
@@ -19,6 +19,7 @@ const configSchema = z.object({
   architectures: z.array(z.string()).nullish(),
   vocab_size: count,
   hidden_size: count,
+  embedding_size: count.optional(),
   num_hidden_layers: count,
   num_attention_heads: count,
   intermediate_size: count,
@@ -72,7 +73,8 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
 }
 
 function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
-  const named = raw.model_type ?? (raw.architectures?.[0]?.startsWith('Roberta') ? 'roberta' : 'bert');
+  const byClass = MODEL_TYPES.find((type) => raw.architectures?.[0]?.startsWith(ARCHITECTURE[type]));
+  const named = raw.model_type ?? byClass ?? 'bert';
   const known = MODEL_TYPES.find((type) => type === named);
   if (!known)
     throw new DataError(
@@ -123,6 +125,8 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
     modelType: type,
     vocabSize: raw.vocab_size,
     hiddenSize: raw.hidden_size,
+    // ElectraConfig's own default.
+    ...(type === 'electra' ? { embeddingSize: raw.embedding_size ?? 128 } : {}),
     numHiddenLayers: raw.num_hidden_layers,
     numAttentionHeads: raw.num_attention_heads,
     intermediateSize: raw.intermediate_size,
@@ -202,7 +206,7 @@ export async function loadCheckpoint(
   return { folder, config, head, specs, parameters, initialised };
 }
 
-const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta' };
+const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
 
 /** What `config.json` says of a fine-tuned model. */
 function headFields(
@@ -228,6 +232,7 @@ export function configJson(config: ModelConfig): Record<string, unknown> {
     model_type: config.modelType,
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
+    ...(config.modelType === 'electra' ? { embedding_size: embeddingSize(config) } : {}),
     num_hidden_layers: config.numHiddenLayers,
     num_attention_heads: config.numAttentionHeads,
     intermediate_size: config.intermediateSize,

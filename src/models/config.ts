@@ -2,13 +2,15 @@
 
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'tanh' | 'silu';
 
-export type ModelType = 'bert' | 'roberta';
+export type ModelType = 'bert' | 'roberta' | 'electra';
 
-/** Hugging Face's `BertConfig` / `RobertaConfig` fields, in camelCase. */
+/** Hugging Face's `BertConfig` / `RobertaConfig` / `ElectraConfig` fields, in camelCase. */
 export interface ModelConfig {
   readonly modelType: ModelType;
   readonly vocabSize: number;
   readonly hiddenSize: number;
+  /** Width of the embeddings where a map takes them to the hidden size (ELECTRA small). */
+  readonly embeddingSize?: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly intermediateSize: number;
@@ -21,6 +23,9 @@ export interface ModelConfig {
   readonly initializerRange: number;
   readonly padTokenId: number;
 }
+
+export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): number =>
+  embeddingSize ?? hiddenSize;
 
 /** What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss). */
 export type HeadSpec =
@@ -55,6 +60,8 @@ const robertaBase: ModelConfig = {
   padTokenId: 1,
 };
 
+const electraBase: ModelConfig = { ...bertBase, modelType: 'electra' };
+
 const large = {
   hiddenSize: 1024,
   numHiddenLayers: 24,
@@ -70,4 +77,12 @@ export const PRESETS: Readonly<Record<string, ModelConfig>> = {
   'bert-large-cased': { ...bertBase, ...large, vocabSize: 28996 },
   'roberta-base': robertaBase,
   'roberta-large': { ...robertaBase, ...large },
+  'google/electra-small-discriminator': {
+    ...electraBase,
+    embeddingSize: 128,
+    hiddenSize: 256,
+    numAttentionHeads: 4,
+    intermediateSize: 1024,
+  },
+  'google/electra-base-discriminator': electraBase,
 };

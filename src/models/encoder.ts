@@ -1,11 +1,12 @@
 /**
- * BERT's and RoBERTa's encoder (HF `BertModel`, `RobertaModel`; Devlin et al. 2019), as a pure function over tfjs tensors.
- * Letters: B batch, S sequence length, H hidden size; rows = B S.
+ * BERT's, RoBERTa's and ELECTRA's encoder (HF `BertModel`, `RobertaModel`, `ElectraModel`; Devlin et al. 2019), as a pure function over
+ * tfjs tensors. Letters: B batch, S sequence length, H hidden size, E embedding size (H but for ELECTRA small); rows = B S.
  */
 import * as tf from '@tensorflow/tfjs';
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
-import { activate, closeSubLayer, keyMap, layerNorm, linear, type ModelContext } from './layers.js';
+import { embeddingSize } from './config.js';
+import { activate, closeSubLayer, dense, keyMap, layerNorm, linear, type ModelContext } from './layers.js';
 
 export interface EncoderInputs {
   /** int32 [B, S] */
@@ -19,11 +20,11 @@ export interface EncoderInputs {
 /** Most negative float32: what Hugging Face adds to the scores of padding. */
 const MASKED = -3.4028234663852886e38;
 
-/** Sum of word, position and token-type embeddings, layer norm, dropout -> [rows, H]. */
+/** Sum of word, position and token-type embeddings, layer norm, dropout; mapped from E to H where they differ -> [rows, H]. */
 function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
   const { config, batch, seq } = context;
   const module = `${config.modelType}.embeddings`;
-  const h = config.hiddenSize;
+  const e = embeddingSize(config);
   const words = tf.gather(
     context.parameter(`${module}.word_embeddings.weight`),
     tf.reshape(inputs.inputIds, [batch * seq]),
@@ -37,28 +38,24 @@ function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
           .oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize)
           .toFloat();
   const typed = tf.add(words, tf.matMul(oneHot as tf.Tensor2D, types));
-  const summed = tf.add(tf.reshape(typed, [batch, seq, h]), positions(context, inputs, module));
-  const normed = layerNorm(context, `${module}.LayerNorm`, tf.reshape(summed, [batch * seq, h]));
-  return context.dropout(normed, config.hiddenDropoutProb);
+  const summed = tf.add(tf.reshape(typed, [batch, seq, e]), positions(context, inputs, module));
+  const normed = layerNorm(context, `${module}.LayerNorm`, tf.reshape(summed, [batch * seq, e]));
+  const embedded = context.dropout(normed, config.hiddenDropoutProb);
+  return e === config.hiddenSize
+    ? embedded
+    : dense(context, `${config.modelType}.embeddings_project`, embedded);
 }
 
-/** Position embeddings that broadcast to [B, S, H]. RoBERTa's start after the padding index; its padding has the index itself. */
+/** Position embeddings that broadcast to [B, S, E]. RoBERTa's start after the padding index; its padding has the index itself. */
 function positions(context: ModelContext, inputs: EncoderInputs, module: string): tf.Tensor3D {
   const { config, batch, seq } = context;
   const table = context.parameter(`${module}.position_embeddings.weight`);
   const first = config.modelType === 'roberta' ? config.padTokenId + 1 : 0;
-  const rows = tf.reshape(tf.slice(table, [first, 0], [seq, config.hiddenSize]), [
-    1,
-    seq,
-    config.hiddenSize,
-  ]) as tf.Tensor3D;
+  const e = embeddingSize(config);
+  const rows = tf.reshape(tf.slice(table, [first, 0], [seq, e]), [1, seq, e]) as tf.Tensor3D;
   if (config.modelType !== 'roberta') return rows;
   const real = tf.reshape(inputs.attentionMask.toFloat(), [batch, seq, 1]);
-  const padding = tf.reshape(tf.slice(table, [config.padTokenId, 0], [1, config.hiddenSize]), [
-    1,
-    1,
-    config.hiddenSize,
-  ]);
+  const padding = tf.reshape(tf.slice(table, [config.padTokenId, 0], [1, e]), [1, 1, e]);
   return tf.add(tf.mul(rows, real), tf.mul(padding, tf.sub(1, real))) as tf.Tensor3D;
 }
 

@@ -19,12 +19,17 @@ export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Ten
   return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 
-/** HF `BertForSequenceClassification` (pooler, dropout, classifier) and `RobertaClassificationHead`: first [B, H] -> [B, C]. */
+/**
+ * HF `BertForSequenceClassification` (pooler, dropout, classifier), `RobertaClassificationHead` and `ElectraClassificationHead`, which
+ * has a GELU where RoBERTa's has tanh: first [B, H] -> [B, C].
+ */
 function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
   const rate = context.config.hiddenDropoutProb;
-  if (context.config.modelType === 'roberta') {
-    const inner = tf.tanh(dense(context, 'classifier.dense', context.dropout(first, rate)));
-    return dense(context, 'classifier.out_proj', context.dropout(inner, rate));
+  const type = context.config.modelType;
+  if (type !== 'bert') {
+    const inner = dense(context, 'classifier.dense', context.dropout(first, rate));
+    const active = activate(type === 'electra' ? 'gelu' : 'tanh', inner);
+    return dense(context, 'classifier.out_proj', context.dropout(active, rate));
   }
   const pooled = tf.tanh(dense(context, 'bert.pooler.dense', first));
   return dense(context, 'classifier', context.dropout(pooled, rate));

@@ -1,5 +1,5 @@
 /** Every parameter of an encoder with its head, in Hugging Face's order and names. Counting needs nothing else. */
-import type { HeadSpec, ModelConfig } from './config.js';
+import { embeddingSize, type HeadSpec, type ModelConfig } from './config.js';
 import type { Initialiser, ParameterSpec, Place } from './parameters.js';
 
 const normal: Initialiser = { kind: 'normal' };
@@ -34,11 +34,13 @@ const layerNormSpecs = (module: string, size: number, place: Place): ParameterSp
 function embeddingSpecs(prefix: string, c: ModelConfig): ParameterSpec[] {
   const place: Place = { kind: 'embeddings' };
   const module = `${prefix}.embeddings`;
+  const size = embeddingSize(c);
   return [
-    weight(`${module}.word_embeddings.weight`, [c.vocabSize, c.hiddenSize], place),
-    weight(`${module}.position_embeddings.weight`, [c.maxPositionEmbeddings, c.hiddenSize], place),
-    weight(`${module}.token_type_embeddings.weight`, [c.typeVocabSize, c.hiddenSize], place),
-    ...layerNormSpecs(`${module}.LayerNorm`, c.hiddenSize, place),
+    weight(`${module}.word_embeddings.weight`, [c.vocabSize, size], place),
+    weight(`${module}.position_embeddings.weight`, [c.maxPositionEmbeddings, size], place),
+    weight(`${module}.token_type_embeddings.weight`, [c.typeVocabSize, size], place),
+    ...layerNormSpecs(`${module}.LayerNorm`, size, place),
+    ...(size === c.hiddenSize ? [] : linearSpecs(`${prefix}.embeddings_project`, c.hiddenSize, size, place)),
   ];
 }
 
@@ -73,7 +75,7 @@ function headSpecs(c: ModelConfig, head: HeadSpec): ParameterSpec[] {
   const classifier: Place = { kind: 'classifier' };
   if (head.kind === 'masked-lm') return maskedLmSpecs(c, classifier);
   if (head.kind === 'span') return linearSpecs('qa_outputs', 2, c.hiddenSize, classifier);
-  if (c.modelType === 'roberta') {
+  if (c.modelType !== 'bert') {
     return [
       ...linearSpecs('classifier.dense', c.hiddenSize, c.hiddenSize, pooler),
       ...linearSpecs('classifier.out_proj', head.numLabels, c.hiddenSize, classifier),
@@ -86,8 +88,8 @@ function headSpecs(c: ModelConfig, head: HeadSpec): ParameterSpec[] {
 }
 
 /**
- * The parameters of `BertForSequenceClassification`, `BertForQuestionAnswering` or their RoBERTa counterparts.
- * A span head has no pooler (HF `add_pooling_layer=False`); RoBERTa's dense layer before the output takes the pooler's place.
+ * The parameters of `BertForSequenceClassification`, `BertForQuestionAnswering` or their RoBERTa and ELECTRA counterparts.
+ * A span head has no pooler (HF `add_pooling_layer=False`); RoBERTa's and ELECTRA's dense layer before the output takes its place.
  */
 export function modelSpecs(config: ModelConfig, head: HeadSpec): ParameterSpec[] {
   const blocks = Array.from({ length: config.numHiddenLayers }, (_, l) =>

@@ -32,10 +32,10 @@ export interface AdapterToSave {
   readonly initialised?: readonly string[];
 }
 
-/** PEFT keeps a head module whole: RoBERTa's `classifier` holds the dense layer, BERT's pooler comes when it trains or is fresh. */
+/** PEFT keeps a head module whole: RoBERTa's and ELECTRA's `classifier` holds the dense layer, BERT's pooler comes when it trains or is fresh. */
 function savesPooler({ config, headTraining, initialised = [] }: AdapterToSave): boolean {
   return (
-    config.modelType === 'roberta' ||
+    config.modelType !== 'bert' ||
     headTraining === 'classifier+pooler' ||
     initialised.some((name) => name.startsWith('bert.pooler.'))
   );

@@ -36,7 +36,7 @@ function outputs(model: ExportableModel, { rows, length }: BatchShape, tensors: 
 const inputNames = ({ modelType }: ModelConfig): Record<string, string> => ({
   inputIds: 'input_ids',
   attentionMask: 'attention_mask',
-  ...(modelType === 'bert' ? { tokenTypeIds: 'token_type_ids' } : {}),
+  ...(modelType !== 'roberta' ? { tokenTypeIds: 'token_type_ids' } : {}),
 });
 
 /** The model as one program with its weights, free batch size and sequence length. */

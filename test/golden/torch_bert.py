@@ -1,8 +1,8 @@
 """BERT in plain PyTorch functions, written from the paper and Hugging Face's semantics: the independent side of our tests and benchmarks.
 
 Parameters are a dict of tensors with Hugging Face's names. Nothing of transformers or peft is used.
-A shape `c` is a dict: layers, hidden, heads, intermediate, vocab, positions, and where they differ from BERT's: type ("roberta"), types,
-eps, pad, adapter_activation.
+A shape `c` is a dict: layers, hidden, heads, intermediate, vocab, positions, and where they differ from BERT's: type ("roberta",
+"electra"), embedding, types, eps, pad, adapter_activation.
 """
 import math
 
@@ -11,15 +11,18 @@ import torch.nn.functional as F
 
 
 def shapes(c, labels=2, head="classification"):
-    """name -> shape for Bert- or RobertaForSequenceClassification, or with head "span" ...ForQuestionAnswering."""
+    """name -> shape for Bert-, Roberta- or ElectraForSequenceClassification, or with head "span" ...ForQuestionAnswering."""
     h, i, m = c["hidden"], c["intermediate"], c.get("type", "bert")
+    e = c.get("embedding", h)
     s = {
-        f"{m}.embeddings.word_embeddings.weight": (c["vocab"], h),
-        f"{m}.embeddings.position_embeddings.weight": (c["positions"], h),
-        f"{m}.embeddings.token_type_embeddings.weight": (c.get("types", 2), h),
-        f"{m}.embeddings.LayerNorm.weight": (h,),
-        f"{m}.embeddings.LayerNorm.bias": (h,),
+        f"{m}.embeddings.word_embeddings.weight": (c["vocab"], e),
+        f"{m}.embeddings.position_embeddings.weight": (c["positions"], e),
+        f"{m}.embeddings.token_type_embeddings.weight": (c.get("types", 2), e),
+        f"{m}.embeddings.LayerNorm.weight": (e,),
+        f"{m}.embeddings.LayerNorm.bias": (e,),
     }
+    if e != h:
+        s[f"{m}.embeddings_project.weight"], s[f"{m}.embeddings_project.bias"] = (h, e), (h,)
     for l in range(c["layers"]):
         b = f"{c.get('type', 'bert')}.encoder.layer.{l}"
         for m, o, n in [
@@ -32,7 +35,8 @@ def shapes(c, labels=2, head="classification"):
     if head == "span":
         s["qa_outputs.weight"], s["qa_outputs.bias"] = (2, h), (2,)
         return s
-    inner, outer = ("classifier.dense", "classifier.out_proj") if c.get("type") == "roberta" else ("bert.pooler.dense", "classifier")
+    own = c.get("type", "bert") != "bert"
+    inner, outer = ("classifier.dense", "classifier.out_proj") if own else ("bert.pooler.dense", "classifier")
     s[f"{inner}.weight"], s[f"{inner}.bias"] = (h, h), (h,)
     s[f"{outer}.weight"], s[f"{outer}.bias"] = (labels, h), (labels,)
     return s
@@ -69,7 +73,7 @@ def linear(p, module, x, scale=1.0):
 def encode(p, c, ids, mask, types, lora_scale=1.0, dropout=0.0):
     h = c["hidden"]
     eps = c.get("eps", 1e-12)
-    norm = lambda m, x: F.layer_norm(x, (h,), p[f"{m}.weight"], p[f"{m}.bias"], eps)
+    norm = lambda m, x: F.layer_norm(x, x.shape[-1:], p[f"{m}.weight"], p[f"{m}.bias"], eps)
     drop = lambda x: F.dropout(x, dropout, training=True) if dropout > 0 else x
     model, pad = c.get("type", "bert"), c.get("pad", 0)
     activation = c.get("adapter_activation", F.gelu)
@@ -82,6 +86,8 @@ def encode(p, c, ids, mask, types, lora_scale=1.0, dropout=0.0):
     else:
         x = x + p[f"{e}.position_embeddings.weight"][: ids.shape[1]]
     x = drop(norm(f"{e}.LayerNorm", x + F.embedding(types, p[f"{e}.token_type_embeddings.weight"])))
+    if f"{model}.embeddings_project.weight" in p:
+        x = F.linear(x, p[f"{model}.embeddings_project.weight"], p[f"{model}.embeddings_project.bias"])
     bias = (1 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
     B, S = ids.shape
     heads, depth = c["heads"], h // c["heads"]
@@ -101,9 +107,10 @@ def encode(p, c, ids, mask, types, lora_scale=1.0, dropout=0.0):
 
 def classify(p, c, ids, mask, types, lora_scale=1.0, dropout=0.0):
     x = encode(p, c, ids, mask, types, lora_scale, dropout)
-    if c.get("type") == "roberta":
+    if c.get("type", "bert") != "bert":
         drop = lambda t: F.dropout(t, dropout, training=True) if dropout > 0 else t
-        inner = torch.tanh(F.linear(drop(x[:, 0]), p["classifier.dense.weight"], p["classifier.dense.bias"]))
+        activation = F.gelu if c["type"] == "electra" else torch.tanh
+        inner = activation(F.linear(drop(x[:, 0]), p["classifier.dense.weight"], p["classifier.dense.bias"]))
         return F.linear(drop(inner), p["classifier.out_proj.weight"], p["classifier.out_proj.bias"])
     pooled = torch.tanh(F.linear(x[:, 0], p["bert.pooler.dense.weight"], p["bert.pooler.dense.bias"]))
     if dropout > 0:

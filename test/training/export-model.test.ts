@@ -78,6 +78,7 @@ const SHAPES = [[9], [4, 12, 7], [5, 5]];
 
 const CASES: readonly [string, string, TaskHead, typeof AutoModelForMaskedLM][] = [
   ['roberta', 'classification', { kind: 'classification', numLabels: 3 }, AutoModelForSequenceClassification],
+  ['electra', 'classification', { kind: 'classification', numLabels: 3 }, AutoModelForSequenceClassification],
   ['span', 'span', { kind: 'span' }, AutoModelForQuestionAnswering],
 ];
 

@@ -1,4 +1,4 @@
-/** RoBERTa and the span head against independent PyTorch code (test/golden/roberta.py, span.py): logits, loss, gradients. */
+/** RoBERTa, ELECTRA and the span head against independent PyTorch code (test/golden/roberta.py, electra.py, span.py): logits, loss, gradients. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Batch } from '../../src/datasets/batch.js';
@@ -57,6 +57,7 @@ function batchOf({ batch: { ids, mask, types, labels, starts, ends } }: Expected
 
 const CASES: Record<string, TaskHead> = {
   roberta: { kind: 'classification', numLabels: 3 },
+  electra: { kind: 'classification', numLabels: 3 },
   span: { kind: 'span' },
 };
 

@@ -1,0 +1,55 @@
+"""Golden files of ELECTRA: one batch's logits, loss and gradients (HF ElectraForSequenceClassification).
+
+Run: /usr/bin/python3 test/golden/electra.py     (writes test/golden/electra/)
+  model/config.json, model/model.safetensors, gradients.safetensors
+  expected.json: {versions, batch: {ids, mask, types, labels}, positions, logits, loss, gradient_norm, noise}
+What differs from BERT: embeddings narrower than the hidden size, mapped to it; the head is dense, gelu, out_proj on the first token.
+`noise`: tensors whose gradient is exactly 0 (see finetune.py).
+"""
+import json
+import os
+
+import torch
+import torch.nn.functional as F
+
+import torch_bert as bert
+from tensor_files import save
+
+torch.set_num_threads(1)
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "electra")
+C = dict(type="electra", layers=2, embedding=8, hidden=16, heads=2, intermediate=32, vocab=30, positions=14)
+LABELS = 3
+os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
+
+weights = bert.initial(C, labels=LABELS, spread=0.3, seed=31)
+save(os.path.join(HERE, "model", "model.safetensors"), weights)
+config = {
+    "model_type": "electra", "architectures": ["ElectraForSequenceClassification"], "vocab_size": C["vocab"], "embedding_size": C["embedding"],
+    "hidden_size": C["hidden"], "num_hidden_layers": C["layers"], "num_attention_heads": C["heads"], "intermediate_size": C["intermediate"],
+    "hidden_act": "gelu", "max_position_embeddings": C["positions"], "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": 0,
+}
+with open(os.path.join(HERE, "model", "config.json"), "w") as f:
+    json.dump(config, f)
+
+g = torch.Generator().manual_seed(32)
+lengths = [7, 12, 4, 9]  # 12 takes the last position there is
+S = max(lengths)
+mask = torch.tensor([[1 if j < n else 0 for j in range(S)] for n in lengths])
+ids = torch.randint(4, C["vocab"], (4, S), generator=g) * mask
+types = torch.tensor([[1 if n // 2 < j < n else 0 for j in range(S)] for n in lengths])
+labels = torch.tensor([2, 0, 1, 2])
+
+p = {n: t.clone().requires_grad_() for n, t in weights.items()}
+logits = bert.classify(p, C, ids, mask, types)
+loss = F.cross_entropy(logits, labels)
+loss.backward()
+save(os.path.join(HERE, "gradients.safetensors"), {n: t.grad for n, t in p.items()})
+with open(os.path.join(HERE, "expected.json"), "w") as f:
+    json.dump({
+        "versions": {"torch": torch.__version__},
+        "batch": {"ids": ids.tolist(), "mask": mask.tolist(), "types": types.tolist(), "labels": labels.tolist()},
+        "logits": logits.tolist(), "loss": loss.item(),
+        "gradient_norm": torch.sqrt(sum((t.grad.double() ** 2).sum() for t in p.values())).item(),
+        "noise": [n for n in p if n.endswith("key.bias")],
+    }, f)
