@@ -1,5 +1,5 @@
 /** How many parameters a run updates: by counting specs, and in closed form from the model's shape alone. The two must agree. */
-import type { ModelConfig } from '../models/config.js';
+import { embeddingSize, type ModelConfig } from '../models/config.js';
 import { both, countParameters, type ParameterSpec, type Trains } from '../models/parameters.js';
 import { type Schedule, stageOfEpoch, stageTrains, trainedBlocks, trainsEmbeddings } from './schedule.js';
 
@@ -11,7 +11,7 @@ export interface PlaceCounts {
   readonly classifier: number;
 }
 
-/** BERT and RoBERTa in closed form, with a classification head of `numLabels`. H hidden, I intermediate, V vocabulary. */
+/** BERT, RoBERTa and ELECTRA in closed form, with a classification head of `numLabels`. H hidden, E embedding, I intermediate, V vocabulary. */
 export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts {
   const {
     hiddenSize: h,
@@ -20,8 +20,9 @@ export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts
     maxPositionEmbeddings: p,
     typeVocabSize: t,
   } = config;
+  const e = embeddingSize(config);
   return {
-    embeddings: (v + p + t) * h + 2 * h,
+    embeddings: (v + p + t) * e + 2 * e + (e === h ? 0 : h * e + h),
     perBlock: 4 * (h * h + h) + 2 * h + (i * h + i) + (h * i + h) + 2 * h,
     pooler: h * h + h,
     classifier: numLabels * h + numLabels,
