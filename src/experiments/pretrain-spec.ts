@@ -71,9 +71,9 @@ export type PretrainEvent =
 
 const point = { step: z.number(), loss: z.number() };
 
-/** Of the record beside a model that a run goes on from: what its card tells. */
-export const formerRunSchema = z.object({
-  spec: z.object({ batchSize: z.number(), accumulation: z.number(), length: z.number() }),
+/** The record beside a model that a run goes on from: kept whole, its card tells of these. */
+export const formerRunSchema = z.looseObject({
+  spec: z.looseObject({ batchSize: z.number(), accumulation: z.number(), length: z.number() }),
   tokensSeen: z.number(),
   losses: z.array(z.object(point)),
   heldOut: z.array(z.object({ ...point, perplexity: z.number() })),
