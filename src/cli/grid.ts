@@ -28,7 +28,7 @@ Examples:
     progtuning grid data/grids/glue.json --data glue/ --list
   Run what is missing, for an hour:
     progtuning grid data/grids/glue.json --data glue/ --max-minutes 60
-  Small models are faster side by side, each on a thread of its own (a quarter more on two cores):
+  Small models are faster side by side, each on a thread of its own (a fifth more on two cores):
     progtuning grid data/grids/glue.json --data glue/ --jobs 2 --threads 1
   Only one task's runs:
     progtuning grid data/grids/glue.json --data glue/ --only "rte, lora"`;

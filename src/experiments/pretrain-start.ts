@@ -54,7 +54,7 @@ async function formerRuns(folder: string): Promise<readonly FormerRun[]> {
   }
 }
 
-/** @param folder of the model that `spec.continues` names @throws DataError where it holds another one */
+/** @param folder of the model that `spec.continues` names @throws DataError where its weights or its record cannot be read */
 export async function startingModel(spec: PretrainSpec, folder: string | undefined): Promise<StartingModel> {
   const known = spec.continues === undefined ? undefined : folder;
   const saved = known
