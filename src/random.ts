@@ -12,7 +12,15 @@ export interface RandomKey {
 }
 
 /** Streams in use, so that no two purposes share numbers. */
-export const STREAM = { initialise: 1, shuffle: 2, dropout: 3, sample: 4, mask: 5, generate: 6 } as const;
+export const STREAM = {
+  initialise: 1,
+  shuffle: 2,
+  dropout: 3,
+  sample: 4,
+  mask: 5,
+  generate: 6,
+  pair: 7,
+} as const;
 
 const MULTIPLIER = 0xd256d193;
 const WEYL = 0x9e3779b9;

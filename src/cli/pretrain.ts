@@ -34,6 +34,7 @@ interface PretrainFlags extends EngineFlags {
   readonly gradientAccumulationSteps: number;
   readonly maskProbability: number;
   readonly wholeWordMask?: boolean;
+  readonly nextSentence?: boolean;
   readonly heldOutShare: number;
   readonly learningRate: number;
   readonly learningRateSchedule: LearningRateSchedule['kind'];
@@ -102,6 +103,10 @@ export function registerPretrain(program: Command): void {
     )
     .option('--whole-word-mask', 'all pieces of a word are masked, or none')
     .option(
+      '--next-sentence',
+      'sequences are pairs of segments, and whether the second follows the first is learnt too, with the pooler',
+    )
+    .option(
       '--held-out-share <p>',
       'of the documents, for perplexity',
       numberBetween('held-out-share', 0, 0.5),
@@ -156,6 +161,7 @@ const specOf = async (flags: PretrainFlags): Promise<PretrainSpec> => ({
   totalSteps: Math.ceil(flags.tokens / (flags.batchSize * flags.gradientAccumulationSteps * flags.maxLength)),
   maskProbability: flags.maskProbability,
   wholeWords: flags.wholeWordMask ?? false,
+  ...(flags.nextSentence && { nextSentence: true }),
   heldOutShare: flags.heldOutShare,
   learningRate: flags.learningRate,
   learningRateSchedule: {
@@ -197,7 +203,9 @@ function display(spec: PretrainSpec): { onEvent: (event: PretrainEvent) => void;
         if (event.step > 0) note(`resumed after step ${event.step}`);
         next('pretrain', spec.totalSteps * tokensPerStep, 'tokens');
       } else if (event.kind === 'evaluated') {
-        perplexity = ` | perplexity ${event.perplexity.toFixed(2)}`;
+        const { nextSentenceAccuracy: accuracy } = event;
+        const next = accuracy === undefined ? '' : `, next sentence ${(100 * accuracy).toFixed(1)} %`;
+        perplexity = ` | perplexity ${event.perplexity.toFixed(2)}${next}`;
       } else bar?.update((event.step + 1) * tokensPerStep, `loss ${event.loss.toFixed(3)}${perplexity}`);
     },
     stop: () => bar?.stop(),

@@ -5,6 +5,7 @@
 import { fillBits, permutation, STREAM } from '../random.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { PackedRows } from './corpus.js';
+import { type SegmentPairs, segmentPairs } from './segment-pairs.js';
 
 /** Chosen tokens: 80 % become [MASK], 10 % a random token, 10 % stay. */
 const MASKED = 0.8;
@@ -22,6 +23,8 @@ export interface MaskedBatch {
   readonly maskedWeights: Float32Array;
   readonly rows: number;
   readonly length: number;
+  /** Where rows are pairs of segments. */
+  readonly pairs?: Omit<SegmentPairs, 'ids'>;
 }
 
 /** What masking must know of a vocabulary. Flags are by id. */
@@ -33,6 +36,8 @@ export interface MaskingVocabulary {
   readonly continues: Uint8Array;
   /** Ids that a random replacement is drawn from. */
   readonly ordinary: Uint16Array;
+  /** 1: ends a sentence */
+  readonly endsSentence: Uint8Array;
 }
 
 export interface MaskingOptions {
@@ -42,6 +47,8 @@ export interface MaskingOptions {
   readonly probability: number;
   /** Chooses all pieces of a word or none. */
   readonly wholeWords: boolean;
+  /** Rows are cut and joined to pairs: see {@link segmentPairs}. */
+  readonly nextSentence?: boolean | undefined;
 }
 
 /** Masked positions per row: round(probability x length), at least one. */
@@ -55,12 +62,14 @@ export function maskingVocabulary({ tokenizer, vocabSize }: TextTokenizer): Mask
     throw new Error('the vocabulary has no [MASK]: it is not one for masked-language models');
   const special = new Uint8Array(vocabSize);
   const continues = new Uint8Array(vocabSize);
+  const endsSentence = new Uint8Array(vocabSize);
   for (const [token, id] of Object.entries(tokenizer.getVocab(true))) {
     special[id] = /^\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]$/.test(token) ? 1 : 0;
     continues[id] = token.startsWith('##') ? 1 : 0;
+    endsSentence[id] = /^[.?!]$/.test(token) ? 1 : 0;
   }
   const ordinary = Uint16Array.from(special.keys()).filter((id) => special[id] === 0);
-  return { maskId, special, continues, ordinary };
+  return { maskId, special, continues, ordinary, endsSentence };
 }
 
 /** Uniform draws in [0, 1), one after the other. */
@@ -100,12 +109,15 @@ function replacement(id: number, { maskId, ordinary }: MaskingVocabulary, draw: 
 
 /** Masks the given rows of a split. The `step` keys the draws. */
 export function maskRows(
-  { ids, length }: PackedRows,
+  split: PackedRows,
   chosen: ArrayLike<number>,
   vocabulary: MaskingVocabulary,
-  { seed, probability, wholeWords, step }: Omit<MaskingOptions, 'rows'> & { readonly step: number },
+  options: Omit<MaskingOptions, 'rows'> & { readonly step: number },
 ): MaskedBatch {
+  const { seed, probability, wholeWords, nextSentence, step } = options;
+  const { length } = split;
   const rows = chosen.length;
+  const joined = nextSentence ? segmentPairs(split, chosen, vocabulary, { seed, step }) : undefined;
   const slots = maskedSlots(length, probability);
   const draws = length + 2 * slots;
   const bits = fillBits({ seed, stream: STREAM.mask, step }, new Uint32Array(rows * draws));
@@ -116,8 +128,8 @@ export function maskRows(
     maskedWeights: new Float32Array(rows * slots),
   };
   for (let row = 0; row < rows; row++) {
-    const from = (chosen[row] as number) * length;
-    const source = ids.subarray(from, from + length);
+    const from = (joined ? row : (chosen[row] as number)) * length;
+    const source = (joined ?? split).ids.subarray(from, from + length);
     batch.inputIds.set(source, row * length);
     batch.maskedPositions.fill(row * length, row * slots, (row + 1) * slots);
     let next = row * draws;
@@ -130,7 +142,9 @@ export function maskRows(
       batch.inputIds[row * length + column] = replacement(id, vocabulary, draw);
     });
   }
-  return { ...batch, rows, length };
+  if (!joined) return { ...batch, rows, length };
+  const { tokenTypeIds, labels } = joined;
+  return { ...batch, rows, length, pairs: { tokenTypeIds, labels } };
 }
 
 /**

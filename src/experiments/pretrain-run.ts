@@ -23,7 +23,7 @@ import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.j
 import type { TrainingState } from '../training/state.js';
 import { exists, VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
-import { HEAD, startingModel } from './pretrain-start.js';
+import { headOf, startingModel } from './pretrain-start.js';
 import { peakBytes, thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 
@@ -54,7 +54,7 @@ function planOf(
 ): PretrainPlan & { readonly stableSteps: number; readonly allHeldOut: () => Iterable<MaskedBatch> } {
   const vocabulary = maskingVocabulary(tokenizer);
   const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
-  const masking = { seed, rows, probability, wholeWords };
+  const masking = { seed, rows, probability, wholeWords, nextSentence: spec.nextSentence };
   const batchAt = maskedBatches(corpus.train, vocabulary, masking);
   const { kind, decayRatio = 0.2 } = spec.learningRateSchedule;
   const stableSteps =
@@ -158,7 +158,8 @@ export async function runPretraining(
   onEvent?.({ kind: 'start', step: resumed?.losses.length ?? 0, tokensPerStep, parameters });
   const hooks: PretrainHooks = {
     onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
-    onEvaluated: (step, loss) => onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss) }),
+    onEvaluated: (step, { loss, nextSentenceAccuracy }) =>
+      onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss), nextSentenceAccuracy }),
     onSnapshot: async (progress) => {
       const steps = progress.losses.length;
       const { folder, key } = steps <= places.stable.most ? places.stable : places.last;
@@ -168,7 +169,7 @@ export async function runPretraining(
   };
   const progress = await pretrain(config, specs, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
-  const loss = await evaluateMaskedLm(config, specs, state.parameters, plan.allHeldOut(), options);
+  const evaluation = await evaluateMaskedLm(config, specs, state.parameters, plan.allHeldOut(), options);
   const tokensSeen = spec.totalSteps * tokensPerStep;
   const record: PretrainRecord = {
     spec,
@@ -179,14 +180,14 @@ export async function runPretraining(
     epochs: tokensSeen / (corpus.train.rows * corpus.train.length),
     losses: inPoints(progress.losses),
     heldOut: progress.heldOut.map((point) => ({ ...point, perplexity: perplexity(point.loss) })),
-    finalHeldOut: { loss, perplexity: perplexity(loss) },
+    finalHeldOut: { ...evaluation, perplexity: perplexity(evaluation.loss) },
     seconds: progress.seconds,
     peakBytes: peakBytes(),
     machine: thisMachine(options.threads ?? 0),
   };
   await writeTextAtomically(join(out, 'pretraining.json'), `${JSON.stringify(record, null, 1)}\n`);
   const trained = { parameters: state.parameters, specs, initialised: [] };
-  const checkpoint = { folder: home, config: saved, head: HEAD, ...trained };
+  const checkpoint = { folder: home, config: saved, head: headOf(spec), ...trained };
   await saveCheckpoint(out, checkpoint, { dtype: options.dtype });
   await removeSnapshot(options.keepSnapshot ? places.last.folder : unfinished(out));
   return record;

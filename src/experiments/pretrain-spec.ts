@@ -18,6 +18,8 @@ export interface PretrainSpec {
   readonly totalSteps: number;
   readonly maskProbability: number;
   readonly wholeWords: boolean;
+  /** Sequences are pairs of segments, and whether the second follows the first is learnt too. */
+  readonly nextSentence?: boolean | undefined;
   /** Share of the documents that is never trained on. */
   readonly heldOutShare: number;
   readonly learningRate: number;
@@ -67,7 +69,12 @@ export type PretrainEvent =
       readonly parameters: number;
     }
   | { readonly kind: 'step'; readonly step: number; readonly loss: number }
-  | { readonly kind: 'evaluated'; readonly step: number; readonly perplexity: number };
+  | {
+      readonly kind: 'evaluated';
+      readonly step: number;
+      readonly perplexity: number;
+      readonly nextSentenceAccuracy?: number | undefined;
+    };
 
 const point = { step: z.number(), loss: z.number() };
 
@@ -97,9 +104,15 @@ export interface PretrainRecord {
     readonly step: number;
     readonly loss: number;
     readonly perplexity: number;
+    /** Share of the pairs that are told right. */
+    readonly nextSentenceAccuracy?: number | undefined;
   }[];
   /** Over every row that was held out. */
-  readonly finalHeldOut: { readonly loss: number; readonly perplexity: number };
+  readonly finalHeldOut: {
+    readonly loss: number;
+    readonly perplexity: number;
+    readonly nextSentenceAccuracy?: number | undefined;
+  };
   readonly seconds: number;
   readonly peakBytes: number;
   readonly machine: Machine;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hashFile } from '../datasets/corpus.js';
 import { DataError } from '../errors.js';
 import { loadCheckpoint, readConfig } from '../models/checkpoint.js';
-import type { ModelConfig } from '../models/config.js';
+import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
@@ -13,7 +13,10 @@ import { createTrainingState, type TrainingState } from '../training/state.js';
 import { newModelConfig } from './create-model.js';
 import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
 
-export const HEAD = { kind: 'masked-lm' } as const;
+export const headOf = ({ nextSentence }: PretrainSpec): HeadSpec => ({
+  kind: 'masked-lm',
+  ...(nextSentence && { nextSentence }),
+});
 
 export interface StartingModel {
   /** As `config.json` will have it. */
@@ -65,9 +68,10 @@ export async function startingModel(spec: PretrainSpec, folder: string | undefin
     hiddenDropoutProb: spec.dropout,
     attentionProbsDropoutProb: spec.dropout,
   };
-  const specs = modelSpecs(config, HEAD);
+  const head = headOf(spec);
+  const specs = modelSpecs(config, head);
   const values = known
-    ? (await loadCheckpoint(known, HEAD, { seed: spec.seed })).parameters
+    ? (await loadCheckpoint(known, head, { seed: spec.seed })).parameters
     : new Map(specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]));
   const former = known ? await formerRuns(known) : [];
   return { saved, config, specs, state: createTrainingState(specs, values, () => true), former };

@@ -96,10 +96,11 @@ export async function readHead(folder: string): Promise<HeadSpec> {
   const { architectures, num_labels, id2label } = await readRawConfig(path);
   const name = architectures?.[0] ?? 'none';
   if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
+  if (name.endsWith('ForPreTraining')) return { kind: 'masked-lm', nextSentence: true };
   if (name.endsWith('ForQuestionAnswering')) return { kind: 'span' };
   if (!name.endsWith('ForSequenceClassification'))
     throw new DataError(
-      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM) is wanted`,
+      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining) is wanted`,
     );
   const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
   return { kind: 'classification', numLabels };
@@ -215,7 +216,8 @@ function headFields(
   labels: readonly string[] | undefined,
 ): Record<string, unknown> {
   const name = ARCHITECTURE[config.modelType];
-  if (head.kind === 'masked-lm') return { architectures: [`${name}ForMaskedLM`] };
+  if (head.kind === 'masked-lm')
+    return { architectures: [`${name}${head.nextSentence ? 'ForPreTraining' : 'ForMaskedLM'}`] };
   if (head.kind === 'span') return { architectures: [`${name}ForQuestionAnswering`] };
   const names = labels ?? Array.from({ length: head.numLabels }, (_, i) => `LABEL_${i}`);
   return {

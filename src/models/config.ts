@@ -31,7 +31,8 @@ export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): numbe
 export type HeadSpec =
   | { readonly kind: 'classification'; readonly numLabels: number }
   | { readonly kind: 'span' }
-  | { readonly kind: 'masked-lm' };
+  /** `nextSentence`: with a second head over the pooler that says whether one segment follows the other (HF `BertForPreTraining`). */
+  | { readonly kind: 'masked-lm'; readonly nextSentence?: boolean };
 
 const bertBase: ModelConfig = {
   modelType: 'bert',

@@ -19,6 +19,14 @@ export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Ten
   return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 
+/** HF `BertPooler`: first tokens [B, H] -> [B, H]. */
+const pool = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
+  tf.tanh(dense(context, 'bert.pooler.dense', first));
+
+/** Next-sentence logits (HF `BertForPreTraining`): first tokens [B, H] -> [B, 2]; class 0: the second segment follows the first. */
+export const nextSentenceLogits = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
+  dense(context, 'cls.seq_relationship', pool(context, first));
+
 /**
  * HF `BertForSequenceClassification` (pooler, dropout, classifier), `RobertaClassificationHead` and `ElectraClassificationHead`, which
  * has a GELU where RoBERTa's has tanh: first [B, H] -> [B, C].
@@ -31,8 +39,7 @@ function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
     const active = activate(type === 'electra' ? 'gelu' : 'tanh', inner);
     return dense(context, 'classifier.out_proj', context.dropout(active, rate));
   }
-  const pooled = tf.tanh(dense(context, 'bert.pooler.dense', first));
-  return dense(context, 'classifier', context.dropout(pooled, rate));
+  return dense(context, 'classifier', context.dropout(pool(context, first), rate));
 }
 
 /** The hidden states that the head takes from the encoder. */

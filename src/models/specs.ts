@@ -73,7 +73,15 @@ function maskedLmSpecs(c: ModelConfig, place: Place): ParameterSpec[] {
 function headSpecs(c: ModelConfig, head: HeadSpec): ParameterSpec[] {
   const pooler: Place = { kind: 'pooler' };
   const classifier: Place = { kind: 'classifier' };
-  if (head.kind === 'masked-lm') return maskedLmSpecs(c, classifier);
+  if (head.kind === 'masked-lm') {
+    const next = head.nextSentence
+      ? [
+          ...linearSpecs('bert.pooler.dense', c.hiddenSize, c.hiddenSize, pooler),
+          ...linearSpecs('cls.seq_relationship', 2, c.hiddenSize, classifier),
+        ]
+      : [];
+    return [...maskedLmSpecs(c, classifier), ...next];
+  }
   if (head.kind === 'span') return linearSpecs('qa_outputs', 2, c.hiddenSize, classifier);
   if (c.modelType !== 'bert') {
     return [

@@ -32,7 +32,7 @@ export function pretrainingFigure(record: PretrainRecord, name: string): Figure 
   });
   return lineChart({
     title: `Pre-training of ${name}`,
-    caption: `Mean loss of masked tokens, in nats. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
+    caption: `Mean loss of masked tokens, in nats${spec.nextSentence ? '; in training that of next sentences is added where they are learnt' : ''}. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
     xTitle: 'tokens seen (millions)',
     yTitle: 'loss (nats per masked token)',
     series: [
@@ -62,6 +62,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
   const { name, textSource, license } = options;
   const { kind, warmupSteps, decayRatio } = spec.learningRateSchedule;
   const batch = spec.batchSize * spec.accumulation;
+  const accuracy = record.finalHeldOut.nextSentenceAccuracy;
   const rows: [string, string][] = [
     [
       'architecture',
@@ -76,7 +77,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ['tokens seen', tokensSeen(record)],
     [
       'objective',
-      `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}`,
+      `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}${spec.nextSentence ? '; pairs of segments: whether the second follows the first' : ''}`,
     ],
     [
       'initialisation',
@@ -92,7 +93,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
     [
       'held-out perplexity',
-      `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${record.finalHeldOut.loss.toFixed(4)}) on ${corpus.heldOut.documents} documents that were never trained on`,
+      `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${record.finalHeldOut.loss.toFixed(4)}) on ${corpus.heldOut.documents} documents that were never trained on${accuracy === undefined ? '' : `; next sentence told right: ${(100 * accuracy).toFixed(1)} %`}`,
     ],
     [
       'made in',
@@ -109,7 +110,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     `# ${name}`,
     '',
     'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
-    'Positions beyond the packed length and the second token type were never trained.',
+    `Positions beyond the packed length${spec.nextSentence ? '' : ' and the second token type'} were never trained.`,
     '',
     '| | |',
     '|---|---|',

@@ -35,10 +35,12 @@ export interface PretrainPlan {
 }
 
 export const pretrainProgressSchema = z.object({
-  /** Mean loss over each step's masked tokens, in nats. */
+  /** Mean loss of each step, in nats: of masked tokens, and of next sentences where they are learnt. */
   losses: z.array(z.number()),
-  /** Mean loss over the held-out masked tokens; `step` steps had been taken. */
-  heldOut: z.array(z.object({ step: z.number(), loss: z.number() })),
+  /** Over held-out text, when `step` steps had been taken. */
+  heldOut: z.array(
+    z.object({ step: z.number(), loss: z.number(), nextSentenceAccuracy: z.number().optional() }),
+  ),
   /** Spent in training steps, over all sessions. */
   seconds: z.number(),
 });
@@ -48,7 +50,7 @@ export type PretrainProgress = z.infer<typeof pretrainProgressSchema>;
 
 export interface PretrainHooks {
   readonly onStep?: (step: number, loss: number, gradientNorm: number) => void;
-  readonly onEvaluated?: (step: number, loss: number) => void;
+  readonly onEvaluated?: (step: number, evaluation: MaskedLmEvaluation) => void;
   /** Where a run is made resumable. */
   readonly onSnapshot?: (progress: PretrainProgress) => Promise<void>;
   /** Asked after every step: a true answer ends the session with a snapshot. */
@@ -58,40 +60,60 @@ export interface PretrainHooks {
 /** e^loss: what a model of masked tokens is as unsure as, in equally likely tokens. */
 export const perplexity = (loss: number): number => Math.exp(loss);
 
-/** Mean loss over the masked tokens of all batches, without dropout. */
+export interface MaskedLmEvaluation {
+  /** Mean over the masked tokens, in nats. */
+  readonly loss: number;
+  /** Share of the pairs that are told right, where the batches are pairs. */
+  readonly nextSentenceAccuracy?: number;
+}
+
+const rightly = (logits: Float32Array, labels: Int32Array): number =>
+  labels.reduce(
+    (right, label, i) =>
+      right + (((logits[2 * i + 1] as number) > (logits[2 * i] as number) ? 1 : 0) === label ? 1 : 0),
+    0,
+  );
+
+/** Over all batches, without dropout. */
 export async function evaluateMaskedLm(
   config: ModelConfig,
   specs: readonly ParameterSpec[],
   parameters: Parameters,
   batches: Iterable<MaskedBatch>,
   options: CompileOptions,
-): Promise<number> {
+): Promise<MaskedLmEvaluation> {
   const objective = maskedLmObjective(config, specs);
   const values = Object.fromEntries(parameters);
   const sizes = parameterInputs(specs);
   let program: Awaited<ReturnType<typeof compile>> | undefined;
   let rows = 0;
-  let [sum, tokens] = [0, 0];
+  let [sum, tokens, right, pairs] = [0, 0, 0, 0];
   try {
     for (const batch of batches) {
       if (!program || batch.rows !== rows) {
         await program?.close();
         program = await compile(
           { ...sizes, ...objective.inputs(batch) },
-          (tensors) => ({ loss: objective.loss(batch, tensors, undefined) }),
+          (tensors) => {
+            const { masked, next } = objective.losses(batch, tensors, undefined);
+            return { loss: masked, ...(next && { next: next.logits }) };
+          },
           options,
         );
         rows = batch.rows;
       }
       const size = objective.size(batch);
-      const { loss } = await program.run({ ...values, ...objective.feeds(batch, size) });
+      const { loss, next } = await program.run({ ...values, ...objective.feeds(batch, size) });
       sum += (loss?.[0] as number) * size;
       tokens += size;
+      if (!batch.pairs) continue;
+      right += rightly(next as Float32Array, batch.pairs.labels);
+      pairs += batch.rows;
     }
   } finally {
     await program?.close();
   }
-  return sum / tokens;
+  return { loss: sum / tokens, ...(pairs > 0 && { nextSentenceAccuracy: right / pairs }) };
 }
 
 /**
@@ -111,9 +133,9 @@ export async function pretrain(
   const stage = openStage(maskedLmObjective(config, specs), state, () => true, options);
   const { losses, heldOut } = progress;
   const evaluate = async (): Promise<void> => {
-    const loss = await evaluateMaskedLm(config, specs, state.parameters, plan.heldOut(), options);
-    heldOut.push({ step: losses.length, loss });
-    hooks.onEvaluated?.(losses.length, loss);
+    const evaluation = await evaluateMaskedLm(config, specs, state.parameters, plan.heldOut(), options);
+    heldOut.push({ step: losses.length, ...evaluation });
+    hooks.onEvaluated?.(losses.length, evaluation);
   };
   try {
     while (losses.length < plan.totalSteps) {

@@ -20,6 +20,7 @@ const vocabulary: MaskingVocabulary = {
   special: flags((id) => id < 5),
   continues: flags((id) => id >= 60),
   ordinary: Uint16Array.from({ length: size - 5 }, (_, i) => i + 5),
+  endsSentence: flags((id) => id === 5),
 };
 const LENGTH = 32;
 const ROWS = 10;

@@ -75,7 +75,8 @@ async function heldOutLoss(
   if (counted) await startFromCounts(config, parameters, corpus.train, tokenizer, { seed: 1, threads });
   const masking = { seed: 2, rows: 8, probability: 0.15, wholeWords: false };
   const batches = heldOutBatches(corpus.heldOut, maskingVocabulary(tokenizer), masking);
-  return [await evaluateMaskedLm(config, specs, parameters, batches, { threads }), parameters];
+  const { loss } = await evaluateMaskedLm(config, specs, parameters, batches, { threads });
+  return [loss, parameters];
 }
 
 test('before its first step it predicts masked words better than their shares do', async () => {

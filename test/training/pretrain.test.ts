@@ -10,11 +10,11 @@ import { newModelConfig } from '../../src/experiments/create-model.js';
 import { runPretraining } from '../../src/experiments/pretrain-run.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from '../../src/experiments/pretrain-spec.js';
 import { continuedFrom } from '../../src/experiments/pretrain-start.js';
-import { loadCheckpoint } from '../../src/models/checkpoint.js';
+import { loadCheckpoint, readHead } from '../../src/models/checkpoint.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { uniform } from '../../src/random.js';
-import { pretrainingFigure } from '../../src/report/model-card.js';
+import { modelCard, pretrainingFigure } from '../../src/report/model-card.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { learningRateFactor } from '../../src/training/learning-rate.js';
 import { maskedLmObjective } from '../../src/training/masked-lm.js';
@@ -202,6 +202,24 @@ test('what is written is a checkpoint for any head, in either precision', async 
   assert.ok((await weights('half')).length < 0.6 * (await weights('whole')).length);
   const half = await loadCheckpoint(join(home, 'half'), { kind: 'masked-lm' }, { seed: 0 });
   assert.deepEqual(half.initialised, []);
+});
+
+test('next sentences: interrupted or not, the same; the pooler is in the file; a model without one goes on with one', async () => {
+  const spec: PretrainSpec = { ...SPEC, nextSentence: true };
+  const whole = (await runPretraining(spec, options('next'))) as PretrainRecord;
+  const pieces = await runInPieces(spec, 'next-pieces', [1, 6, 10]);
+  assert.deepEqual(curve(pieces), curve(whole));
+  assert.ok((await weights('next-pieces')).equals(await weights('next')));
+  const accuracy = whole.finalHeldOut.nextSentenceAccuracy as number;
+  assert.ok(accuracy >= 0 && accuracy <= 1);
+  assert.deepEqual(await readHead(join(home, 'next')), { kind: 'masked-lm', nextSentence: true });
+  const head = { kind: 'classification', numLabels: 3 } as const;
+  const loaded = await loadCheckpoint(join(home, 'next'), head, { seed: 0 });
+  assert.deepEqual(loaded.initialised, ['classifier.weight', 'classifier.bias']);
+  const model = join(home, 'whole');
+  const more = { ...spec, ...(await continuedFrom(model)) };
+  const record = (await runPretraining(more, options('next-more', { model }))) as PretrainRecord;
+  assert.match(modelCard(record, { name: 'next-more' }, 'loss.svg'), /next sentence told right: [0-9.]+ %/);
 });
 
 test('gradients of batches added up are those of one batch', async () => {
