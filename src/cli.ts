@@ -55,6 +55,12 @@ function report(error: unknown): number {
   return 1;
 }
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await buildProgram().parseAsync(process.argv);
 } catch (error) {
