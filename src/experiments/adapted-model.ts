@@ -34,6 +34,21 @@ export function adaptedModel(
   return { model, values };
 }
 
+/**
+ * Starts a regression head that was drawn afresh at the mean of the training labels instead of 0 (Hugging Face). From 0, STS-B's first
+ * steps only carry the output up to its mean of 2.7: every unit of the pooler goes one way, and the shipped model hardly learns after.
+ */
+export function centreRegression(
+  { head, initialised }: Checkpoint,
+  values: Parameters,
+  labels: readonly number[],
+): void {
+  if (head.kind !== 'classification' || head.numLabels !== 1) return;
+  const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+  for (const name of ['classifier.bias', 'classifier.out_proj.bias'])
+    if (initialised.includes(name)) values.get(name)?.fill(mean);
+}
+
 export interface Result {
   readonly checkpoint: Checkpoint;
   /** After training. */

@@ -19,7 +19,7 @@ import { type FitPlan, type FitProgress, fit, fitProgressSchema, type StepRecord
 import type { Model } from '../training/model.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
-import { adaptedModel, saveResult } from './adapted-model.js';
+import { adaptedModel, centreRegression, saveResult } from './adapted-model.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { peakBytes, type RunRecord, thisMachine } from './run-record.js';
@@ -86,6 +86,11 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const answerTest = options.predictTest ? await task.test(input) : async () => ({});
+  centreRegression(
+    checkpoint,
+    values,
+    train.features.map(({ label }) => label ?? 0),
+  );
   const plan = fitPlan(spec, model.config, train.features);
   const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
   const state = createTrainingState(model.specs, values, (parameter) =>

@@ -4,6 +4,9 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { readSplit } from '../../src/datasets/source.js';
+import { findTask } from '../../src/datasets/task.js';
+import { createModel } from '../../src/experiments/create-model.js';
 import { run } from '../../src/experiments/run.js';
 import { canonicalJson, hashOf, runSpec } from '../../src/experiments/run-spec.js';
 import { readSafetensors } from '../../src/models/safetensors.js';
@@ -96,6 +99,29 @@ for (const wanted of golden.runs) {
     await rm(save, { recursive: true });
   });
 }
+
+test('a fresh regression head starts at the mean label: the first loss is the variance of its labels', async () => {
+  const request = {
+    task: 'stsb',
+    data: 'embedded',
+    epochs: 1,
+    maxLength: 32,
+    maxTrainExamples: 64,
+    batchSize: 64,
+  };
+  const model = await mkdtemp(join(tmpdir(), 'progtuning-regression-'));
+  const { examples } = await readSplit('embedded', findTask('stsb'), 'train');
+  const texts = examples.flatMap((example) => example.texts);
+  await createModel({ out: model, layers: 2, hidden: 16, heads: 2, vocabSize: 200, texts, seed: 1 });
+  const { steps } = await run(runSpec({ ...request, model, maxEvalExamples: 8 }), { threads: 1 });
+  const labels = examples.map(({ label }) => label as number);
+  const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+  assert.ok(mean > 1.5, 'from 0 the loss would be far above');
+  const variance = labels.reduce((sum, label) => sum + (label - mean) ** 2, 0) / labels.length;
+  const first = steps[0]?.loss as number;
+  assert.ok(first > 0.6 * variance && first < 1.5 * variance, `${first}, variance ${variance}`);
+  await rm(model, { recursive: true });
+});
 
 test('random weights: every tensor is drawn from the seed, none read', async () => {
   const request = {
