@@ -80,7 +80,12 @@ const point = { step: z.number(), loss: z.number() };
 
 /** The record beside a model that a run goes on from: kept whole, its card tells of these. */
 export const formerRunSchema = z.looseObject({
-  spec: z.looseObject({ batchSize: z.number(), accumulation: z.number(), length: z.number() }),
+  spec: z.looseObject({
+    batchSize: z.number(),
+    accumulation: z.number(),
+    length: z.number(),
+    nextSentence: z.boolean().optional(),
+  }),
   tokensSeen: z.number(),
   losses: z.array(z.object(point)),
   heldOut: z.array(z.object({ ...point, perplexity: z.number() })),

@@ -32,7 +32,7 @@ export function pretrainingFigure(record: PretrainRecord, name: string): Figure 
   });
   return lineChart({
     title: `Pre-training of ${name}`,
-    caption: `Mean loss of masked tokens, in nats${spec.nextSentence ? '; in training that of next sentences is added where they are learnt' : ''}. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
+    caption: `Mean loss of masked tokens, in nats${sawPairs(record) ? '; in training that of next sentences is added where they are learnt' : ''}. Held out: ${(100 * spec.heldOutShare).toFixed(1)} % of the documents, the same masks each time.`,
     xTitle: 'tokens seen (millions)',
     yTitle: 'loss (nats per masked token)',
     series: [
@@ -47,6 +47,10 @@ export function pretrainingFigure(record: PretrainRecord, name: string): Figure 
     ],
   });
 }
+
+/** Whether any of the model's pre-trainings showed it two segments. */
+const sawPairs = (record: PretrainRecord): boolean =>
+  [...record.former, record].some(({ spec }) => spec.nextSentence === true);
 
 const million = (count: number, digits = 1): string => `${(count / 1e6).toFixed(digits)} million`;
 
@@ -110,7 +114,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     `# ${name}`,
     '',
     'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
-    `Positions beyond the packed length${spec.nextSentence ? '' : ' and the second token type'} were never trained.`,
+    `Positions beyond the packed length${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
     '',
     '| | |',
     '|---|---|',
