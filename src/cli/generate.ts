@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { GENERATED_TASKS, generatedFiles } from '../datasets/generated.js';
-import { writeTextAtomically } from '../models/checkpoint.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { wholeNumber } from './numbers.js';
 
 export const GENERATED_SEED = 1;

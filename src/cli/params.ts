@@ -2,8 +2,8 @@
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { readConfig } from '../models/checkpoint.js';
 import { type ModelConfig, PRESETS } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';

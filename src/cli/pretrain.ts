@@ -10,7 +10,7 @@ import {
   type PretrainSpec,
 } from '../experiments/pretrain-spec.js';
 import { continuedFrom } from '../experiments/pretrain-start.js';
-import { writeTextAtomically } from '../models/checkpoint.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { figureToSvg } from '../report/svg.js';
 import { LEARNING_RATE_KINDS, type LearningRateSchedule } from '../training/learning-rate.js';

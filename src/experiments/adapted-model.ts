@@ -1,7 +1,8 @@
 /** A checkpoint with a PEFT method's parameters beside it, and how it is saved. */
 import { join } from 'node:path';
-import { type Checkpoint, saveCheckpoint, writeTextAtomically } from '../models/checkpoint.js';
+import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';

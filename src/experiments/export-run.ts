@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, labelCount } from '../datasets/task.js';
 import { UsageError } from '../errors.js';
-import { copyTokenizer, readHead, writeConfig } from '../models/checkpoint.js';
+import { copyTokenizer } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
+import { readHead, writeConfig } from '../models/config-file.js';
 import { exportOnnx } from '../training/export-model.js';
 import { loadSaved } from './evaluate-run.js';
 

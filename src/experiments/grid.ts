@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
-import { readConfig } from '../models/checkpoint.js';
 import { PRESETS } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import {
   canonicalJson,
   type RunRequest,

@@ -12,7 +12,7 @@ import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
-import { writeTextAtomically } from '../models/checkpoint.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import type { RunRecord } from './run-record.js';
 import { hashOf, type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
 

@@ -1,41 +1,13 @@
 /** Hugging Face checkpoint folders: `config.json`, `model.safetensors` and the tokenizer's files, read and written. */
-import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
-import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
+import type { HeadSpec, ModelConfig, ModelType } from './config.js';
+import { readConfig, writeConfig } from './config-file.js';
 import { initialise } from './initialise.js';
 import type { ParameterSpec, Parameters } from './parameters.js';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
 import { modelSpecs } from './specs.js';
-
-export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta', 'electra'];
-
-const count = z.number().int().positive();
-const rate = z.number().min(0).lt(1);
-
-const configSchema = z.object({
-  model_type: z.string().optional(),
-  architectures: z.array(z.string()).nullish(),
-  vocab_size: count,
-  hidden_size: count,
-  embedding_size: count.optional(),
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  hidden_act: z.enum(['gelu', 'gelu_new', 'relu', 'tanh', 'silu']).default('gelu'),
-  max_position_embeddings: count.default(512),
-  type_vocab_size: count.default(2),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  hidden_dropout_prob: rate.default(0.1),
-  attention_probs_dropout_prob: rate.default(0.1),
-  initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z.number().int().nonnegative().nullish(),
-  num_labels: z.number().int().positive().optional(),
-  id2label: z.record(z.string(), z.string()).optional(),
-  position_embedding_type: z.string().nullish(),
-  is_decoder: z.boolean().nullish(),
-});
 
 /** Tokenizer files that travel with a checkpoint. */
 const TOKENIZER_FILES = [
@@ -56,90 +28,6 @@ export interface Checkpoint {
   readonly parameters: Parameters;
   /** Names that the file does not hold and that were drawn afresh: a new head. */
   readonly initialised: readonly string[];
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
-  }
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new DataError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
-  const byClass = MODEL_TYPES.find((type) => raw.architectures?.[0]?.startsWith(ARCHITECTURE[type]));
-  const named = raw.model_type ?? byClass ?? 'bert';
-  const known = MODEL_TYPES.find((type) => type === named);
-  if (!known)
-    throw new DataError(
-      `${path}: model_type '${named}' is not supported; supported: ${MODEL_TYPES.join(', ')}`,
-    );
-  return known;
-}
-
-async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
-  const parsed = configSchema.safeParse(await readJson(path));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
-}
-
-/** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
-export async function readHead(folder: string): Promise<HeadSpec> {
-  const path = join(folder, 'config.json');
-  const { architectures, num_labels, id2label } = await readRawConfig(path);
-  const name = architectures?.[0] ?? 'none';
-  if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
-  if (name.endsWith('ForPreTraining')) return { kind: 'masked-lm', nextSentence: true };
-  if (name.endsWith('ForQuestionAnswering')) return { kind: 'span' };
-  if (!name.endsWith('ForSequenceClassification'))
-    throw new DataError(
-      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining) is wanted`,
-    );
-  const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
-  return { kind: 'classification', numLabels };
-}
-
-/** Reads `config.json`. @throws DataError that names the field */
-export async function readConfig(folder: string): Promise<ModelConfig> {
-  const path = join(folder, 'config.json');
-  const raw = await readRawConfig(path);
-  const type = modelType(raw, path);
-  if (raw.hidden_size % raw.num_attention_heads !== 0) {
-    throw new DataError(
-      `${path}: hidden_size ${raw.hidden_size} is not a multiple of num_attention_heads ${raw.num_attention_heads}`,
-    );
-  }
-  if (raw.position_embedding_type && raw.position_embedding_type !== 'absolute') {
-    throw new DataError(
-      `${path}: position_embedding_type '${raw.position_embedding_type}' is not supported; supported: absolute`,
-    );
-  }
-  if (raw.is_decoder) throw new DataError(`${path}: is_decoder is true; only encoders are supported`);
-  return {
-    modelType: type,
-    vocabSize: raw.vocab_size,
-    hiddenSize: raw.hidden_size,
-    // ElectraConfig's own default.
-    ...(type === 'electra' ? { embeddingSize: raw.embedding_size ?? 128 } : {}),
-    numHiddenLayers: raw.num_hidden_layers,
-    numAttentionHeads: raw.num_attention_heads,
-    intermediateSize: raw.intermediate_size,
-    hiddenAct: raw.hidden_act,
-    maxPositionEmbeddings: raw.max_position_embeddings,
-    typeVocabSize: raw.type_vocab_size,
-    layerNormEps: raw.layer_norm_eps,
-    hiddenDropoutProb: raw.hidden_dropout_prob,
-    attentionProbsDropoutProb: raw.attention_probs_dropout_prob,
-    initializerRange: raw.initializer_range,
-    padTokenId: raw.pad_token_id ?? (type === 'roberta' ? 1 : 0),
-  };
 }
 
 /** The names under which a checkpoint may hold a tensor: with and without the model's prefix, old layer-norm names. */
@@ -207,71 +95,10 @@ export async function loadCheckpoint(
   return { folder, config, head, specs, parameters, initialised };
 }
 
-const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
-
-/** What `config.json` says of a fine-tuned model. */
-function headFields(
-  config: ModelConfig,
-  head: HeadSpec,
-  labels: readonly string[] | undefined,
-): Record<string, unknown> {
-  const name = ARCHITECTURE[config.modelType];
-  if (head.kind === 'masked-lm')
-    return { architectures: [`${name}${head.nextSentence ? 'ForPreTraining' : 'ForMaskedLM'}`] };
-  if (head.kind === 'span') return { architectures: [`${name}ForQuestionAnswering`] };
-  const names = labels ?? Array.from({ length: head.numLabels }, (_, i) => `LABEL_${i}`);
-  return {
-    architectures: [`${name}ForSequenceClassification`],
-    num_labels: head.numLabels,
-    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
-    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
-    problem_type: head.numLabels === 1 ? 'regression' : 'single_label_classification',
-  };
-}
-
-export function configJson(config: ModelConfig): Record<string, unknown> {
-  return {
-    model_type: config.modelType,
-    vocab_size: config.vocabSize,
-    hidden_size: config.hiddenSize,
-    ...(config.modelType === 'electra' ? { embedding_size: embeddingSize(config) } : {}),
-    num_hidden_layers: config.numHiddenLayers,
-    num_attention_heads: config.numAttentionHeads,
-    intermediate_size: config.intermediateSize,
-    hidden_act: config.hiddenAct,
-    max_position_embeddings: config.maxPositionEmbeddings,
-    type_vocab_size: config.typeVocabSize,
-    layer_norm_eps: config.layerNormEps,
-    hidden_dropout_prob: config.hiddenDropoutProb,
-    attention_probs_dropout_prob: config.attentionProbsDropoutProb,
-    initializer_range: config.initializerRange,
-    pad_token_id: config.padTokenId,
-    position_embedding_type: 'absolute',
-  };
-}
-
 export interface SaveOptions {
   /** Class names by id, for `id2label`. */
   readonly labels?: readonly string[];
   readonly dtype?: 'F32' | 'F16';
-}
-
-/** Writes text under a temporary name, then renames. */
-export async function writeTextAtomically(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, text);
-  await rename(partial, path);
-}
-
-/** Writes `config.json` of a model with a head. @param labels class names by id */
-export async function writeConfig(
-  folder: string,
-  config: ModelConfig,
-  head: HeadSpec,
-  labels?: readonly string[],
-): Promise<void> {
-  const json = { ...configJson(config), ...headFields(config, head, labels) };
-  await writeTextAtomically(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
 }
 
 /** Copies the tokenizer files that are there. */

@@ -5,8 +5,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
-import { writeTextAtomically } from '../models/checkpoint.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import type { HeadTraining, ParameterSpec, Parameters } from '../models/parameters.js';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
 import { modelSpecs } from '../models/specs.js';

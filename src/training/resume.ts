@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeTextAtomically } from '../models/checkpoint.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
 import type { TrainingState } from './state.js';
 

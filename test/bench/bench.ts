@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeConfig } from '../../src/models/checkpoint.js';
+import { writeConfig } from '../../src/models/config-file.js';
 import { exportOnnx } from '../../src/training/export-model.js';
 import { packageRoot } from '../golden/golden.js';
 import { type Child, startPyTorch, startWorker } from './child.js';
