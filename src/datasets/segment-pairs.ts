@@ -19,16 +19,17 @@ const ATTEMPTS = 8;
 /** 32-bit words that one pair is drawn with: the cut, the label, the rows that are tried. */
 const DRAWS = 2 + ATTEMPTS;
 
-/** The place in [from, to], nearest to `wanted`, where a sentence ends before it; undefined where there is none. */
+/** The place in [from, to], nearest to `wanted`, where a sentence ends before it and its document does not; undefined where there is none. */
 function sentenceStart(
   text: Uint16Array,
   endsSentence: Uint8Array,
+  separator: number,
   [from, to]: readonly [number, number],
   wanted: number,
 ): number | undefined {
   let best: number | undefined;
   for (let at = from; at <= to; at++) {
-    if (!endsSentence[text[at - 1] as number]) continue;
+    if (!endsSentence[text[at - 1] as number] || text[at] === separator) continue;
     if (best === undefined || Math.abs(at - wanted) < Math.abs(best - wanted)) best = at;
   }
   return best;
@@ -54,12 +55,13 @@ export function segmentPairs(
     tokenTypeIds: new Int32Array(rows * length),
     labels: new Int32Array(rows),
   };
+  const [first, last] = [ids[0] as number, ids[length - 1] as number];
   for (let row = 0; row < rows; row++) {
     const draw = (index: number): number => (bits[row * DRAWS + index] as number) / 2 ** 32;
     const own = chosen[row] as number;
     const text = textOf(own);
     const wanted = Math.floor((0.25 + 0.5 * draw(0)) * size);
-    const cut = sentenceStart(text, endsSentence, [2, size - 1], wanted) ?? Math.max(2, wanted);
+    const cut = sentenceStart(text, endsSentence, last, [2, size - 1], wanted) ?? Math.max(2, wanted);
     const kept = cut - 1;
     let [before, end] = [text, cut];
     if (draw(1) < 0.5) {
@@ -67,12 +69,11 @@ export function segmentPairs(
       let found: number | undefined;
       for (let attempt = 0; attempt < ATTEMPTS && found === undefined; attempt++) {
         before = textOf(Math.floor(draw(2 + attempt) * splitRows));
-        found = sentenceStart(before, endsSentence, [kept, size], kept);
+        found = sentenceStart(before, endsSentence, last, [kept, size], kept);
       }
       end = found ?? size;
     }
     const to = row * length;
-    const [first, last] = [ids[own * length] as number, ids[own * length + length - 1] as number];
     pairs.ids[to] = first;
     pairs.ids.set(before.subarray(end - kept, end), to + 1);
     pairs.ids[to + cut] = last;

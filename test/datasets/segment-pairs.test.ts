@@ -80,6 +80,22 @@ test('a pair depends on seed and step alone', () => {
   assert.notDeepEqual(segmentPairs(split, all, { endsSentence }, { ...key, seed: 4 }).ids, pairs.ids);
 });
 
+test('no pair is cut where a document ends: what comes after it does not follow', () => {
+  const ids = split.ids.slice();
+  // After every other full stop another document begins.
+  let stops = 0;
+  ids.forEach((id, at) => {
+    if (id === STOP && stops++ % 2 === 0 && at % LENGTH < LENGTH - 2) ids[at + 1] = SEP;
+  });
+  const cut = segmentPairs({ ...split, ids }, all, { endsSentence }, { seed: 3, step: 0 });
+  const begins = all.map((row) => cut.ids[cut.tokenTypeIds.indexOf(1, row * LENGTH)]);
+  assert.ok(ids.filter((id) => id === SEP).length > 2 * ROWS);
+  assert.deepEqual(
+    begins.filter((id) => id === SEP),
+    [],
+  );
+});
+
 test('text without a sentence end is cut all the same', () => {
   const ids = Uint16Array.from(
     { length: 4 * 16 },

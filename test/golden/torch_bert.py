@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 
 def shapes(c, labels=2, head="classification"):
-    """name -> shape for Bert-, Roberta- or ElectraForSequenceClassification, or with head "span" ...ForQuestionAnswering."""
+    """name -> shape for Bert-, Roberta- or ElectraForSequenceClassification, with head "span" ...ForQuestionAnswering, with
+    "pretraining" BertForPreTraining (its decoder is tied to the word embeddings)."""
     h, i, m = c["hidden"], c["intermediate"], c.get("type", "bert")
     e = c.get("embedding", h)
     s = {
@@ -34,6 +35,13 @@ def shapes(c, labels=2, head="classification"):
             s[f"{b}.{m}.weight"], s[f"{b}.{m}.bias"] = (h,), (h,)
     if head == "span":
         s["qa_outputs.weight"], s["qa_outputs.bias"] = (2, h), (2,)
+        return s
+    if head == "pretraining":
+        t = "cls.predictions.transform"
+        for m, o, n in (("bert.pooler.dense", h, h), ("cls.seq_relationship", 2, h), (f"{t}.dense", h, h)):
+            s[f"{m}.weight"], s[f"{m}.bias"] = (o, n), (o,)
+        s[f"{t}.LayerNorm.weight"], s[f"{t}.LayerNorm.bias"] = (h,), (h,)
+        s["cls.predictions.bias"] = (c["vocab"],)
         return s
     own = c.get("type", "bert") != "bert"
     inner, outer = ("classifier.dense", "classifier.out_proj") if own else ("bert.pooler.dense", "classifier")
@@ -116,6 +124,16 @@ def classify(p, c, ids, mask, types, lora_scale=1.0, dropout=0.0):
     if dropout > 0:
         pooled = F.dropout(pooled, dropout, training=True)
     return F.linear(pooled, p["classifier.weight"], p["classifier.bias"])
+
+
+def pretraining(p, c, ids, mask, types):
+    """Vocabulary logits [B, S, V] and next-sentence logits [B, 2] (BertForPreTraining)."""
+    x = encode(p, c, ids, mask, types)
+    t = "cls.predictions.transform"
+    inner = F.gelu(linear(p, f"{t}.dense", x))
+    inner = F.layer_norm(inner, inner.shape[-1:], p[f"{t}.LayerNorm.weight"], p[f"{t}.LayerNorm.bias"], c.get("eps", 1e-12))
+    words = F.linear(inner, p["bert.embeddings.word_embeddings.weight"], p["cls.predictions.bias"])
+    return words, linear(p, "cls.seq_relationship", torch.tanh(linear(p, "bert.pooler.dense", x[:, 0])))
 
 
 def spans(p, c, ids, mask, types):
