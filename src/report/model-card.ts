@@ -72,7 +72,10 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
       'architecture',
       `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
     ],
-    ['parameters', `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)`],
+    [
+      'parameters',
+      `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)${spec.nextSentence ? ' and the next-sentence head' : ''}`,
+    ],
     ['vocabulary', `${spec.vocabSize} WordPiece tokens, learnt from the same text`],
     [
       'text',
@@ -114,7 +117,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     `# ${name}`,
     '',
     'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
-    `Positions beyond the packed length${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
+    `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
     '',
     '| | |',
     '|---|---|',
