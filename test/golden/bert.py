@@ -9,12 +9,11 @@ import torch
 import torch.nn.functional as F
 
 import torch_bert as bert
-from tensor_files import save
+from tensor_files import save, save_model
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bert")
 C = dict(layers=4, hidden=16, heads=2, intermediate=32, vocab=40, positions=24)
-os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
 
 g = torch.Generator().manual_seed(11)
 batches = []
@@ -26,14 +25,7 @@ for lengths in ([7, 5, 9, 3], [4, 8, 6, 8], [10, 2, 5, 7]):
     batches.append((ids * mask, mask, types, torch.randint(0, 2, (4,), generator=g)))
 
 base = bert.initial(C, spread=0.3)
-save(os.path.join(HERE, "model", "model.safetensors"), base)
-config = {
-    "model_type": "bert", "vocab_size": C["vocab"], "hidden_size": C["hidden"], "num_hidden_layers": C["layers"],
-    "num_attention_heads": C["heads"], "intermediate_size": C["intermediate"], "hidden_act": "gelu",
-    "max_position_embeddings": C["positions"], "type_vocab_size": 2, "layer_norm_eps": 1e-12,
-    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": 0,
-}
-json.dump(config, open(os.path.join(HERE, "model", "config.json"), "w"))
+save_model(os.path.join(HERE, "model"), base, bert.config(C))
 
 
 def extras(method):

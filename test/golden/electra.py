@@ -13,24 +13,15 @@ import torch
 import torch.nn.functional as F
 
 import torch_bert as bert
-from tensor_files import save
+from tensor_files import save, save_model
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "electra")
 C = dict(type="electra", layers=2, embedding=8, hidden=16, heads=2, intermediate=32, vocab=30, positions=14)
 LABELS = 3
-os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
 
 weights = bert.initial(C, labels=LABELS, spread=0.3, seed=31)
-save(os.path.join(HERE, "model", "model.safetensors"), weights)
-config = {
-    "model_type": "electra", "architectures": ["ElectraForSequenceClassification"], "vocab_size": C["vocab"], "embedding_size": C["embedding"],
-    "hidden_size": C["hidden"], "num_hidden_layers": C["layers"], "num_attention_heads": C["heads"], "intermediate_size": C["intermediate"],
-    "hidden_act": "gelu", "max_position_embeddings": C["positions"], "type_vocab_size": 2, "layer_norm_eps": 1e-12,
-    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": 0,
-}
-with open(os.path.join(HERE, "model", "config.json"), "w") as f:
-    json.dump(config, f)
+save_model(os.path.join(HERE, "model"), weights, bert.config(C, "ElectraForSequenceClassification"))
 
 g = torch.Generator().manual_seed(32)
 lengths = [7, 12, 4, 9]  # 12 takes the last position there is

@@ -13,24 +13,15 @@ import torch
 import torch.nn.functional as F
 
 import torch_bert as bert
-from tensor_files import save
+from tensor_files import save, save_model
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "roberta")
 C = dict(type="roberta", layers=2, hidden=16, heads=2, intermediate=32, vocab=30, positions=14, types=1, eps=1e-5, pad=1)
 LABELS = 3
-os.makedirs(os.path.join(HERE, "model"), exist_ok=True)
 
 weights = bert.initial(C, labels=LABELS, spread=0.3, seed=21)
-save(os.path.join(HERE, "model", "model.safetensors"), weights)
-config = {
-    "model_type": "roberta", "architectures": ["RobertaForSequenceClassification"], "vocab_size": C["vocab"], "hidden_size": C["hidden"],
-    "num_hidden_layers": C["layers"], "num_attention_heads": C["heads"], "intermediate_size": C["intermediate"], "hidden_act": "gelu",
-    "max_position_embeddings": C["positions"], "type_vocab_size": C["types"], "layer_norm_eps": C["eps"], "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0, "pad_token_id": C["pad"], "bos_token_id": 0, "eos_token_id": 2,
-}
-with open(os.path.join(HERE, "model", "config.json"), "w") as f:
-    json.dump(config, f)
+save_model(os.path.join(HERE, "model"), weights, bert.config(C, "RobertaForSequenceClassification", bos_token_id=0, eos_token_id=2))
 
 g = torch.Generator().manual_seed(22)
 lengths = [7, 12, 4, 9]  # 12 takes the last position there is

@@ -1,5 +1,6 @@
 """Safetensors files of float32 tensors, written and read here so that the golden scripts need torch alone."""
 import json
+import os
 import struct
 
 import numpy
@@ -18,6 +19,14 @@ def save(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text)
         for t in tensors.values():
             f.write(t.detach().contiguous().numpy().astype("<f4").tobytes())
+
+
+def save_model(folder, tensors, config):
+    """A model's folder: model.safetensors and config.json."""
+    os.makedirs(folder, exist_ok=True)
+    save(os.path.join(folder, "model.safetensors"), tensors)
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump(config, f)
 
 
 def load(path):

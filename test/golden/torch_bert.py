@@ -10,6 +10,17 @@ import torch
 import torch.nn.functional as F
 
 
+def config(c, architecture=None, **more):
+    """The config.json that Hugging Face's classes read for the shape; without dropout, so that results repeat."""
+    return {
+        "model_type": c.get("type", "bert"), **({"architectures": [architecture]} if architecture else {}), "vocab_size": c["vocab"],
+        **({"embedding_size": c["embedding"]} if "embedding" in c else {}), "hidden_size": c["hidden"],
+        "num_hidden_layers": c["layers"], "num_attention_heads": c["heads"], "intermediate_size": c["intermediate"], "hidden_act": "gelu",
+        "max_position_embeddings": c["positions"], "type_vocab_size": c.get("types", 2), "layer_norm_eps": c.get("eps", 1e-12),
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": c.get("pad", 0), **more,
+    }
+
+
 def shapes(c, labels=2, head="classification"):
     """name -> shape for Bert-, Roberta- or ElectraForSequenceClassification, with head "span" ...ForQuestionAnswering, with
     "pretraining" BertForPreTraining (its decoder is tied to the word embeddings)."""
