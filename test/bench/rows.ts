@@ -1,5 +1,6 @@
 /** What is measured: rows of the table, each a contest between ours and its peers. */
 
+import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 import type { Method } from '../../src/peft/method.js';
 import type { Shape } from './ours.js';
@@ -30,7 +31,16 @@ const base = (id: string, name: string, more: Partial<Row>): Row => ({
 });
 const stage = (id: string, name: string, more: Partial<Row>): Row =>
   base(id, name, { peers: ['pytorch', 'ours, full'], ...more });
-const lora = { method: LORA_DEFAULTS, embeddings: false };
+/** The three stages of a method whose embeddings are frozen. PyTorch is a peer where its code here has the method. */
+const stages = (id: string, name: string, method: Method, peers: readonly Peer[]): Row[] =>
+  [0, 4, 8].map((firstBlock, t) =>
+    stage(`${id}-${t + 1}`, `  ${name}, stage ${t + 1} of 3`, {
+      method,
+      firstBlock,
+      embeddings: false,
+      peers,
+    }),
+  );
 
 export const ROWS: readonly Row[] = [
   base('full', 'BERT-base 8 x 128, full', {}),
@@ -39,9 +49,9 @@ export const ROWS: readonly Row[] = [
   stage('never-1', '  stage 1 of 3, embeddings frozen', { embeddings: false }),
   stage('frozen-2', '  stage 2 of 3, embeddings frozen', { firstBlock: 4, embeddings: false }),
   stage('frozen-3', '  stage 3 of 3, embeddings frozen', { firstBlock: 8, embeddings: false }),
-  stage('lora-1', '  LoRA r 8, stage 1 of 3', { ...lora }),
-  stage('lora-2', '  LoRA r 8, stage 2 of 3', { ...lora, firstBlock: 4 }),
-  stage('lora-3', '  LoRA r 8, stage 3 of 3', { ...lora, firstBlock: 8 }),
+  ...stages('lora', 'LoRA r 8', LORA_DEFAULTS, ['pytorch', 'ours, full']),
+  ...stages('adapter', 'Adapter 64', ADAPTER_DEFAULTS.houlsby, ['ours, full']),
+  ...stages('bitfit', 'BitFit', { kind: 'bitfit', terms: 'all' }, ['ours, full']),
   base('base-32', 'BERT-base 32 x 128, full', { shape: { ...BASE, batch: 32, length: 128 } }),
   base('small', 'BERT-small 4 x 512, 32 x 128, full', { shape: { ...SMALL, batch: 32, length: 128 } }),
   base('default', 'default 6 x 256, 32 x 64, full', { shape: { ...DEFAULT, batch: 32, length: 64 } }),
@@ -69,6 +79,15 @@ export const RUNS: readonly {
     expected: 84 / 108,
   },
   { name: 'progressive, embeddings never', stages: ['never-1', 'frozen-2', 'frozen-3'], expected: 84 / 108 },
-  { name: 'LoRA', stages: ['lora-1', 'lora-1', 'lora-1'], expected: 72 / 108 },
-  { name: 'LoRA, progressive', stages: ['lora-1', 'lora-2', 'lora-3'], expected: 60 / 108 },
+  ...['LoRA', 'Adapter', 'BitFit'].flatMap((name) => {
+    const [first, second, third] = [1, 2, 3].map((t) => `${name.toLowerCase()}-${t}`) as [
+      string,
+      string,
+      string,
+    ];
+    return [
+      { name, stages: [first, first, first], expected: 72 / 108 },
+      { name: `${name}, progressive`, stages: [first, second, third], expected: 60 / 108 },
+    ];
+  }),
 ];
