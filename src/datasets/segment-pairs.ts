@@ -19,7 +19,7 @@ const ATTEMPTS = 8;
 /** 32-bit words that one pair is drawn with: the cut, the label, the rows that are tried. */
 const DRAWS = 2 + ATTEMPTS;
 
-/** The place in [from, to], nearest to `wanted`, where a sentence ends before it and its document does not; undefined where there is none. */
+/** The place in [from, to] nearest to `wanted` before which a sentence ends, but not its document; undefined where there is none. */
 function sentenceStart(
   text: Uint16Array,
   endsSentence: Uint8Array,

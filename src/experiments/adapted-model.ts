@@ -37,7 +37,7 @@ export function adaptedModel(
 
 /**
  * Starts a regression head that was drawn afresh at the mean of the training labels instead of 0 (Hugging Face). From 0, STS-B's first
- * steps only carry the output up to its mean of 2.7: at a learning rate of 2e-4 the shipped model's loss then stayed near the labels' variance.
+ * steps only carry the output up to its mean of 2.7: at a learning rate of 2e-4 an earlier checkpoint's loss then stayed near the labels' variance.
  */
 export function centreRegression(
   { head, initialised }: Checkpoint,

@@ -80,14 +80,10 @@ export const RUNS: readonly {
   },
   { name: 'progressive, embeddings never', stages: ['never-1', 'frozen-2', 'frozen-3'], expected: 84 / 108 },
   ...['LoRA', 'Adapter', 'BitFit'].flatMap((name) => {
-    const [first, second, third] = [1, 2, 3].map((t) => `${name.toLowerCase()}-${t}`) as [
-      string,
-      string,
-      string,
-    ];
+    const idOf = (stage: number): string => `${name.toLowerCase()}-${stage}`;
     return [
-      { name, stages: [first, first, first], expected: 72 / 108 },
-      { name: `${name}, progressive`, stages: [first, second, third], expected: 60 / 108 },
+      { name, stages: [1, 1, 1].map(idOf), expected: 72 / 108 },
+      { name: `${name}, progressive`, stages: [1, 2, 3].map(idOf), expected: 60 / 108 },
     ];
   }),
 ];
