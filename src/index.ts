@@ -21,7 +21,7 @@ export { createModel, type NewModel } from './experiments/create-model.js';
 export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';
-export { type GridCell, ledgerRuns, liveModel, liveRuns } from './experiments/notebook-runs.js';
+export { type GridCell, ledgerRuns, liveRuns } from './experiments/notebook-runs.js';
 export { runPretraining } from './experiments/pretrain-run.js';
 export type { PretrainRecord, PretrainSpec } from './experiments/pretrain-spec.js';
 export { type RunEvent, type RunOptions, run } from './experiments/run.js';

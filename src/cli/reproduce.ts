@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { hashFile } from '../datasets/corpus.js';
-import { resolveModel } from '../datasets/source.js';
+import { resolveModel, SHIPPED_MODEL } from '../datasets/source.js';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { expandGrid, readGrid } from '../experiments/grid.js';
@@ -135,7 +135,7 @@ async function makeRealRuns({ model, data, threads, device }: ReproduceFlags): P
 
 /** What the notebooks show besides what their sources say: a change of it executes them again. */
 async function notebookInputs(): Promise<string> {
-  const model = await resolveModel(await liveModel());
+  const model = await resolveModel(liveModel() ?? SHIPPED_MODEL);
   const { sha256 } = await hashFile(join(model, 'model.safetensors'));
   const grids = await readdir(dirname(gridPath('any')));
   const texts = await Promise.all(grids.sort().map((name) => readFile(gridPath(basename(name, '.json')))));

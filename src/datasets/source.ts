@@ -46,6 +46,9 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** The checkpoint in `data/models/`, by its name. */
+export const SHIPPED_MODEL = 'progtuning-bert-6x256';
+
 /** The folder of a model that is on this machine: a folder as it is, or the package's own by name. */
 export async function localModel(model: string): Promise<string | undefined> {
   if (await exists(model)) return model;

@@ -1,12 +1,9 @@
 /** Runs as notebooks ask for them: a grid's cells with their records, from the committed ledger or made on the spot. */
-import { access, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashFile } from '../datasets/corpus.js';
-import { localModel, readSplit } from '../datasets/source.js';
-import { TASKS } from '../datasets/task.js';
+import { localModel } from '../datasets/source.js';
 import { processors } from '../engine/session.js';
-import { createModel } from './create-model.js';
 import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
 import { planGrid, runGrid } from './run-grid.js';
@@ -28,35 +25,11 @@ export type OpenProgress = (
   unit: string,
 ) => { update(done: number, note?: string): void; stop(): void };
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
-/** What a grid's `model` says for {@link liveModel}. */
-const LIVE = 'live';
-
 /** Where live runs are kept, so that a notebook that is started again goes on: `PROGTUNING_RUNS`, or `reproduction/` in the package. */
 export const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
 
-/**
- * The model of live runs: `PROGTUNING_MODEL` (`progtuning-bert-6x256` is the checkpoint that ships), else one of 6 blocks, 128 wide, with
- * random weights and a vocabulary of the generated tasks, made once: a fifth of the work, so that all notebooks end in minutes.
- */
-export async function liveModel(): Promise<string> {
-  if (process.env.PROGTUNING_MODEL) return process.env.PROGTUNING_MODEL;
-  const folder = join(liveFolder(), 'random-6x128');
-  if (await exists(join(folder, 'model.safetensors'))) return folder;
-  const tasks = TASKS.filter(({ trainedOn }) => !trainedOn);
-  const splits = await Promise.all(tasks.map((task) => readSplit('embedded', task, 'train')));
-  const texts = splits.flatMap(({ examples }) => examples.flatMap((example) => example.texts));
-  await rm(`${folder}.partial`, { recursive: true, force: true });
-  const shape = { layers: 6, hidden: 128, vocabSize: 800, seed: 1 };
-  await createModel({ ...shape, texts, out: `${folder}.partial` });
-  await rename(`${folder}.partial`, folder);
-  return folder;
-}
+/** The model of all live runs, where it is not their grid's own (the checkpoint that ships): folder or hub id. */
+export const liveModel = (): string | undefined => process.env.PROGTUNING_MODEL;
 
 export const gridPath = (name: string): string => join(packageRoot, 'data/grids', `${name}.json`);
 
@@ -106,9 +79,7 @@ export async function liveRuns(
   overrides: GridOverrides = {},
 ): Promise<GridCell[]> {
   const grid = await readGrid(gridPath(name));
-  const isLive = grid.shared.model === LIVE || process.env.PROGTUNING_MODEL !== undefined;
-  const model = overrides.model ?? (isLive ? await liveModel() : undefined);
-  const specs = await expandGrid(grid, { ...overrides, model });
+  const specs = await expandGrid(grid, { model: liveModel(), ...overrides });
   const runs = join(liveFolder(), 'runs');
   const plan = await planGrid(specs, runs);
   const bar = openProgress(name, plan.all.length, 'runs');

@@ -47,8 +47,8 @@ interface Times {
   peakBytes: number;
 }
 
-/** Contestants take turns of a few steps, as a training run takes them one after the other. */
-async function contest(children: readonly Child[]): Promise<Times[]> {
+/** Contestants take turns of a few steps, as a training run takes them one after the other. The first stays open. */
+async function contest(children: readonly [Child, ...Child[]]): Promise<Times[]> {
   const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
   const step = async (index: number, counted: boolean): Promise<void> => {
     const { ms, peakBytes } = await (children[index] as Child).step();
@@ -61,15 +61,8 @@ async function contest(children: readonly Child[]): Promise<Times[]> {
     for (const index of children.keys())
       for (let i = -1; i < Math.min(TURN, steps - done); i++) await step(index, i >= 0);
   }
-  for (const child of children) child.close();
+  for (const child of children.slice(1)) child.close();
   return times;
-}
-
-/** Floating-point operations a second of onnxruntime's own product of 2048 x 2048 matrices: the median of a turn before each row. */
-async function measureCeiling(product: Child): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < 15; i++) times.push((await product.step()).ms);
-  return ((product.ready.flops ?? 0) / median(times)) * 1000;
 }
 
 /** The exported model for the peer that serves it. */
@@ -106,14 +99,14 @@ interface Result {
   readonly row: Row;
   readonly ours: Times;
   readonly peers: readonly { readonly peer: Peer; readonly times: Times }[];
-  /** Of the ceiling that was measured just before, in floating-point operations a second. */
+  /** Of the ceiling, 0 to 1. */
   readonly share: number;
+  /** Floating-point operations a second of onnxruntime's own product of 2048 x 2048 matrices, which takes its turns in the contest. */
   readonly ceiling: number;
   readonly compileMilliseconds: number;
 }
 
 async function measure(row: Row, product: Child): Promise<Result> {
-  const ceiling = await measureCeiling(product);
   const folder = row.peers.includes('transformers.js') ? await exportedFolder(row) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
@@ -125,10 +118,11 @@ async function measure(row: Row, product: Child): Promise<Result> {
     const child = await startPeer(peer, row, folder);
     if (child) peers.push({ peer, child });
   }
-  const [own, ...theirs] = await contest([ours, ...peers.map(({ child }) => child)]);
+  const [products, own, ...theirs] = await contest([product, ours, ...peers.map(({ child }) => child)]);
   if (folder) await rm(folder, { recursive: true });
   const { flops = 0, compileMilliseconds = 0 } = ours.ready;
   const mine = own as Times;
+  const ceiling = ((product.ready.flops ?? 0) / median((products as Times).ms)) * 1000;
   return {
     row,
     ours: mine,
@@ -224,7 +218,7 @@ const peerText = probe
   ? `PyTorch ${probe.ready.torch} (${probe.ready.blas})`
   : 'no PyTorch found (Debian: python3-torch libopenblas0-pthread)';
 const product = await startWorker('product', { n: 2048, threads });
-const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; medians (least-most) of ${steps} steps; the ceiling is onnxruntime's product of 2048 x 2048 matrices just before each row`;
+const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; medians (least-most) of ${steps} steps; the ceiling is onnxruntime's product of 2048 x 2048 matrices, taking turns with them`;
 const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
 const printed: string[] = [machine, '', line(HEADER), line(HEADER.map(() => '---'))];
 process.stdout.write(`${printed.join('\n')}\n`);

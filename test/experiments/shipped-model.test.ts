@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { AutoModelForMaskedLM, AutoTokenizer, env, type Tensor } from '@huggingface/transformers';
 import type * as tf from '@tensorflow/tfjs';
-import { readSplit, resolveModel } from '../../src/datasets/source.js';
+import { readSplit, resolveModel, SHIPPED_MODEL } from '../../src/datasets/source.js';
 import { findTask } from '../../src/datasets/task.js';
 import { compile } from '../../src/engine/compile.js';
 import { exportRun } from '../../src/experiments/export-run.js';
@@ -18,8 +18,6 @@ import { modelContext } from '../../src/models/layers.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { encoderInputs, parameterInputs } from '../../src/training/model.js';
 
-/** By name from the package: `data/models/`. */
-const SHIPPED_MODEL = 'progtuning-bert-6x256';
 const SENTENCES = 100;
 const HEAD = { kind: 'masked-lm' } as const;
 
