@@ -15,6 +15,24 @@ export interface Forward {
   close(): Promise<void>;
 }
 
+/** A batch runs in pieces of about so many tokens: what a layer gives is then still in the cache where the next one reads it. */
+const TOKENS_AT_ONCE = 1024;
+
+/** Of an exported model: a classifier has the first, a span head the others. */
+const OUTPUTS = ['logits', 'start_logits', 'end_logits'] as const;
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** What is served is what is evaluated: the exported model, one program for all shapes. */
 export async function openExported(
   model: Model,
@@ -24,13 +42,19 @@ export async function openExported(
   const session = await openModelSession(exportModel(model, parameters), { device, threads, profile });
   return {
     async logits({ inputIds, attentionMask, tokenTypeIds, rows, length }) {
-      const ids = { input_ids: inputIds, attention_mask: attentionMask, token_type_ids: tokenTypeIds };
-      const { logits, start_logits, end_logits } = await session.run(ids, [rows, length]);
-      if (logits) return logits;
-      const both = new Float32Array(2 * rows * length);
-      both.set(start_logits as Float32Array);
-      both.set(end_logits as Float32Array, rows * length);
-      return both;
+      const rowsAtOnce = Math.max(1, Math.floor(TOKENS_AT_ONCE / length));
+      const parts: Readonly<Record<string, Float32Array>>[] = [];
+      for (let row = 0; row < rows; row += rowsAtOnce) {
+        const end = Math.min(rows, row + rowsAtOnce);
+        const slice = (ids: Int32Array): Int32Array => ids.subarray(row * length, end * length);
+        const ids = {
+          input_ids: slice(inputIds),
+          attention_mask: slice(attentionMask),
+          token_type_ids: slice(tokenTypeIds),
+        };
+        parts.push(await session.run(ids, [end - row, length]));
+      }
+      return concatenated(OUTPUTS.flatMap((name) => parts.flatMap((part) => part[name] ?? [])));
     },
     close: () => session.close(),
   };
