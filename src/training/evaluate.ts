@@ -2,6 +2,7 @@
 import type { Batch, Feature } from '../datasets/batch.js';
 import { byLength, makeBatch } from '../datasets/batches.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
+import type { Device } from '../engine/device.js';
 import { openModelSession } from '../engine/session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
@@ -15,8 +16,15 @@ export interface Forward {
   close(): Promise<void>;
 }
 
-/** A batch runs in pieces of about so many tokens: what a layer gives is then still in the cache where the next one reads it. */
-const TOKENS_AT_ONCE = 1024;
+/** On the CPU the widest activation of a piece of a batch takes at most so much: what a layer gives is then in the cache for the next. */
+const PIECE_BYTES = 2 ** 24;
+
+/** Rows of each piece; a GPU takes the batch whole. */
+function rowsAtOnce({ rows, length }: Batch, { config }: Model, device: Device): number {
+  if (device !== 'cpu') return rows;
+  const bytes = 4 * rows * length * config.intermediateSize;
+  return Math.ceil(rows / Math.ceil(bytes / PIECE_BYTES));
+}
 
 /** Of an exported model: a classifier has the first, a span head the others. */
 const OUTPUTS = ['logits', 'start_logits', 'end_logits'] as const;
@@ -41,11 +49,12 @@ export async function openExported(
 ): Promise<Forward> {
   const session = await openModelSession(exportModel(model, parameters), { device, threads, profile });
   return {
-    async logits({ inputIds, attentionMask, tokenTypeIds, rows, length }) {
-      const rowsAtOnce = Math.max(1, Math.floor(TOKENS_AT_ONCE / length));
+    async logits(batch) {
+      const { inputIds, attentionMask, tokenTypeIds, rows, length } = batch;
+      const step = rowsAtOnce(batch, model, device);
       const parts: Readonly<Record<string, Float32Array>>[] = [];
-      for (let row = 0; row < rows; row += rowsAtOnce) {
-        const end = Math.min(rows, row + rowsAtOnce);
+      for (let row = 0; row < rows; row += step) {
+        const end = Math.min(rows, row + step);
         const slice = (ids: Int32Array): Int32Array => ids.subarray(row * length, end * length);
         const ids = {
           input_ids: slice(inputIds),

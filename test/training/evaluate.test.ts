@@ -12,10 +12,10 @@ import { predict } from '../../src/training/evaluate.js';
 const LENGTH = 64;
 const config: ModelConfig = {
   ...(PRESETS['bert-base-uncased'] as ModelConfig),
-  ...{ vocabSize: 50, hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 64 },
+  ...{ vocabSize: 50, hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 4096 },
 };
 
-/** Rows `from` to `to` of a batch without end; the third of each four tokens is padding. */
+/** Rows `from` to `to` of a batch without end; every fourth token is padding. */
 function rowsOf(from: number, to: number): Batch {
   const rows = to - from;
   const filled = (value: (at: number) => number): Int32Array =>
