@@ -57,11 +57,8 @@ async function weightsByName(models: Iterable<string>): Promise<ReadonlyMap<stri
 }
 
 /** The cells of a grid with what the committed ledger holds of them. */
-export async function ledgerRuns(
-  name: string,
-  overrides: GridOverrides = ledgerOverrides(),
-): Promise<GridCell[]> {
-  const specs = await expandGrid(await readGrid(gridPath(name)), overrides);
+export async function ledgerRuns(name: string): Promise<GridCell[]> {
+  const specs = await expandGrid(await readGrid(gridPath(name)), ledgerOverrides());
   const weights = await weightsByName(specs.map(({ model }) => model));
   const ledger = await readLedger(ledgerFolder);
   const records = [...ledger.values()].filter(({ spec, hashes }) => {
@@ -73,13 +70,9 @@ export async function ledgerRuns(
 }
 
 /** Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record. */
-export async function liveRuns(
-  name: string,
-  openProgress: OpenProgress,
-  overrides: GridOverrides = {},
-): Promise<GridCell[]> {
+export async function liveRuns(name: string, openProgress: OpenProgress): Promise<GridCell[]> {
   const grid = await readGrid(gridPath(name));
-  const specs = await expandGrid(grid, { model: liveModel(), ...overrides });
+  const specs = await expandGrid(grid, { model: liveModel() });
   const runs = join(liveFolder(), 'runs');
   const plan = await planGrid(specs, runs);
   const bar = openProgress(name, plan.all.length, 'runs');

@@ -47,8 +47,8 @@ interface Times {
   peakBytes: number;
 }
 
-/** Contestants take turns of a few steps, as a training run takes them one after the other. The first stays open. */
-async function contest(children: readonly [Child, ...Child[]]): Promise<Times[]> {
+/** Contestants take turns of a few steps, as a training run takes them one after the other. */
+async function contest(children: readonly Child[]): Promise<Times[]> {
   const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
   const step = async (index: number, counted: boolean): Promise<void> => {
     const { ms, peakBytes } = await (children[index] as Child).step();
@@ -61,7 +61,6 @@ async function contest(children: readonly [Child, ...Child[]]): Promise<Times[]>
     for (const index of children.keys())
       for (let i = -1; i < Math.min(TURN, steps - done); i++) await step(index, i >= 0);
   }
-  for (const child of children.slice(1)) child.close();
   return times;
 }
 
@@ -118,11 +117,13 @@ async function measure(row: Row, product: Child): Promise<Result> {
     const child = await startPeer(peer, row, folder);
     if (child) peers.push({ peer, child });
   }
-  const [products, own, ...theirs] = await contest([product, ours, ...peers.map(({ child }) => child)]);
+  const contestants = [ours, ...peers.map(({ child }) => child)];
+  const [ofProduct, own, ...theirs] = await contest([product, ...contestants]);
+  for (const child of contestants) child.close();
   if (folder) await rm(folder, { recursive: true });
   const { flops = 0, compileMilliseconds = 0 } = ours.ready;
   const mine = own as Times;
-  const ceiling = ((product.ready.flops ?? 0) / median((products as Times).ms)) * 1000;
+  const ceiling = ((product.ready.flops ?? 0) / median((ofProduct as Times).ms)) * 1000;
   return {
     row,
     ours: mine,
