@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseDevice } from '../../src/engine/device.js';
 import { writeConfig } from '../../src/models/config-file.js';
 import { exportOnnx } from '../../src/training/export-model.js';
 import { packageRoot } from '../golden/golden.js';
@@ -18,6 +19,8 @@ const { values: flags } = parseArgs({
     rows: { type: 'string', default: '' },
     steps: { type: 'string', default: '5' },
     threads: { type: 'string', default: '2' },
+    device: { type: 'string', default: 'cpu' },
+    'pytorch-device': { type: 'string', default: 'cpu' },
     readme: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -27,11 +30,15 @@ if (flags.help) {
   --rows TEXT     only rows whose name or id has one of these, comma-separated
   --steps N       measured steps of each contestant after two that warm up (5)
   --threads N     of every contestant (2)
+  --device NAME   of ours: cpu, webgpu, cuda (cpu); its peers are then PyTorch and our own full step
+  --pytorch-device NAME
+                  cpu, cuda (cpu)
   --readme        writes the table into README.md
 `);
   process.exit(0);
 }
 const steps = Number(flags.steps);
+const device = parseDevice(flags.device);
 const threads = Math.min(Number(flags.threads), os.availableParallelism());
 /** At the start: the first touches memory, the second is slow where caches are still cold. */
 const WARM_UP = 2;
@@ -81,12 +88,13 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
     case 'pytorch': {
       const rank = method?.kind === 'lora' ? method.rank : 0;
       const frozen = { firstBlock, embeddings: Number(embeddings), lora: rank };
-      return startPyTorch({ ...shape, ...frozen, dropout, forward }, threads);
+      const where = { device: flags['pytorch-device'] };
+      return startPyTorch({ ...shape, ...frozen, dropout, forward, ...where }, threads);
     }
     case 'transformers.js':
       return startWorker('served', { ...shape, folder, threads });
     case 'ours, full':
-      return startWorker('step', { shape, dropout, threads });
+      return startWorker('step', { shape, dropout, threads, device });
     case 'tfjs cpu':
       return startWorker('step', { ...row, dropout, device: 'tfjs' });
     default:
@@ -105,15 +113,20 @@ interface Result {
   readonly compileMilliseconds: number;
 }
 
+/** Peers that run where ours does. */
+const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'ours, full']);
+
 async function measure(row: Row, product: Child): Promise<Result> {
-  const folder = row.peers.includes('transformers.js') ? await exportedFolder(row) : undefined;
+  const rivals = row.peers.filter((peer) => device === 'cpu' || ANY_DEVICE.has(peer));
+  const folder = rivals.includes('transformers.js') ? await exportedFolder(row) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
     dropout: row.forward ? 0 : 0.1,
     threads,
+    device,
   });
   const peers: { peer: Peer; child: Child }[] = [];
-  for (const peer of row.peers) {
+  for (const peer of rivals) {
     const child = await startPeer(peer, row, folder);
     if (child) peers.push({ peer, child });
   }
@@ -184,7 +197,7 @@ function runLines(results: readonly Result[]): string[] {
 /** The share of matrix products in a BERT-base step. */
 async function products(): Promise<string> {
   const row = ROWS.find(({ id }) => id === 'full') as Row;
-  const child = await startWorker('profile', { ...row, dropout: 0.1, threads });
+  const child = await startWorker('profile', { ...row, dropout: 0.1, threads, device });
   child.close();
   const { step = 0, graph = 0 } = child.ready.productShares ?? {};
   return `${row.name}: ${(100 * step).toFixed(1)} % of a step's time in matrix products (${(100 * graph).toFixed(1)} % of its graph's; the rest is AdamW and dropout masks)`;
@@ -193,7 +206,7 @@ async function products(): Promise<string> {
 /** Resident memory of a long run: what is not given back shows. */
 async function growth(): Promise<string> {
   const row = ROWS.find(({ id }) => id === 'toy') as Row;
-  const child = await startWorker('step', { ...row, dropout: 0.1, threads });
+  const child = await startWorker('step', { ...row, dropout: 0.1, threads, device });
   const peaks: number[] = [];
   for (let i = 0; i < GROWTH_STEPS + 50; i++) peaks.push((await child.step()).peakBytes);
   child.close();
@@ -213,13 +226,20 @@ async function intoReadme(text: string): Promise<void> {
   );
 }
 
-const probe = await startPyTorch({ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 }, threads);
+const probe = await startPyTorch(
+  {
+    ...{ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 },
+    device: flags['pytorch-device'],
+  },
+  threads,
+);
 probe?.close();
 const peerText = probe
   ? `PyTorch ${probe.ready.torch} (${probe.ready.blas})`
   : 'no PyTorch found (Debian: python3-torch libopenblas0-pthread)';
-const product = await startWorker('product', { n: 2048, threads });
-const machine = `${os.cpus()[0]?.model}, ${threads} threads, Node ${process.version}, ${peerText}; medians (least-most) of ${steps} steps; the ceiling is onnxruntime's product of 2048 x 2048 matrices, taking turns with them`;
+const product = await startWorker('product', { n: 2048, threads, device });
+const devices = device === 'cpu' ? '' : `, device ${device} (PyTorch: ${probe?.ready.device ?? 'none'})`;
+const machine = `${os.cpus()[0]?.model}, ${threads} threads${devices}, Node ${process.version}, ${peerText}; medians (least-most) of ${steps} steps; the ceiling is onnxruntime's product of 2048 x 2048 matrices, taking turns with them`;
 const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
 const printed: string[] = [machine, '', line(HEADER), line(HEADER.map(() => '---'))];
 process.stdout.write(`${printed.join('\n')}\n`);

@@ -14,6 +14,8 @@ export interface Step {
 export interface Ready {
   readonly torch?: string;
   readonly blas?: string;
+  /** Where PyTorch runs, by its own name for it. */
+  readonly device?: string;
   /** Of the matrix products of one step. */
   readonly flops?: number;
   /** Tracing and opening the session. */
