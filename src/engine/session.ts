@@ -9,6 +9,7 @@ import { sizeOf } from './kernels/rule.js';
 import { memoryError } from './memory-error.js';
 import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
+import { withWebgpuOperators } from './webgpu-operators.js';
 
 export type Array1D = Float32Array | Int32Array;
 /**
@@ -82,6 +83,9 @@ const label = ({ inputs, outputs }: Graph): string =>
 const NOT_HANDED_OVER = 'not handed over';
 const stopsAtSequence = (error: unknown): boolean => /Non tensor type/.test((error as Error).message);
 
+const forDevice = (graph: Graph, device: Device): Graph =>
+  device === 'webgpu' ? withWebgpuOperators(graph) : graph;
+
 async function create(
   model: Uint8Array,
   name: string,
@@ -132,7 +136,12 @@ export async function openResidentSession(
   options: SessionOptions,
 ): Promise<ResidentSession> {
   const preferredOutputLocation = locations(graph, resident);
-  const session = await create(writeModel(graph), label(graph), options, { preferredOutputLocation });
+  const model = writeModel(forDevice(graph, options.device));
+  const session = await create(model, label(graph), options, {
+    preferredOutputLocation,
+    // An operator that the device lacks is an error, not a detour over the CPU.
+    extra: { session: { disable_cpu_ep_fallback: '1' } },
+  });
   const wrapped = new Map<string, { array: Array1D; tensor: Tensor }>();
   const used = new Set(session.inputNames);
   // A session's memory is its own: released before its last tensor, it takes the process down.
@@ -171,7 +180,7 @@ export async function openResidentSession(
 }
 
 export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
-  const model = writeModel(graph, { firstOutput: NOT_HANDED_OVER });
+  const model = writeModel(forDevice(graph, options.device), { firstOutput: NOT_HANDED_OVER });
   const session = await create(model, label(graph), options);
   const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
@@ -223,7 +232,8 @@ export async function openModelSession(
   { graph, weights, symbols }: ExportedGraph,
   options: SessionOptions,
 ): Promise<ModelSession> {
-  const model = writeModel(graph, { weights: weights.values(), symbols, external: true });
+  const written = { weights: weights.values(), symbols, external: true };
+  const model = writeModel(forDevice(graph, options.device), written);
   const externalData = [...weights.values()].map(({ value, data }) => ({
     path: value.name,
     data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),

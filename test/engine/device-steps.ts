@@ -1,4 +1,4 @@
-/** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses, gradient norms and what was trained as JSON. */
+/** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses, gradient norms, what was trained and its logits as JSON. */
 import type { Batch } from '../../src/datasets/batch.js';
 import { parseDevice } from '../../src/engine/device.js';
 import { newModelConfig } from '../../src/experiments/create-model.js';
@@ -7,6 +7,7 @@ import { initialise } from '../../src/models/initialise.js';
 import type { Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
+import { predict } from '../../src/training/evaluate.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -46,4 +47,7 @@ for (const { trains, batches } of stages) {
 }
 const parameters = [...state.parameters.values()].flatMap((array) => [...array]);
 const moments = [...state.trained.values()].flatMap(({ arrays }) => [...arrays.m, ...arrays.v]);
-console.log(JSON.stringify({ losses, norms, parameters, moments }));
+const logits = (await predict(model, state.parameters, [batch], { device, threads: 1 })).flatMap((part) => [
+  ...part,
+]);
+console.log(JSON.stringify({ losses, norms, parameters, moments, logits }));

@@ -4,15 +4,12 @@
  */
 import type { Graph, Value } from '../graph.js';
 import { matrixProduct } from './reduction.js';
-import { broadcastShape, cast, reshape, sizeOf, transpose } from './rule.js';
+import { apply, cast, reshape, sizeOf, transpose } from './rule.js';
 
 /** The tensors a fused kernel takes: name -> graph value. */
 type In<Names extends string> = { readonly [K in Names]: Value };
 
 const scalar = (graph: Graph, number: number): Value => graph.scalar(graph.uniform(number));
-
-const apply = (graph: Graph, op: 'Mul' | 'Add' | 'Sub', a: Value, b: Value): Value =>
-  graph.node(op, [a, b], { shape: broadcastShape(a.shape, b.shape) });
 
 const onto = (graph: Graph, op: string, x: Value, attributes = {}): Value =>
   graph.node(op, [x], { shape: x.shape }, { attributes });

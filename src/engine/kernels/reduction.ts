@@ -78,7 +78,8 @@ const segmentSum: Rule<tf.UnsortedSegmentSumInputs, tf.UnsortedSegmentSumAttrs> 
 ) => {
   const shape = [numSegments, ...x.shape.slice(1)];
   const zero = graph.settle(graph.uniform(0, shape));
-  const ids = reshape(graph, cast(graph, segmentIds, 'int64'), [...segmentIds.shape, 1]);
+  // Shaped before it is cast: onnxruntime's webgpu provider reshapes no int64.
+  const ids = cast(graph, reshape(graph, segmentIds, [...segmentIds.shape, 1]), 'int64');
   return graph.node('ScatterND', [zero, ids, x], { shape }, { attributes: { reduction: 'add' } });
 };
 

@@ -30,6 +30,9 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
 
+export const apply = (graph: Graph, op: 'Mul' | 'Add' | 'Sub', a: Value, b: Value): Value =>
+  graph.node(op, [a, b], { shape: broadcastShape(a.shape, b.shape) });
+
 /** ONNX's numbers for the types that `Cast` takes (TensorProto.DataType). */
 export const CAST_TO: Record<ElementType, number> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 
