@@ -49,6 +49,7 @@ const ledgerRecordSchema = z.object({
     threads: z.number(),
     memoryBytes: z.number(),
     node: z.string(),
+    device: z.string().optional(),
   }),
   versions: z.record(z.string(), z.string()),
 });

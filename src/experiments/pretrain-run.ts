@@ -184,7 +184,7 @@ export async function runPretraining(
     finalHeldOut: { ...evaluation, perplexity: perplexity(evaluation.loss) },
     seconds: progress.seconds,
     peakBytes: peakBytes(),
-    machine: thisMachine(options.threads ?? 0),
+    machine: thisMachine(options),
   };
   await writeTextAtomically(join(out, 'pretraining.json'), `${JSON.stringify(record, null, 1)}\n`);
   const trained = { parameters: state.parameters, specs, initialised: [] };

@@ -1,6 +1,7 @@
 /** What a run leaves behind: its spec, what it gave, and on what machine. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import type { CompileOptions } from '../engine/compile.js';
 import type { StepRecord } from '../training/fit.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -35,15 +36,25 @@ export interface Machine {
   readonly threads: number;
   readonly memoryBytes: number;
   readonly node: string;
+  /** Where the programs ran, if not on the CPU. */
+  readonly device?: string | undefined;
 }
 
 /** The machine that a run is made on. @param threads as asked for; 0: one per core */
-export const thisMachine = (threads: number): Machine => ({
+export const thisMachine = ({
+  threads = 0,
+  device = 'cpu',
+}: Pick<CompileOptions, 'threads' | 'device'>): Machine => ({
   processor: os.cpus()[0]?.model.trim() ?? 'unknown',
   threads: threads === 0 ? os.availableParallelism() : threads,
   memoryBytes: os.totalmem(),
   node: process.version,
+  ...(device === 'cpu' ? {} : { device }),
 });
+
+/** `AMD EPYC, 2 threads`. */
+export const machineText = ({ processor, threads, device }: Machine): string =>
+  `${processor}, ${threads} thread${threads === 1 ? '' : 's'}${device === undefined ? '' : `, device ${device}`}`;
 
 /** Peak resident memory of this process. On Linux what `resourceUsage` says starts from the parent's peak, so the kernel's own line is read. */
 export function peakBytes(): number {

@@ -132,7 +132,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     secondsPerEpoch: progress.secondsPerEpoch,
     peakBytes: peakBytes(),
     initialised: checkpoint.initialised,
-    machine: thisMachine(options.threads ?? 0),
+    machine: thisMachine(options),
   };
 }
 

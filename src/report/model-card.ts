@@ -1,5 +1,6 @@
 /** The card of a pre-trained model: what it was made of, how, and how good it is, all from the record of its run. */
 import type { PretrainRecord } from '../experiments/pretrain-spec.js';
+import { machineText } from '../experiments/run-record.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';
 
@@ -104,7 +105,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
     [
       'made in',
-      `${([...record.former, record].reduce((sum, { seconds }) => sum + seconds, 0) / 3600).toFixed(1)} hours on ${machine.threads} thread${machine.threads === 1 ? '' : 's'} of ${machine.processor}, Node ${machine.node}, by \`progtuning pretrain\``,
+      `${([...record.former, record].reduce((sum, { seconds }) => sum + seconds, 0) / 3600).toFixed(1)} hours on ${machineText(machine)}, Node ${machine.node}, by \`progtuning pretrain\``,
     ],
   ];
   return [

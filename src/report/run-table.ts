@@ -1,6 +1,7 @@
 /** Records of runs -> groups over seeds -> rows of a table and points of a figure. What was not run stays visible. */
 import type { LedgerRecord } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
+import { machineText } from '../experiments/run-record.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
 import type { Row } from './table.js';
 
@@ -93,7 +94,7 @@ export function provenance(cells: readonly GridCell[]): string {
   const data = (cell: GridCell): string =>
     cell.spec.data === 'embedded' ? 'generated tasks' : `real data (${cell.spec.data})`;
   if (records.length === 0) return `${list(cells.map(data))}; none of ${cells.length} runs made`;
-  const machines = records.map(({ machine }) => `${machine.processor}, ${machine.threads} threads`);
+  const machines = records.map(({ machine }) => machineText(machine));
   const sizes = records.map(({ trainExamples }) => trainExamples);
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
   return [
