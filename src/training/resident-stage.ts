@@ -12,6 +12,7 @@ import { programCache } from './program-cache.js';
 import {
   changedNames,
   compileUpdate,
+  joinsOf,
   meanName,
   nextName,
   type ResidentUpdate,
@@ -58,8 +59,13 @@ export function openResidentStage<B extends BatchShape>(
   const inputs = parameterInputs(objective.specs);
   const shapes = (part: (name: string) => string): TensorSpecs =>
     Object.fromEntries(specs.map(({ name, shape }) => [part(name), { shape }]));
-  const moments = { ...shapes(meanName), ...shapes(varianceName) };
-  const changed = changedNames(trained);
+  const joins = joinsOf(trained);
+  const moments: TensorSpecs = Object.fromEntries(
+    joins.flatMap(({ name, size }) =>
+      [meanName, varianceName].map((part) => [part(name), { shape: [size] }] as const),
+    ),
+  );
+  const changed = changedNames(joins);
   const step = (accumulate: boolean) =>
     programCache((shape: B) =>
       compileResident(
@@ -70,16 +76,23 @@ export function openResidentStage<B extends BatchShape>(
       ),
     );
   const [first, later] = [step(false), step(true)];
-  /** Every parameter, and the moments of those that train. */
+  /** Every parameter, and the moments of those that train, joined. */
   let held: Residents | undefined;
   let gradients: Residents = {};
   let update: ResidentUpdate | undefined;
 
   async function place(): Promise<Residents> {
     const values: Record<string, Array1D> = Object.fromEntries(state.parameters);
-    for (const { spec, arrays } of trained) {
-      values[meanName(spec.name)] = arrays.m;
-      values[varianceName(spec.name)] = arrays.v;
+    for (const { name, tensors, size } of joins) {
+      const [m, v] = [new Float32Array(size), new Float32Array(size)];
+      let at = 0;
+      for (const { arrays } of tensors) {
+        m.set(arrays.m, at);
+        v.set(arrays.v, at);
+        at += arrays.m.length;
+      }
+      values[meanName(name)] = m;
+      values[varianceName(name)] = v;
     }
     return (await copy({ ...inputs, ...moments }, values, 'device', options)) as Residents;
   }
@@ -110,7 +123,7 @@ export function openResidentStage<B extends BatchShape>(
     },
     async update(learningRate, gradientNorm, adamw) {
       if (!held) throw new Error('internal: an update before the first step');
-      update ??= await compileUpdate(trained, adamw, options);
+      update ??= await compileUpdate(joins, adamw, options);
       const factors = update.factors(learningRate, gradientNorm);
       const next = await update.program.run({ ...held, ...gradients, ...factors });
       free(gradients);
@@ -123,10 +136,16 @@ export function openResidentStage<B extends BatchShape>(
     async settle() {
       if (!held) return;
       const back = await copy({ ...shapes((name) => name), ...moments }, held, 'arrays', options);
-      for (const { spec, arrays } of trained) {
-        arrays.p.set(back[spec.name] as Float32Array);
-        arrays.m.set(back[meanName(spec.name)] as Float32Array);
-        arrays.v.set(back[varianceName(spec.name)] as Float32Array);
+      for (const { name, tensors } of joins) {
+        const [m, v] = [back[meanName(name)], back[varianceName(name)]] as [Float32Array, Float32Array];
+        let at = 0;
+        for (const { spec, arrays } of tensors) {
+          const end = at + arrays.m.length;
+          arrays.p.set(back[spec.name] as Float32Array);
+          arrays.m.set(m.subarray(at, end));
+          arrays.v.set(v.subarray(at, end));
+          at = end;
+        }
       }
     },
     get compileMilliseconds() {
