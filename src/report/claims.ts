@@ -44,6 +44,9 @@ const floorOf = ({ task, data }: RunSpec): number =>
 
 const LEARNT = 2;
 
+/** The bootstrap interval of two pairs is their range, which misses the true mean half of the time. */
+const LEAST_PAIRS = 3;
+
 const TOO_FEW = 'fewer runs above the commonest answer than a verdict needs';
 
 /** The verdict where nothing can be compared. */
@@ -94,9 +97,9 @@ function equalOrBetter(
   const zeros = points.map(() => 0);
   const { mean, bootstrap } = pairedDifference(points, zeros);
   const measured = `${name}: ${signed(mean)} points over ${points.length} pairs (95 % interval ${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
-  const verdict =
+  const decided =
     bootstrap[0] > -MARGIN ? 'reproduced' : bootstrap[1] < -MARGIN ? 'not reproduced' : 'undecided';
-  return { claim, measured, verdict, where };
+  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decided, where };
 }
 
 function higherBlocks({ blocks, name }: Evidence): Claim {
@@ -130,8 +133,8 @@ function growingIsWorse({ order, name }: Evidence): Claim {
     points.map(() => 0),
   );
   const measured = `${name}, linear decay: ${signed(mean)} points over ${points.length} pairs (95 % interval ${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
-  const verdict = bootstrap[1] < 0 ? 'reproduced' : bootstrap[0] > 0 ? 'not reproduced' : 'undecided';
-  return { claim, measured, verdict, where: '07' };
+  const decided = bootstrap[1] < 0 ? 'reproduced' : bootstrap[0] > 0 ? 'not reproduced' : 'undecided';
+  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decided, where: '07' };
 }
 
 /** Every claim of the paper on one set of evidence. */

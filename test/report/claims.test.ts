@@ -94,6 +94,12 @@ test('equal or better: by the interval against a margin of one point', () => {
   assert.equal(verdict(judgeClaims(evidence({})), 'Equal or better on GLUE'), 'not run');
 });
 
+test('two pairs give a difference, and no verdict', () => {
+  const two = judgeClaims(evidence({ glue: [0, 1].flatMap((seed) => pair(seed, 0.8, 0.7)) }));
+  assert.equal(verdict(two, 'Equal or better on GLUE'), 'undecided');
+  assert.match(two.map(({ measured }) => measured).join(), /-10\.00 points over 2 pairs/);
+});
+
 test('two models that have learnt nothing are not called equal', () => {
   const glue = [0, 1, 2].flatMap((seed) => pair(seed, 0.5, 0.51));
   const claims = judgeClaims(evidence({ glue }));
@@ -103,7 +109,7 @@ test('two models that have learnt nothing are not called equal', () => {
 
 test('the commonest answer is that of the data at hand: balanced in the generated MRPC, 68.4 % in the real one', () => {
   const mrpc = (data: string): Evidence =>
-    evidence({ glue: [0, 1].flatMap((seed) => pair(seed, 0.6, 0.6, { task: 'mrpc', data })) });
+    evidence({ glue: [0, 1, 2].flatMap((seed) => pair(seed, 0.6, 0.6, { task: 'mrpc', data })) });
   assert.equal(verdict(judgeClaims(mrpc('embedded')), 'Equal or better on GLUE'), 'reproduced');
   assert.equal(verdict(judgeClaims(mrpc('glue')), 'Equal or better on GLUE'), 'undecided');
 });
@@ -118,7 +124,7 @@ test('a run that two grids share counts once', () => {
 });
 
 test('a method is judged by its own pairs, and not by the reading of the embeddings', () => {
-  const bitfit = [0, 1].flatMap((seed) => pair(seed, 0.8, 0.7, { method: 'bitfit' }));
+  const bitfit = [0, 1, 2].flatMap((seed) => pair(seed, 0.8, 0.7, { method: 'bitfit' }));
   const other = cell({
     ...{ seed: 0, accuracy: 0.1, method: 'bitfit' },
     schedule: { kind: 'progressive', embeddings: 'first-stage' },
@@ -126,7 +132,7 @@ test('a method is judged by its own pairs, and not by the reading of the embeddi
   const claims = judgeClaims(evidence({ glue: [...bitfit, other] }));
   const claim = claims.find(({ claim }) => claim.includes('bitfit'));
   assert.equal(claim?.verdict, 'not reproduced');
-  assert.match(claim?.measured ?? '', /-10\.00 points over 2 pairs/);
+  assert.match(claim?.measured ?? '', /-10\.00 points over 3 pairs/);
 });
 
 test('blocks and order', () => {
