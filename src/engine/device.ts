@@ -20,7 +20,7 @@ export function executionProviders(device: Device): InferenceSession.ExecutionPr
 
 const REMEDY: Readonly<Partial<Record<Device, string>>> = {
   webgpu:
-    "needs a GPU and its Vulkan driver (Debian: mesa-vulkan-drivers, libvulkan1), or software Vulkan: VK_DRIVER_FILES=<vk_swiftshader_icd.json of Debian's chromium>, libvulkan.so.1 on LD_LIBRARY_PATH; or use --device cpu",
+    "needs a GPU and its Vulkan driver (Debian: libvulkan1 with mesa-vulkan-drivers, or with NVIDIA's driver, libegl1 and libglx0), or software Vulkan: VK_DRIVER_FILES=<vk_swiftshader_icd.json of Debian's chromium>, libvulkan.so.1 on LD_LIBRARY_PATH; or use --device cpu",
   cuda: "needs an NVIDIA GPU, CUDA 12, cuDNN 9 and onnxruntime's CUDA library, which npm does not carry: node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 (a download); or use --device cpu",
 };
 
@@ -28,6 +28,11 @@ const REMEDY: Readonly<Partial<Record<Device, string>>> = {
 export function deviceError(device: Device, error: unknown): unknown {
   const remedy = REMEDY[device];
   if (!(error instanceof Error) || !remedy) return error;
+  if (/fallback to CPU EP has been explicitly disabled/.test(error.message))
+    return new UsageError(
+      `device ${device}: onnxruntime has no kernel there for an operator of this program; use --device cpu`,
+      { cause: error },
+    );
   const cause = /(Failed to .*|CUDA.*|no .*device.*)/i.exec(error.message.split('\n')[0] ?? '')?.[0];
   return cause === undefined
     ? error

@@ -53,6 +53,8 @@ test('a device that does not open says why and what it needs', () => {
     String(deviceError('cuda', missing)),
     /device cuda: .*Failed to load shared library; it needs/,
   );
+  const lacking = new Error('... but fallback to CPU EP has been explicitly disabled by the user.');
+  assert.match(String(deviceError('webgpu', lacking)), /has no kernel there for an operator/);
   const other = new Error('Invalid model');
   assert.equal(deviceError('webgpu', other), other, 'a fault of ours stays as it is');
   assert.throws(() => parseDevice('tpu'), /unknown device 'tpu'; known: cpu, webgpu, cuda, tfjs/);
