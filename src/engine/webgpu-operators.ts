@@ -37,8 +37,8 @@ const logSoftmax: Lowering = (graph, [x]) => {
   const logits = x as Value;
   const axis = graph.indices([logits.shape.length - 1]);
   const column = { shape: [...logits.shape.slice(0, -1), 1] };
-  const least = graph.node('ReduceMax', [logits, axis], column, { attributes: { keepdims: 1 } });
-  const shifted = apply(graph, 'Sub', logits, least);
+  const largest = graph.node('ReduceMax', [logits, axis], column, { attributes: { keepdims: 1 } });
+  const shifted = apply(graph, 'Sub', logits, largest);
   const powers = graph.node('Exp', [shifted], logits);
   const total = graph.node('ReduceSum', [powers, axis], column, { attributes: { keepdims: 1 } });
   return apply(graph, 'Sub', shifted, graph.node('Log', [total], column));

@@ -46,6 +46,8 @@ const LEARNT = 2;
 
 /** The bootstrap interval of two pairs is their range, which misses the true mean half of the time. */
 const LEAST_PAIRS = 3;
+const ofPairs = (points: readonly number[], decided: Verdict): Verdict =>
+  points.length < LEAST_PAIRS ? 'undecided' : decided;
 
 const TOO_FEW = 'fewer runs above the commonest answer than a verdict needs';
 
@@ -99,7 +101,7 @@ function equalOrBetter(
   const measured = `${name}: ${signed(mean)} points over ${points.length} pairs (95 % interval ${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
   const decided =
     bootstrap[0] > -MARGIN ? 'reproduced' : bootstrap[1] < -MARGIN ? 'not reproduced' : 'undecided';
-  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decided, where };
+  return { claim, measured, verdict: ofPairs(points, decided), where };
 }
 
 function higherBlocks({ blocks, name }: Evidence): Claim {
@@ -134,7 +136,7 @@ function growingIsWorse({ order, name }: Evidence): Claim {
   );
   const measured = `${name}, linear decay: ${signed(mean)} points over ${points.length} pairs (95 % interval ${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
   const decided = bootstrap[1] < 0 ? 'reproduced' : bootstrap[0] > 0 ? 'not reproduced' : 'undecided';
-  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decided, where: '07' };
+  return { claim, measured, verdict: ofPairs(points, decided), where: '07' };
 }
 
 /** Every claim of the paper on one set of evidence. */

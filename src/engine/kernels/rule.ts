@@ -30,6 +30,7 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
 
+/** Element by element, the shapes broadcast. */
 export const apply = (graph: Graph, op: 'Mul' | 'Add' | 'Sub', a: Value, b: Value): Value =>
   graph.node(op, [a, b], { shape: broadcastShape(a.shape, b.shape) });
 
