@@ -14,6 +14,7 @@ interface Made {
   readonly seed: number;
   readonly method?: 'full' | 'bitfit';
   readonly data?: string;
+  readonly warmupRatio?: number;
   /** Undefined: not run. */
   readonly accuracy?: number;
 }
@@ -24,10 +25,12 @@ function cell({
   seed,
   method = 'full',
   data = 'embedded',
+  warmupRatio = 0.1,
   accuracy,
 }: Made): GridCell {
   const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
-  const spec = runSpec({ task, data, model: 'm', seed, schedule, method: chosen });
+  const learningRateSchedule = { kind: 'linear' as const, warmupRatio };
+  const spec = runSpec({ task, data, model: 'm', seed, schedule, method: chosen, learningRateSchedule });
   if (accuracy === undefined) return { spec };
   const record: LedgerRecord = {
     ...{
@@ -135,15 +138,53 @@ test('a method is judged by its own pairs, and not by the reading of the embeddi
   assert.match(claim?.measured ?? '', /-10\.00 points over 3 pairs/);
 });
 
-test('blocks and order', () => {
-  const blocks = [0.6, 0.61, 0.7, 0.72].map((accuracy, block) =>
-    cell({ schedule: { kind: 'only-block', block }, seed: 0, accuracy }),
+test('blocks: by seed, upper half minus lower half; one seed decides nothing', () => {
+  const blocks = (seed: number, ...accuracies: number[]): GridCell[] =>
+    accuracies.map((accuracy, block) => cell({ schedule: { kind: 'only-block', block }, seed, accuracy }));
+  const first = blocks(0, 0.6, 0.61, 0.7, 0.72);
+  const one = judgeClaims(evidence({ blocks: first }));
+  assert.equal(verdict(one, 'Higher blocks'), 'undecided');
+  assert.match(one.map(({ measured }) => measured).join(), /\+10\.50 points \(one seed\)/);
+  const three = [...first, ...blocks(1, 0.6, 0.62, 0.7, 0.71), ...blocks(2, 0.61, 0.6, 0.7, 0.7)];
+  const claims = judgeClaims(evidence({ blocks: three }));
+  assert.equal(verdict(claims, 'Higher blocks'), 'reproduced');
+  assert.match(
+    claims.map(({ measured }) => measured).join(),
+    /\+9\.83 points over 3 seeds \(95 % interval \+8\.40 to \+11\.27\)/,
   );
-  assert.equal(verdict(judgeClaims(evidence({ blocks })), 'Higher blocks'), 'reproduced');
-  const order = [0, 1, 2].flatMap((seed) => [
-    cell({ schedule: { kind: 'progressive' }, seed, accuracy: 0.8 + seed / 100 }),
-    cell({ schedule: { kind: 'growing' }, seed, accuracy: 0.75 + seed / 100 }),
-  ]);
-  assert.equal(verdict(judgeClaims(evidence({ order })), 'Growing'), 'reproduced');
+  assert.equal(
+    verdict(judgeClaims(evidence({ blocks: [...three].reverse() })), 'Higher blocks'),
+    'reproduced',
+  );
+});
+
+test('order: growing is judged wherever both orders ran under linear decay', () => {
+  const orders = (seed: number, warmupRatio: number, task = 'sst2'): GridCell[] =>
+    (['progressive', 'growing'] as const).map((kind) =>
+      cell({
+        ...{ task, seed, warmupRatio, schedule: { kind } },
+        accuracy: (kind === 'growing' ? 0.75 : 0.8) + seed / 100 + warmupRatio,
+      }),
+    );
+  const order = [0, 1, 2].flatMap((seed) => orders(seed, 0));
+  const glue = [0, 1, 2].flatMap((seed) => orders(seed, 0.1));
+  const claims = judgeClaims(evidence({ order, glue }));
+  assert.equal(verdict(claims, 'Growing'), 'reproduced');
+  // The same task, method and seed under another warm-up is another pair.
+  assert.match(claims.map(({ measured }) => measured).join(), /linear decay: -5\.00 points over 6 pairs/);
+  const [shrinking] = orders(0, 0);
+  const [, growing] = orders(0, 0.1);
+  const apart = judgeClaims(evidence({ order: [shrinking as GridCell, growing as GridCell] }));
+  assert.equal(verdict(apart, 'Growing'), 'undecided');
+  assert.equal(verdict(judgeClaims(evidence({ glue: pair(0, 0.8, 0.8) })), 'Growing'), 'not run');
+});
+
+test('the saving is judged by what was counted', () => {
+  assert.equal(verdict(judgeClaims(evidence({})), 'About 25'), 'reproduced');
   assert.equal(verdict(judgeClaims(evidence({ countedSaving: 0.4 })), 'About 25'), 'not reproduced');
+});
+
+test('three pairs that scatter decide nothing, though all point one way', () => {
+  const glue = [-1.2, -1.5, -6].flatMap((d, seed) => pair(seed, 0.8, 0.8 + d / 100));
+  assert.equal(verdict(judgeClaims(evidence({ glue })), 'Equal or better on GLUE'), 'undecided');
 });
