@@ -15,6 +15,7 @@ interface Made {
   readonly method?: 'full' | 'bitfit';
   readonly data?: string;
   readonly warmupRatio?: number;
+  readonly decay?: 'linear' | 'constant';
   /** Undefined: not run. */
   readonly accuracy?: number;
 }
@@ -26,10 +27,11 @@ function cell({
   method = 'full',
   data = 'embedded',
   warmupRatio = 0.1,
+  decay = 'linear',
   accuracy,
 }: Made): GridCell {
   const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
-  const learningRateSchedule = { kind: 'linear' as const, warmupRatio };
+  const learningRateSchedule = { kind: decay, warmupRatio };
   const spec = runSpec({ task, data, model: 'm', seed, schedule, method: chosen, learningRateSchedule });
   if (accuracy === undefined) return { spec };
   const record: LedgerRecord = {
@@ -169,14 +171,43 @@ test('order: growing is judged wherever both orders ran under linear decay', () 
   const order = [0, 1, 2].flatMap((seed) => orders(seed, 0));
   const glue = [0, 1, 2].flatMap((seed) => orders(seed, 0.1));
   const claims = judgeClaims(evidence({ order, glue }));
-  assert.equal(verdict(claims, 'Growing'), 'reproduced');
+  assert.equal(verdict(claims, 'Growing instead'), 'reproduced');
   // The same task, method and seed under another warm-up is another pair.
   assert.match(claims.map(({ measured }) => measured).join(), /linear decay: -5\.00 points over 6 pairs/);
   const [shrinking] = orders(0, 0);
   const [, growing] = orders(0, 0.1);
   const apart = judgeClaims(evidence({ order: [shrinking as GridCell, growing as GridCell] }));
-  assert.equal(verdict(apart, 'Growing'), 'undecided');
-  assert.equal(verdict(judgeClaims(evidence({ glue: pair(0, 0.8, 0.8) })), 'Growing'), 'not run');
+  assert.equal(verdict(apart, 'Growing instead'), 'undecided');
+  assert.equal(verdict(judgeClaims(evidence({ glue: pair(0, 0.8, 0.8) })), 'Growing instead'), 'not run');
+});
+
+test('decay: the gap of growing runs must close under a constant rate', () => {
+  const gap = (seed: number, decay: 'linear' | 'constant', points: number): GridCell[] => [
+    cell({ ...{ seed, decay }, schedule: { kind: 'progressive' }, accuracy: 0.8 }),
+    cell({ ...{ seed, decay }, schedule: { kind: 'growing' }, accuracy: 0.8 + points / 100 }),
+  ];
+  const judged = (...constant: number[]): Claim[] =>
+    judgeClaims(
+      evidence({
+        order: constant.flatMap((points, seed) => [
+          ...gap(seed, 'linear', -5),
+          ...gap(seed, 'constant', points),
+        ]),
+      }),
+    );
+  const closing = judged(-1, -2, -1.5);
+  assert.equal(verdict(closing, 'Linear decay'), 'reproduced');
+  assert.match(
+    closing.map(({ measured }) => measured).join(),
+    /\+3\.50 points over 3 pairs \(95 % interval \+2\.26 to \+4\.74\); under the constant rate -1\.50/,
+  );
+  assert.equal(verdict(judged(-9, -9.5, -10), 'Linear decay'), 'not reproduced');
+  assert.equal(verdict(judged(-9, 0, -5), 'Linear decay'), 'undecided');
+  assert.equal(
+    verdict(judgeClaims(evidence({ order: gap(0, 'linear', -5) })), 'Linear decay'),
+    'undecided',
+  );
+  assert.equal(verdict(judgeClaims(evidence({})), 'Linear decay'), 'not run');
 });
 
 test('the saving is judged by what was counted', () => {
