@@ -203,10 +203,7 @@ test('decay: the gap of growing runs must close under a constant rate', () => {
   );
   assert.equal(verdict(judged(-9, -9.5, -10), 'Linear decay'), 'not reproduced');
   assert.equal(verdict(judged(-9, 0, -5), 'Linear decay'), 'undecided');
-  assert.equal(
-    verdict(judgeClaims(evidence({ order: gap(0, 'linear', -5) })), 'Linear decay'),
-    'undecided',
-  );
+  assert.equal(verdict(judgeClaims(evidence({ order: gap(0, 'linear', -5) })), 'Linear decay'), 'undecided');
   assert.equal(verdict(judgeClaims(evidence({})), 'Linear decay'), 'not run');
 });
 
