@@ -1,7 +1,6 @@
 /** The paper's claims, each judged by a rule from counted parameters and measured runs. Nothing here is typed in. */
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
-import type { ScheduleKind } from '../progressive/schedule.js';
 import { type Interval, pairedDifference } from './comparison.js';
 import { groupRuns, score } from './run-table.js';
 
@@ -86,6 +85,8 @@ const savings = (saving: number): Claim => ({
   where: '02',
 });
 
+type Kind = RunSpec['schedule']['kind'];
+
 interface Difference {
   readonly spec: RunSpec;
   /** Score of the run of `spec` minus that of its pair. */
@@ -93,8 +94,8 @@ interface Difference {
 }
 
 /** Scores of one schedule minus another's, pair by pair: all else in the spec is the same; pairs that have learnt nothing are left out. */
-function differences(cells: readonly GridCell[], kind: ScheduleKind, against: ScheduleKind): Difference[] {
-  const keyOf = (spec: RunSpec, kind: ScheduleKind): string =>
+function differences(cells: readonly GridCell[], kind: Kind, against: Kind): Difference[] {
+  const keyOf = (spec: RunSpec, kind: Kind): string =>
     canonicalJson({ ...spec, schedule: { ...spec.schedule, kind } });
   // A run that two grids share counts once.
   const records = new Map(
