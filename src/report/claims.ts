@@ -1,4 +1,5 @@
 /** The paper's claims, each judged by a rule from counted parameters and measured runs. Nothing here is typed in. */
+import { mean } from 'simple-statistics';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { type Interval, pairedDifference } from './comparison.js';
@@ -49,31 +50,57 @@ const LEAST_PAIRS = 3;
 /** Below, the bootstrap interval is too narrow: that of three pairs is little more than their range. */
 const LEAST_RESAMPLED = 10;
 
-interface Measured {
-  /** Mean and 95 % interval of the differences, as text. */
-  readonly text: string;
-  readonly verdict: Verdict;
+type Decision = (interval: Interval) => Verdict;
+
+/** The mean difference lies above the bound, by its whole interval. */
+const above =
+  (bound: number): Decision =>
+  ([low, high]) =>
+    low > bound ? 'reproduced' : high < bound ? 'not reproduced' : 'undecided';
+
+const below =
+  (bound: number): Decision =>
+  ([low, high]) =>
+    above(-bound)([-high, -low]);
+
+interface Comparison {
+  readonly claim: string;
+  /** What was compared. */
+  readonly what: string;
+  readonly where: string;
+  /** Paired differences. */
+  readonly points: readonly number[];
+  /** What a difference stands for. Default `pair`. */
+  readonly noun?: string;
+  /** The runs that the claim rests on: with none made it is not judged. */
+  readonly cells: readonly GridCell[];
+  readonly decide: Decision;
+  /** Said after the difference. */
+  readonly more?: string;
 }
 
 /** Paired differences -> their interval (Student's for few, else the bootstrap's) -> the verdict that it gives. */
-function judge(points: readonly number[], noun: string, decide: (interval: Interval) => Verdict): Measured {
-  const { mean, bootstrap, student } = pairedDifference(
+function judge({ claim, what, where, points, noun = 'pair', cells, decide, more = '' }: Comparison): Claim {
+  if (points.length < 2) {
+    const verdict = cells.some(({ record }) => record) ? 'undecided' : 'not run';
+    const only = points.map((point) => `${signed(point)} points (one ${noun})`);
+    return { claim, measured: `${what}: ${only[0] ?? TOO_FEW}`, verdict, where };
+  }
+  const {
+    mean: centre,
+    bootstrap,
+    student,
+  } = pairedDifference(
     points,
     points.map(() => 0),
   );
   const interval = points.length < LEAST_RESAMPLED ? student : bootstrap;
   const [low, high] = interval.map(signed);
-  return {
-    text: `${signed(mean)} points over ${points.length} ${noun} (95 % interval ${low} to ${high})`,
-    verdict: points.length < LEAST_PAIRS ? 'undecided' : decide(interval),
-  };
+  const measured = `${what}: ${signed(centre)} points over ${points.length} ${noun}s (95 % interval ${low} to ${high})${more}`;
+  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decide(interval), where };
 }
 
 const TOO_FEW = 'fewer runs above the commonest answer than a verdict needs';
-
-/** The verdict where nothing can be compared. */
-const without = (cells: readonly GridCell[]): Verdict =>
-  cells.some(({ record }) => record) ? 'undecided' : 'not run';
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const signed = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(2)}`;
@@ -112,21 +139,22 @@ function differences(cells: readonly GridCell[], kind: Kind, against: Kind): Dif
   });
 }
 
-/** Equal or better: the mean difference is not below the margin; undecided while the interval reaches over it. */
-function equalOrBetter(
+const pointsOf = (found: readonly Pick<Difference, 'points'>[]): number[] =>
+  found.map(({ points }) => points);
+
+/** Equal or better: the difference is not below the margin; undecided while the interval reaches over it. */
+const equalOrBetter = (
   claim: string,
   cells: readonly GridCell[],
   { name, where }: { readonly name: string; readonly where: string },
-): Claim {
-  const points = differences(cells, 'progressive', 'full').map(({ points }) => points);
-  if (points.length < 2) return { claim, measured: `${name}: ${TOO_FEW}`, verdict: without(cells), where };
-  const { text, verdict } = judge(points, 'pairs', ([low, high]) =>
-    low > -MARGIN ? 'reproduced' : high < -MARGIN ? 'not reproduced' : 'undecided',
-  );
-  return { claim, measured: `${name}: ${text}`, verdict, where };
-}
+): Claim =>
+  judge({
+    ...{ claim, what: name, where, cells },
+    points: pointsOf(differences(cells, 'progressive', 'full')),
+    decide: above(-MARGIN),
+  });
 
-const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+const blockOf = ({ schedule }: RunSpec): number => (schedule.kind === 'only-block' ? schedule.block : -1);
 
 /** By seed: mean score of the upper half of the blocks, each trained alone, minus that of the lower half. */
 function upperHalfGains(cells: readonly GridCell[]): number[] {
@@ -135,74 +163,44 @@ function upperHalfGains(cells: readonly GridCell[]): number[] {
     if (records.length < cells.length || records.length < 2) return [];
     const scores = [...records].sort((a, b) => blockOf(a.spec) - blockOf(b.spec)).map(score);
     const half = Math.floor(scores.length / 2);
-    return [average(scores.slice(-half)) - average(scores.slice(0, half))];
+    return [mean(scores.slice(-half)) - mean(scores.slice(0, half))];
   });
 }
 
-const blockOf = ({ schedule }: RunSpec): number => (schedule.kind === 'only-block' ? schedule.block : -1);
+const higherBlocks = ({ blocks, name }: Evidence): Claim =>
+  judge({
+    claim: 'Higher blocks contribute more (figure 1)',
+    what: `${name}, upper half above the lower half of the blocks`,
+    ...{ where: '06', cells: blocks, points: upperHalfGains(blocks), noun: 'seed', decide: above(0) },
+  });
 
-function higherBlocks({ blocks, name }: Evidence): Claim {
-  const claim = 'Higher blocks contribute more (figure 1)';
-  const gains = upperHalfGains(blocks);
-  const measured = `${name}, upper half above the lower half of the blocks`;
-  if (gains.length < 2) {
-    const [gain] = gains;
-    const text = gain === undefined ? 'fewer runs than a verdict needs' : `${signed(gain)} points (one seed)`;
-    return { claim, measured: `${measured}: ${text}`, verdict: without(blocks), where: '06' };
-  }
-  const { text, verdict } = judge(gains, 'seeds', ([low, high]) =>
-    low > 0 ? 'reproduced' : high < 0 ? 'not reproduced' : 'undecided',
-  );
-  return { claim, measured: `${measured}: ${text}`, verdict, where: '06' };
-}
-
-/** Growing minus shrinking, wherever both orders ran. */
-const growingGaps = ({ glue, order }: Evidence): Difference[] =>
-  differences(
-    [...order, ...glue].filter(({ spec }) => spec.method.kind === 'full'),
-    'growing',
-    'progressive',
-  );
-
-/** The verdict where no order can be compared. */
-const withoutOrder = ({ glue, order }: Evidence): Verdict =>
-  without([...order, ...glue].filter(({ spec }) => spec.schedule.kind === 'growing'));
-
-const underDecay = (gaps: readonly Difference[], kind: 'linear' | 'constant'): Difference[] =>
-  gaps.filter(({ spec }) => spec.learningRateSchedule.kind === kind);
-
-function growingIsWorse(evidence: Evidence): Claim {
-  const claim = 'Growing instead of shrinking is worse';
-  const points = underDecay(growingGaps(evidence), 'linear').map(({ points }) => points);
-  const measured = `${evidence.name}, linear decay`;
-  if (points.length < 2)
-    return { claim, measured: `${measured}: ${TOO_FEW}`, verdict: withoutOrder(evidence), where: '07' };
-  const { text, verdict } = judge(points, 'pairs', ([low, high]) =>
-    high < 0 ? 'reproduced' : low > 0 ? 'not reproduced' : 'undecided',
-  );
-  return { claim, measured: `${measured}: ${text}`, verdict, where: '07' };
-}
-
-/** If the decay is why, growing falls less short of shrinking when the learning rate stays constant, all else the same. */
-function decayIsWhy(evidence: Evidence): Claim {
-  const claim = 'Linear decay is one reason why growing is worse';
-  const gaps = growingGaps(evidence);
-  const restOf = ({ learningRateSchedule, ...spec }: RunSpec): string =>
+/** Growing against shrinking, wherever both orders ran; and whether the decay is why: all else the same, the gap then closes under a constant rate. */
+function orderClaims({ glue, order, name }: Evidence): Claim[] {
+  const cells = [...order, ...glue].filter(({ spec }) => spec.method.kind === 'full');
+  const gaps = differences(cells, 'growing', 'progressive');
+  const under = (kind: 'linear' | 'constant'): Difference[] =>
+    gaps.filter(({ spec }) => spec.learningRateSchedule.kind === kind);
+  const asLinear = ({ learningRateSchedule, ...spec }: RunSpec): string =>
     canonicalJson({ ...spec, learningRateSchedule: { ...learningRateSchedule, kind: 'linear' } });
-  const constant = new Map(underDecay(gaps, 'constant').map(({ spec, points }) => [restOf(spec), points]));
-  const both = underDecay(gaps, 'linear').flatMap(({ spec, points }) => {
-    const other = constant.get(restOf(spec));
-    return other === undefined ? [] : [{ linear: points, constant: other }];
+  const linear = new Map(under('linear').map(({ spec, points }) => [asLinear(spec), points]));
+  const both = under('constant').flatMap(({ spec, points }) => {
+    const other = linear.get(asLinear(spec));
+    return other === undefined ? [] : [{ points, closed: points - other }];
   });
-  const measured = `${evidence.name}, growing minus shrinking under a constant rate, less the same under linear decay`;
-  if (both.length < 2)
-    return { claim, measured: `${measured}: ${TOO_FEW}`, verdict: withoutOrder(evidence), where: '07' };
-  const closed = both.map(({ linear, constant }) => constant - linear);
-  const { text, verdict } = judge(closed, 'pairs', ([low, high]) =>
-    low > 0 ? 'reproduced' : high < 0 ? 'not reproduced' : 'undecided',
-  );
-  const left = signed(average(both.map(({ constant }) => constant)));
-  return { claim, measured: `${measured}: ${text}; under the constant rate ${left}`, verdict, where: '07' };
+  const evidence = { where: '07', cells: cells.filter(({ spec }) => spec.schedule.kind === 'growing') };
+  return [
+    judge({
+      claim: 'Growing instead of shrinking is worse',
+      what: `${name}, linear decay`,
+      ...{ ...evidence, points: [...linear.values()], decide: below(0) },
+    }),
+    judge({
+      claim: 'Linear decay is one reason why growing is worse',
+      what: `${name}, growing minus shrinking under a constant rate, less the same under linear decay`,
+      ...{ ...evidence, points: both.map(({ closed }) => closed), decide: above(0) },
+      more: both.length > 0 ? `; under the constant rate ${signed(mean(pointsOf(both)))}` : '',
+    }),
+  ];
 }
 
 /** Every claim of the paper on one set of evidence. */
@@ -224,8 +222,7 @@ export function judgeClaims(evidence: Evidence): Claim[] {
       where: '02',
     },
     higherBlocks(evidence),
-    growingIsWorse(evidence),
-    decayIsWhy(evidence),
+    ...orderClaims(evidence),
     {
       claim: 'Unstable on BERT-large in some tasks',
       measured: 'needs the pre-trained BERT-large and a GPU',
