@@ -20,6 +20,7 @@ import {
   pathsInfo,
 } from '@huggingface/hub';
 import { DataError, UsageError } from '../errors.js';
+import { TOKENIZER_FILES } from '../tokenizers/files.js';
 
 export interface HubRepo {
   readonly type: 'model' | 'dataset';
@@ -227,17 +228,6 @@ export async function hubFile(repo: HubRepo, path: string, options: HubOptions =
   }
 }
 
-/** Files of a model; the tokenizer comes as one file, or as its parts. */
-const MODEL_FILES = ['config.json', 'model.safetensors'];
-const TOKENIZER_FILES = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'special_tokens_map.json',
-];
-
 /** The local folder of a model by its hub id, with config, weights and tokenizer. @throws DataError */
 export async function modelFolder(name: string, options: HubOptions = {}): Promise<string> {
   const repo: HubRepo = { type: 'model', name };
@@ -246,7 +236,7 @@ export async function modelFolder(name: string, options: HubOptions = {}): Promi
   });
   const pinned = { ...repo, revision: commit };
   const config = await hubFile(pinned, 'config.json', options);
-  for (const file of MODEL_FILES.slice(1)) await hubFile(pinned, file, options);
+  await hubFile(pinned, 'model.safetensors', options);
   for (const file of TOKENIZER_FILES) {
     await hubFile(pinned, file, options).catch((error: Error) => {
       if (!/has no file|not found|is not in/.test(error.message)) throw error;

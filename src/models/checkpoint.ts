@@ -2,22 +2,13 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
+import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import type { HeadSpec, ModelConfig, ModelType } from './config.js';
 import { readConfig, writeConfig } from './config-file.js';
 import { initialise } from './initialise.js';
 import type { ParameterSpec, Parameters } from './parameters.js';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
 import { modelSpecs } from './specs.js';
-
-/** Tokenizer files that travel with a checkpoint. */
-const TOKENIZER_FILES = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-  'special_tokens_map.json',
-];
 
 export interface Checkpoint {
   /** Where it was read from; undefined for a model made afresh. */

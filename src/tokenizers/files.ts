@@ -1,0 +1,9 @@
+/** Files of a Hugging Face folder that make up its tokenizer: all in one, or its parts. */
+export const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+  'special_tokens_map.json',
+] as const;
