@@ -53,9 +53,14 @@ Examples:
     progtuning reproduce --full --model bert-base-uncased --data hub --device cuda`;
 
 /** Grids on real data, by the evidence that they give. */
-const REAL = { glue: 'glue', squad: 'squad', blocks: 'block-contribution', order: 'order' } as const;
+const REAL = {
+  glue: ['glue', 'fewer-epochs'],
+  squad: ['squad'],
+  blocks: ['block-contribution'],
+  order: ['order'],
+} as const;
 const LIVE = {
-  glue: ['embedded-glue', 'embedded-peft'],
+  glue: ['embedded-glue', 'embedded-peft', 'embedded-fewer-epochs'],
   squad: ['embedded-squad'],
   blocks: ['embedded-blocks'],
   order: ['embedded-order'],
@@ -94,22 +99,14 @@ function judge(name: string, runs: Runs): Judged {
   return { claims, cells: Object.values(runs).flat() };
 }
 
-/** The notebooks have made these runs; those that failed are tried once more. */
-async function liveClaims(): Promise<Judged> {
+async function runsOf(
+  grids: Readonly<Record<keyof Runs, readonly string[]>>,
+  cellsOf: (name: string) => Promise<GridCell[]>,
+): Promise<Runs> {
   const runs: Record<keyof Runs, GridCell[]> = { glue: [], squad: [], blocks: [], order: [] };
-  for (const [part, names] of Object.entries(LIVE))
-    for (const name of names) runs[part as keyof Runs].push(...(await liveRuns(name, progressBar)));
-  return judge('generated tasks', runs);
-}
-
-async function realClaims(): Promise<Judged> {
-  const [glue, squad, blocks, order] = await Promise.all([
-    ledgerRuns(REAL.glue),
-    ledgerRuns(REAL.squad),
-    ledgerRuns(REAL.blocks),
-    ledgerRuns(REAL.order),
-  ]);
-  return judge('real data', { glue, squad, blocks, order });
+  for (const [part, names] of Object.entries(grids))
+    for (const name of names) runs[part as keyof Runs].push(...(await cellsOf(name)));
+  return runs;
 }
 
 const page = (title: string, { claims, cells }: Judged): string =>
@@ -127,7 +124,7 @@ async function makeRealRuns({ model, data, threads, device }: ReproduceFlags): P
   const given = { model: model && absolute(model), data: absolute(data) };
   if (given.model) process.env.PROGTUNING_LEDGER_MODEL = given.model;
   process.env.PROGTUNING_LEDGER_DATA = given.data;
-  for (const name of Object.values(REAL)) {
+  for (const name of Object.values(REAL).flat()) {
     const specs = await expandGrid(await readGrid(gridPath(name)), given);
     await runGridCommand(specs, { runs: ledgerFolder, threads, device: parseDevice(device) });
   }
@@ -156,10 +153,11 @@ async function reproduce(flags: ReproduceFlags): Promise<void> {
   // The summary comes last: it judges what the others have run.
   const files = [...names.slice(1), ...names.slice(0, 1)].map((name) => join(sources, name));
   await notebooksCommand(files, { outputDir: home, changed: true, inputs: await notebookInputs() });
-  const live = await liveClaims();
+  // The notebooks have made these runs; those that failed are tried once more.
+  const live = judge('generated tasks', await runsOf(LIVE, (name) => liveRuns(name, progressBar)));
   const pages = [
     page('On the generated tasks, made just now', live),
-    page('On real data, from the ledger', await realClaims()),
+    page('On real data, from the ledger', judge('real data', await runsOf(REAL, ledgerRuns))),
     `${names.length} notebooks in ${duration((performance.now() - start) / 1000)}: ${home}/*.ipynb\n`,
   ];
   process.stdout.write(pages.join('\n'));

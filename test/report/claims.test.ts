@@ -16,6 +16,7 @@ interface Made {
   readonly data?: string;
   readonly warmupRatio?: number;
   readonly decay?: 'linear' | 'constant';
+  readonly epochs?: number;
   /** Undefined: not run. */
   readonly accuracy?: number;
 }
@@ -28,11 +29,13 @@ function cell({
   data = 'embedded',
   warmupRatio = 0.1,
   decay = 'linear',
+  epochs = 3,
   accuracy,
 }: Made): GridCell {
   const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
   const learningRateSchedule = { kind: decay, warmupRatio };
-  const spec = runSpec({ task, data, model: 'm', seed, schedule, method: chosen, learningRateSchedule });
+  const settings = { method: chosen, learningRateSchedule, epochs };
+  const spec = runSpec({ task, data, model: 'm', seed, schedule, ...settings });
   if (accuracy === undefined) return { spec };
   const record: LedgerRecord = {
     ...{
@@ -179,6 +182,22 @@ test('order: growing is judged wherever both orders ran under linear decay', () 
   const apart = judgeClaims(evidence({ order: [shrinking as GridCell, growing as GridCell] }));
   assert.equal(verdict(apart, 'Growing instead'), 'undecided');
   assert.equal(verdict(judgeClaims(evidence({ glue: pair(0, 0.8, 0.8) })), 'Growing instead'), 'not run');
+});
+
+test('a shorter run: Progtuning is compared with full fine-tuning that has an epoch less', () => {
+  const shorter = (seed: number, accuracy?: number): GridCell =>
+    cell({ seed, epochs: 2, schedule: { kind: 'full' }, ...(accuracy === undefined ? {} : { accuracy }) });
+  const glue = [0, 1, 2].flatMap((seed) => pair(seed, 0.8, 0.79 + seed / 1000));
+  const judged = (...more: GridCell[]): Claim[] => judgeClaims(evidence({ glue: [...glue, ...more] }));
+  const worse = judged(shorter(0, 0.75), shorter(1, 0.75), shorter(2, 0.75));
+  assert.equal(verdict(worse, 'Better than full fine-tuning for an epoch less'), 'reproduced');
+  assert.match(worse.map(({ measured }) => measured).join(), /test: \+4\.10 points over 3 pairs/);
+  // It is no pair of anything else.
+  assert.match(worse.map(({ measured }) => measured).join(), /test: -0\.90 points over 3 pairs/);
+  const better = judged(shorter(0, 0.8), shorter(1, 0.8), shorter(2, 0.8));
+  assert.equal(verdict(better, 'Better than full'), 'not reproduced');
+  assert.equal(verdict(judged(shorter(0)), 'Better than full'), 'not run');
+  assert.equal(verdict(judged(shorter(0, 0.7)), 'Better than full'), 'undecided');
 });
 
 test('decay: the gap of growing runs must close under a constant rate', () => {
