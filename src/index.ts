@@ -73,7 +73,7 @@ export {
 export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
 export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
 export { answerMarkdown, type ShownAnswer } from './report/answers.js';
-export { type Claim, type Evidence, judgeClaims } from './report/claims.js';
+export { type Claim, type Evidence, growingUnder, judgeClaims } from './report/claims.js';
 export {
   bootstrapInterval,
   meanAndSpread,

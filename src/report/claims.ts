@@ -5,7 +5,15 @@ import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { type Interval, pairedDifference } from './comparison.js';
 import { groupRuns, score } from './run-table.js';
 
-export type Verdict = 'reproduced' | 'not reproduced' | 'undecided' | 'not run' | 'not testable here';
+export type Verdict =
+  | 'reproduced'
+  | 'not reproduced'
+  /** Of what the paper does not claim. */
+  | 'holds'
+  | 'does not hold'
+  | 'undecided'
+  | 'not run'
+  | 'not testable here';
 
 export interface Claim {
   readonly claim: string;
@@ -77,10 +85,16 @@ interface Comparison {
   readonly decide: Decision;
   /** Said after the difference. */
   readonly more?: string;
+  /** The paper does not claim it. */
+  readonly ours?: boolean;
 }
 
+const OURS: Partial<Record<Verdict, Verdict>> = { reproduced: 'holds', 'not reproduced': 'does not hold' };
+
 /** Paired differences -> their interval (Student's for few, else the bootstrap's) -> the verdict that it gives. */
-function judge({ claim, what, where, points, noun = 'pair', cells, decide, more = '' }: Comparison): Claim {
+function judge({ noun = 'pair', more = '', ours = false, ...comparison }: Comparison): Claim {
+  const { what, where, points, cells, decide } = comparison;
+  const claim = ours ? `${comparison.claim} (not in the paper)` : comparison.claim;
   if (points.length < 2) {
     const verdict = cells.some(({ record }) => record) ? 'undecided' : 'not run';
     const only = points.map((point) => `${signed(point)} points (one ${noun})`);
@@ -97,7 +111,8 @@ function judge({ claim, what, where, points, noun = 'pair', cells, decide, more 
   const interval = points.length < LEAST_RESAMPLED ? student : bootstrap;
   const [low, high] = interval.map(signed);
   const measured = `${what}: ${signed(centre)} points over ${points.length} ${noun}s (95 % interval ${low} to ${high})${more}`;
-  return { claim, measured, verdict: points.length < LEAST_PAIRS ? 'undecided' : decide(interval), where };
+  const verdict = points.length < LEAST_PAIRS ? 'undecided' : decide(interval);
+  return { claim, measured, verdict: (ours && OURS[verdict]) || verdict, where };
 }
 
 const TOO_FEW = 'fewer runs above the commonest answer than a verdict needs';
@@ -173,7 +188,8 @@ function betterThanShorter({ glue, order, name }: Evidence): Claim {
   const cells = [...glue, ...order].filter(({ spec }) => spec.method.kind === 'full');
   const shorter = new Set(cells.map(({ spec }) => canonicalJson(fullAndShorter(spec))));
   return judge({
-    claim: 'Better than full fine-tuning for an epoch less (not in the paper)',
+    claim: 'Better than full fine-tuning for an epoch less',
+    ours: true,
     what: name,
     points: pointsOf(differences(cells, 'progressive', fullAndShorter)),
     ...{ where: '09', cells: cells.filter(({ spec }) => shorter.has(canonicalJson(spec))), decide: above(0) },
@@ -227,6 +243,20 @@ function orderClaims({ glue, order, name }: Evidence): Claim[] {
       more: both.length > 0 ? `; under the constant rate ${signed(mean(pointsOf(both)))}` : '',
     }),
   ];
+}
+
+/** The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt. */
+export function growingUnder(
+  method: 'adapter' | 'bitfit' | 'lora',
+  { name, glue }: Pick<Evidence, 'name' | 'glue'>,
+): Claim {
+  const cells = glue.filter(({ spec }) => spec.method.kind === method);
+  return judge({
+    claim: `Growing instead of shrinking is worse with ${method}`,
+    ...{ ours: true, what: name, where: '03', decide: below(0) },
+    points: pointsOf(differences(cells, 'growing', under('progressive'))),
+    cells: cells.filter(({ spec }) => spec.schedule.kind === 'growing'),
+  });
 }
 
 /** Every claim of the paper on one set of evidence. */
