@@ -18,6 +18,7 @@ export * as fused from './engine/fused.js';
 export { Graph } from './engine/graph.js';
 export { DataError, UsageError } from './errors.js';
 export { createModel, type NewModel } from './experiments/create-model.js';
+export { evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from './experiments/evidence-grids.js';
 export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';

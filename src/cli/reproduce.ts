@@ -7,6 +7,7 @@ import { hashFile } from '../datasets/corpus.js';
 import { resolveModel, SHIPPED_MODEL } from '../datasets/source.js';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
+import { type EvidencePart, evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from '../experiments/evidence-grids.js';
 import { expandGrid, readGrid } from '../experiments/grid.js';
 import { readLedger } from '../experiments/ledger.js';
 import {
@@ -24,7 +25,7 @@ import { type ModelConfig, PRESETS } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { countedUpdates, savedFraction } from '../progressive/updates.js';
-import { type Claim, type Evidence, judgeClaims } from '../report/claims.js';
+import { type Claim, judgeClaims } from '../report/claims.js';
 import { provenance } from '../report/run-table.js';
 import { tableText } from '../report/table.js';
 import { runGridCommand } from './grid.js';
@@ -52,20 +53,6 @@ Examples:
   The paper's own setting (a GPU is wanted):
     progtuning reproduce --full --model bert-base-uncased --data hub --device cuda`;
 
-/** Grids on real data, by the evidence that they give. */
-const REAL = {
-  glue: ['glue', 'fewer-epochs'],
-  squad: ['squad'],
-  blocks: ['block-contribution'],
-  order: ['order'],
-} as const;
-const LIVE = {
-  glue: ['embedded-glue', 'embedded-peft', 'embedded-fewer-epochs'],
-  squad: ['embedded-squad'],
-  blocks: ['embedded-blocks'],
-  order: ['embedded-order'],
-} as const;
-
 export function registerReproduce(program: Command): void {
   program
     .command('reproduce')
@@ -92,21 +79,9 @@ interface Judged {
   readonly cells: readonly GridCell[];
 }
 
-type Runs = Pick<Evidence, 'glue' | 'squad' | 'blocks' | 'order'>;
-
-function judge(name: string, runs: Runs): Judged {
+function judge(name: string, runs: Record<EvidencePart, GridCell[]>): Judged {
   const claims = judgeClaims({ name, ...runs, countedSaving: countedSaving() });
   return { claims, cells: Object.values(runs).flat() };
-}
-
-async function runsOf(
-  grids: Readonly<Record<keyof Runs, readonly string[]>>,
-  cellsOf: (name: string) => Promise<GridCell[]>,
-): Promise<Runs> {
-  const runs: Record<keyof Runs, GridCell[]> = { glue: [], squad: [], blocks: [], order: [] };
-  for (const [part, names] of Object.entries(grids))
-    for (const name of names) runs[part as keyof Runs].push(...(await cellsOf(name)));
-  return runs;
 }
 
 const page = (title: string, { claims, cells }: Judged): string =>
@@ -124,7 +99,7 @@ async function makeRealRuns({ model, data, threads, device }: ReproduceFlags): P
   const given = { model: model && absolute(model), data: absolute(data) };
   if (given.model) process.env.PROGTUNING_LEDGER_MODEL = given.model;
   process.env.PROGTUNING_LEDGER_DATA = given.data;
-  for (const name of Object.values(REAL).flat()) {
+  for (const name of Object.values(LEDGER_GRIDS).flat()) {
     const specs = await expandGrid(await readGrid(gridPath(name)), given);
     await runGridCommand(specs, { runs: ledgerFolder, threads, device: parseDevice(device) });
   }
@@ -154,10 +129,13 @@ async function reproduce(flags: ReproduceFlags): Promise<void> {
   const files = [...names.slice(1), ...names.slice(0, 1)].map((name) => join(sources, name));
   await notebooksCommand(files, { outputDir: home, changed: true, inputs: await notebookInputs() });
   // The notebooks have made these runs; those that failed are tried once more.
-  const live = judge('generated tasks', await runsOf(LIVE, (name) => liveRuns(name, progressBar)));
+  const live = judge(
+    'generated tasks',
+    await evidenceRuns(LIVE_GRIDS, (name) => liveRuns(name, progressBar)),
+  );
   const pages = [
     page('On the generated tasks, made just now', live),
-    page('On real data, from the ledger', judge('real data', await runsOf(REAL, ledgerRuns))),
+    page('On real data, from the ledger', judge('real data', await evidenceRuns(LEDGER_GRIDS, ledgerRuns))),
     `${names.length} notebooks in ${duration((performance.now() - start) / 1000)}: ${home}/*.ipynb\n`,
   ];
   process.stdout.write(pages.join('\n'));
