@@ -87,6 +87,7 @@ export type { Figure } from './report/frame.js';
 export { type LineSeries, lineChart } from './report/line-chart.js';
 export { inNotebook, showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
 export {
+  DIFFERENCE_NOTE,
   differenceText,
   groupRuns,
   metricName,

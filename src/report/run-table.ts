@@ -87,6 +87,10 @@ export function differenceText(a: RunGroup, b: RunGroup): string | null {
   return `${signed(centre)} (${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
 }
 
+/** What {@link differenceText} gives, for a caption. */
+export const DIFFERENCE_NOTE =
+  "Mean paired difference with its 95 % bootstrap interval: for two or three seeds little more than their range, so notebook 00 judges by Student's";
+
 /** Model, data, seeds and machine of a set of runs: what every figure must say. */
 export function provenance(cells: readonly GridCell[]): string {
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
