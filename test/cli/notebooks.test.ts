@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type NotebookEvent, runNotebooks } from '../../src/cli/notebook/run.js';
-import { findTslab, writeKernelspec } from '../../src/cli/notebook/tslab.js';
+import { findTslab, LAUNCH, writeKernelspec } from '../../src/cli/notebook/tslab.js';
 import { DataError, UsageError } from '../../src/errors.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -123,6 +123,18 @@ describe('notebooks', { concurrency: 4 }, () => {
     await assert.rejects(runNotebooks([path], { timeout: 30 }), /cell 1 of 1 failed[\s\S]*Error: lost/);
   });
 
+  test('a cell may write thousands of outputs at once', async () => {
+    const path = source('chatty', [
+      'for (let i = 0; i < 5000; i++) console.log(i);',
+      'console.log("after");',
+    ]);
+    const [made] = await runNotebooks([path], { timeout: 30 });
+    const { cells } = JSON.parse(readFileSync(made as string, 'utf8')) as Executed;
+    const [lines, after] = cells.map(({ outputs = [] }) => outputs.map(({ text }) => text as string[]));
+    assert.deepEqual(lines, [Array.from({ length: 5000 }, (_, i) => `${i}\n`)]);
+    assert.deepEqual(after, [['after\n']]);
+  });
+
   test('a cell that never ends is stopped', async () => {
     const path = source('endless', ['while (true) {}']);
     await assert.rejects(runNotebooks([path], { timeout: 2 }), /longer than 2 s; allow more with --timeout/);
@@ -147,11 +159,6 @@ test('the kernel spec starts this tslab', async () => {
   assert.equal(path, join(folder, 'jupyter', 'kernels', 'tslab', 'kernel.json'));
   const { argv, language } = JSON.parse(readFileSync(path, 'utf8')) as { argv: string[]; language: string };
   assert.equal(language, 'typescript');
-  assert.deepEqual(argv, [
-    process.execPath,
-    findTslab(root).bin,
-    'kernel',
-    '--config-path={connection_file}',
-  ]);
+  assert.deepEqual(argv, [process.execPath, LAUNCH, findTslab(root).main, '{connection_file}']);
   assert.ok(existsSync(argv[1] as string));
 });

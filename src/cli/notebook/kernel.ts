@@ -6,9 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Dealer, Subscriber } from 'zeromq';
-import { findTslab } from './tslab.js';
+import { findTslab, LAUNCH } from './tslab.js';
 import { decodeMessage, encodeRequest, type Message } from './wire.js';
 
 export interface Kernel {
@@ -36,7 +35,7 @@ export async function startKernel(folder: string): Promise<Kernel> {
   writeFileSync(config, JSON.stringify(settings), { mode: 0o600 });
   const process = launch(folder, tslab.main, config);
   const shell = new zeromq.Dealer({ linger: 0 });
-  const iopub = new zeromq.Subscriber({ linger: 0 });
+  const iopub = new zeromq.Subscriber({ linger: 0, receiveHighWaterMark: 0 });
   shell.connect(`tcp://${HOST}:${connection.shell_port}`);
   iopub.connect(`tcp://${HOST}:${connection.iopub_port}`);
   iopub.subscribe();
@@ -66,12 +65,12 @@ async function freeConnection(): Promise<Connection> {
 }
 
 function launch(folder: string, main: string, config: string): ChildProcess {
-  const script = fileURLToPath(new URL('launch.js', import.meta.url));
-  return spawn(process.execPath, [script, main, config], {
+  return spawn(process.execPath, [LAUNCH, main, config], {
     cwd: folder,
     // Warnings of Node itself would land in the notebook, with process ids in them.
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
-    stdio: ['pipe', 'ignore', 'pipe'],
+    // The channel carries nothing: its end tells the kernel that this process is gone.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
 }
 

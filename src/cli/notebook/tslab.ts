@@ -3,13 +3,15 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors.js';
+
+/** The script that starts a kernel. */
+export const LAUNCH = fileURLToPath(new URL('launch.js', import.meta.url));
 
 export interface Tslab {
   /** The module that exports `startKernel`. */
   readonly main: string;
-  /** The `tslab` command's script. */
-  readonly bin: string;
   /** Resolves packages as tslab does, `zeromq` among them. */
   readonly require: NodeJS.Require;
 }
@@ -23,7 +25,7 @@ export function findTslab(folder: string): Tslab {
     const file = tryResolve(from);
     if (file === undefined) continue;
     const root = dirname(file);
-    return { main: join(root, 'dist/main.js'), bin: join(root, 'bin/tslab'), require: createRequire(file) };
+    return { main: join(root, 'dist/main.js'), require: createRequire(file) };
   }
   throw new UsageError(
     'Notebooks need tslab, which is not installed here. Install it with: npm install --save-dev tslab',
@@ -44,11 +46,11 @@ function tryResolve(from: string): string | undefined {
  * @returns the file's path
  */
 export async function writeKernelspec(directory: string): Promise<string> {
-  const { bin } = findTslab(process.cwd());
+  const { main } = findTslab(process.cwd());
   const folder = join(resolve(directory), 'kernels', 'tslab');
   const path = join(folder, 'kernel.json');
   const spec = {
-    argv: [process.execPath, bin, 'kernel', '--config-path={connection_file}'],
+    argv: [process.execPath, LAUNCH, main, '{connection_file}'],
     display_name: 'TypeScript',
     language: 'typescript',
   };
