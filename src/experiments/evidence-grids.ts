@@ -11,7 +11,7 @@ export const LIVE_GRIDS: EvidenceGrids = {
   glue: ['embedded-glue', 'embedded-peft', 'embedded-fewer-epochs'],
   squad: ['embedded-squad'],
   blocks: ['embedded-blocks'],
-  order: ['embedded-order', 'embedded-order-constant'],
+  order: ['embedded-order'],
 };
 
 export const LEDGER_GRIDS: EvidenceGrids = {

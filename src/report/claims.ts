@@ -96,9 +96,10 @@ function judge({ noun = 'pair', more = '', ours = false, ...comparison }: Compar
   const { what, where, points, cells, decide } = comparison;
   const claim = ours ? `${comparison.claim} (not in the paper)` : comparison.claim;
   if (points.length < 2) {
-    const verdict = cells.some(({ record }) => record) ? 'undecided' : 'not run';
-    const only = points.map((point) => `${signed(point)} points (one ${noun})`);
-    return { claim, measured: `${what}: ${only[0] ?? TOO_FEW}`, verdict, where };
+    if (!cells.some(({ record }) => record))
+      return { claim, measured: `${what}: no runs made`, verdict: 'not run', where };
+    const [only = TOO_FEW] = points.map((point) => `${signed(point)} points (one ${noun})`);
+    return { claim, measured: `${what}: ${only}`, verdict: 'undecided', where };
   }
   const {
     mean: centre,
@@ -229,17 +230,18 @@ function orderClaims({ glue, order, name }: Evidence): Claim[] {
     const other = linear.get(asLinear(spec));
     return other === undefined ? [] : [{ points, closed: points - other }];
   });
-  const evidence = { where: '07', cells: cells.filter(({ spec }) => spec.schedule.kind === 'growing') };
+  const growing = cells.filter(({ spec }) => spec.schedule.kind === 'growing');
   return [
     judge({
       claim: 'Growing instead of shrinking is worse',
       what: `${name}, linear decay`,
-      ...{ ...evidence, points: [...linear.values()], decide: below(0) },
+      ...{ where: '07', cells: growing, points: [...linear.values()], decide: below(0) },
     }),
     judge({
       claim: 'Linear decay is one reason why growing is worse',
       what: `${name}, growing minus shrinking under a constant rate, less the same under linear decay`,
-      ...{ ...evidence, points: both.map(({ closed }) => closed), decide: above(0) },
+      ...{ where: '07', cells: growing.filter(({ spec }) => spec.learningRateSchedule.kind === 'constant') },
+      ...{ points: both.map(({ closed }) => closed), decide: above(0) },
       more: both.length > 0 ? `; under the constant rate ${signed(mean(pointsOf(both)))}` : '',
     }),
   ];

@@ -238,7 +238,13 @@ test('decay: the gap of growing runs must close under a constant rate', () => {
   );
   assert.equal(verdict(judged(-9, -9.5, -10), 'Linear decay'), 'not reproduced');
   assert.equal(verdict(judged(-9, 0, -5), 'Linear decay'), 'undecided');
-  assert.equal(verdict(judgeClaims(evidence({ order: gap(0, 'linear', -5) })), 'Linear decay'), 'undecided');
+  const linear = judgeClaims(evidence({ order: gap(0, 'linear', -5) }));
+  assert.equal(verdict(linear, 'Growing instead'), 'undecided');
+  assert.equal(verdict(linear, 'Linear decay'), 'not run');
+  assert.match(
+    linear.map(({ measured }) => measured).join(),
+    /less the same under linear decay: no runs made/,
+  );
   assert.equal(verdict(judgeClaims(evidence({})), 'Linear decay'), 'not run');
 });
 
