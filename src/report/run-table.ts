@@ -91,6 +91,11 @@ export function differenceText(a: RunGroup, b: RunGroup): string | null {
 export const DIFFERENCE_NOTE =
   "Mean paired difference with its 95 % bootstrap interval: for two or three seeds little more than their range, so notebook 00 judges by Student's";
 
+function seedsText(records: readonly LedgerRecord[]): string {
+  const seeds = [...new Set(records.map(({ spec }) => spec.seed))].sort((a, b) => a - b);
+  return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}`;
+}
+
 /** Model, data, seeds and machine of a set of runs: what every figure must say. */
 export function provenance(cells: readonly GridCell[]): string {
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
@@ -105,7 +110,7 @@ export function provenance(cells: readonly GridCell[]): string {
     list(records.map(({ spec }) => spec.model)),
     list(cells.map(data)),
     least === most ? `${least} training examples` : `${least} to ${most} training examples`,
-    `seeds ${list(records.map(({ spec }) => spec.seed))}`,
+    seedsText(records),
     list(machines),
     ...(records.length < cells.length ? [`${records.length} of ${cells.length} runs made`] : []),
   ].join('; ');
