@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Help } from 'commander';
 import { hashFile } from '../datasets/corpus.js';
 import { resolveModel, SHIPPED_MODEL } from '../datasets/source.js';
 import { DEVICES, parseDevice } from '../engine/device.js';
@@ -27,7 +27,6 @@ import { modelSpecs } from '../models/specs.js';
 import { countedUpdates, savedFraction } from '../progressive/updates.js';
 import { type Claim, judgeClaims } from '../report/claims.js';
 import { provenance } from '../report/run-table.js';
-import { tableText } from '../report/table.js';
 import { runGridCommand } from './grid.js';
 import { notebooksCommand } from './notebooks.js';
 import { wholeNumber } from './numbers.js';
@@ -74,6 +73,9 @@ function countedSaving(): number {
   return savedFraction(countedUpdates(schedule, 3, config, specs), countParameters(specs));
 }
 
+/** Columns of the closing page. */
+const PAGE_WIDTH = 110;
+
 interface Judged {
   readonly claims: readonly Claim[];
   readonly cells: readonly GridCell[];
@@ -84,11 +86,21 @@ function judge(name: string, runs: Record<EvidencePart, GridCell[]>): Judged {
   return { claims, cells: Object.values(runs).flat() };
 }
 
-const page = (title: string, { claims, cells }: Judged): string =>
-  `${title}\n\n${tableText(
-    claims.map(({ verdict, claim, measured, where }) => ({ verdict, claim, measured, notebook: where })),
-    { caption: provenance(cells) },
-  )}\n`;
+/** One claim below the other, wrapped to the terminal: a table of such sentences would be wider than any. */
+function page(title: string, { claims, cells }: Judged): string {
+  const help = new Help();
+  help.helpWidth = Math.min(process.stdout.columns ?? PAGE_WIDTH, PAGE_WIDTH);
+  const width = Math.max(...claims.map(({ verdict }) => verdict.length));
+  const items = claims.map(({ verdict, claim, measured, where }) =>
+    help.formatItem(
+      verdict,
+      width,
+      `${claim} (notebook ${where})\n${measured}`.replace(' (notebook -)', ''),
+      help,
+    ),
+  );
+  return `${title}\n\n${items.join('\n')}\n\n${help.boxWrap(provenance(cells), help.helpWidth)}\n`;
+}
 
 /** Notebooks run in their own folder: a path must not depend on the current one. */
 const absolute = (source: string): string => (existsSync(source) ? resolve(source) : source);
