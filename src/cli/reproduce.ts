@@ -91,14 +91,10 @@ function page(title: string, { claims, cells }: Judged): string {
   const help = new Help();
   help.helpWidth = Math.min(process.stdout.columns ?? PAGE_WIDTH, PAGE_WIDTH);
   const width = Math.max(...claims.map(({ verdict }) => verdict.length));
-  const items = claims.map(({ verdict, claim, measured, where }) =>
-    help.formatItem(
-      verdict,
-      width,
-      `${claim} (notebook ${where})\n${measured}`.replace(' (notebook -)', ''),
-      help,
-    ),
-  );
+  const items = claims.map(({ verdict, claim, measured, where }) => {
+    const heading = where === '-' ? claim : `${claim} (notebook ${where})`;
+    return help.formatItem(verdict, width, `${heading}\n${measured}`, help);
+  });
   return `${title}\n\n${items.join('\n')}\n\n${help.boxWrap(provenance(cells), help.helpWidth)}\n`;
 }
 
