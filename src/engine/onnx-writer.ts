@@ -1,5 +1,6 @@
 /** A {@link Graph} as an ONNX model: the six protobuf messages we need (onnx.proto3, IR version 8), written with `pbf`. */
 import { PbfWriter } from 'pbf';
+import { FREE } from './free.js';
 import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph.js';
 
 const IR_VERSION = 8;
@@ -62,6 +63,11 @@ function writeExternal({ value }: Constant, pbf: PbfWriter): void {
 }
 
 type Dimension = number | string;
+
+/** Names of the sizes that are free, by the number that stands for them in the shapes of inputs and outputs. */
+const FREE_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(FREE).map(([name, size]) => [size, name]),
+);
 
 interface ValueInfo {
   readonly name: string;
@@ -142,19 +148,17 @@ export interface ModelOptions {
   readonly weights?: Iterable<Constant>;
   /** Weights stay where they are: the session is given their data by name. */
   readonly external?: boolean;
-  /** Sizes that are free, by the number that stands for them in the shapes of inputs and outputs. */
-  readonly symbols?: ReadonlyMap<number, string>;
 }
 
 /** GraphProto: node 1, name 2, initializer 5, input 11, output 12. */
 const writeGraph =
-  ({ weights = [], external = false, symbols = new Map(), firstOutput }: ModelOptions) =>
+  ({ weights = [], external = false, firstOutput }: ModelOptions) =>
   (graph: Graph, pbf: PbfWriter): void => {
     if (firstOutput !== undefined) writeEmptySequence(firstOutput, pbf);
     const nodes = graph.nodesInUse;
     const info = (name: string, { dtype, shape }: Value): ValueInfo => ({
       name,
-      type: { dtype, shape: shape.map((size) => symbols.get(size) ?? size) },
+      type: { dtype, shape: shape.map((size) => FREE_NAMES.get(size) ?? size) },
     });
     for (const node of nameOutputs(graph, nodes)) pbf.writeMessage(1, writeNode, node);
     pbf.writeStringField(2, 'progtuning');

@@ -229,10 +229,10 @@ export interface ModelSession {
  * at every run. It reads them from our arrays.
  */
 export async function openModelSession(
-  { graph, weights, symbols }: ExportedGraph,
+  { graph, weights }: ExportedGraph,
   options: SessionOptions,
 ): Promise<ModelSession> {
-  const written = { weights: weights.values(), symbols, external: true };
+  const written = { weights: weights.values(), external: true };
   const model = writeModel(forDevice(graph, options.device), written);
   const externalData = [...weights.values()].map(({ value, data }) => ({
     path: value.name,

@@ -52,6 +52,6 @@ export const exportModel = (model: ExportableModel, parameters: Parameters): Exp
 
 /** {@link exportModel} as the bytes of an ONNX file. */
 export function exportOnnx(model: ExportableModel, parameters: Parameters): Uint8Array {
-  const { graph, weights, symbols } = exportModel(model, parameters);
-  return writeModel(graph, { weights: weights.values(), symbols });
+  const { graph, weights } = exportModel(model, parameters);
+  return writeModel(graph, { weights: weights.values() });
 }

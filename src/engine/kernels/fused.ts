@@ -4,7 +4,7 @@
  */
 import type { Graph, Value } from '../graph.js';
 import { matrixProduct } from './reduction.js';
-import { apply, cast, reshape, sizeOf, transpose } from './rule.js';
+import { apply, cast, reshape, transpose } from './rule.js';
 
 /** The tensors a fused kernel takes: name -> graph value. */
 type In<Names extends string> = { readonly [K in Names]: Value };
@@ -64,8 +64,7 @@ function layerNormGrad(
   return [dx, columnSum(graph, product), columnSum(graph, dy)];
 }
 
-const ones = (graph: Graph, shape: readonly number[]): Value =>
-  graph.constant(new Float32Array(sizeOf(shape)).fill(1), shape, 'float32');
+const ones = (graph: Graph, shape: readonly number[]): Value => graph.settle(graph.uniform(1, shape));
 
 /** Sum over the rows of a matrix, as a product with ones: several times as fast as `ReduceSum` over the outer axis. */
 function columnSum(graph: Graph, x: Value): Value {
