@@ -1,19 +1,45 @@
-/** What a model is fed: padded integers. The one type on which datasets and training meet. */
+/** What a model is fed: integers. The types on which datasets and training meet. */
 
-/** `rows` x `length` token ids, row-major. Padding rows (beyond `count`) repeat nothing and weigh nothing. */
+/**
+ * What a step trains on: the batch's examples laid end to end in few dense rows, so that hardly a token is computed that is not real.
+ * An example lies whole in one row; attention sees its own segment only and its positions start anew, so that each example has the
+ * numbers that it has alone.
+ */
 export interface Batch {
+  /** [rows, length] */
+  readonly inputIds: Int32Array;
+  /** [rows, length] */
+  readonly tokenTypeIds: Int32Array;
+  /** [rows, length], place of each token in its example */
+  readonly positions: Int32Array;
+  /** [rows, length], number of the token's example in this batch, from 1; 0 where there is none */
+  readonly segments: Int32Array;
+  /** [slots], index in the flattened rows of each example's first token */
+  readonly starts: Int32Array;
+  /** [slots], tokens of each example; 0 for a slot without one */
+  readonly lengths: Int32Array;
+  /** [slots], the example's number in the data set: what its dropout is drawn by */
+  readonly examples: Int32Array;
+  /** classification: class ids [slots]; regression: scores [slots]; span: first and last token of the answer, counted in the example [slots, 2] */
+  readonly labels: Float32Array;
+  readonly rows: number;
+  readonly length: number;
+  /** Most examples that a batch of the run has: slots beyond `count` weigh nothing. */
+  readonly slots: number;
+  /** Examples: the first `count` slots. */
+  readonly count: number;
+}
+
+/** One example a row, padded on the right as Hugging Face's models take it: what is evaluated and served. */
+export interface PaddedBatch {
   /** [rows, length] */
   readonly inputIds: Int32Array;
   /** [rows, length], 1 for a token, 0 for padding */
   readonly attentionMask: Int32Array;
   /** [rows, length] */
   readonly tokenTypeIds: Int32Array;
-  /** classification: class ids [rows]; regression: scores [rows]; span: start then end positions [rows, 2] */
-  readonly labels: Float32Array;
   readonly rows: number;
   readonly length: number;
-  /** Real examples: the first `count` rows. */
-  readonly count: number;
 }
 
 /** One tokenised example. `label` is a class id or score; `span` the answer's first and last token (SQuAD). */

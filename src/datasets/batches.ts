@@ -1,30 +1,16 @@
-/** Features -> padded batches. */
+/** Features -> batches: packed to train on, padded to evaluate. */
 import { permutation, type RandomKey } from '../random.js';
-import type { Batch, Feature } from './batch.js';
+import type { Batch, Feature, PaddedBatch } from './batch.js';
+import { type PackingOptions, planRows } from './row-packing.js';
 
-export interface BatchOptions {
+export interface BatchOptions extends PackingOptions {
   readonly batchSize: number;
   readonly padTokenId: number;
-  /** Longest row a model takes. */
-  readonly maxLength: number;
-  /**
-   * `bucket`: lengths round up to a few values, so that few programs are compiled; `exact`: the batch's longest row.
-   * The padding that buckets add changes no result: it is masked.
-   */
-  readonly lengths: 'bucket' | 'exact';
-  /** Fills the last batch with empty rows, which weigh nothing, so that all batches have one shape. */
-  readonly padRows: boolean;
 }
 
-/** The length that rows of `length` tokens are padded to: multiples of 8 up to 64, of 16 up to 128, of 32 beyond. */
-export function bucketLength(length: number, maxLength: number): number {
-  const step = length <= 64 ? 8 : length <= 128 ? 16 : 32;
-  return Math.min(Math.ceil(length / step) * step, maxLength);
-}
-
-function labelsOf(features: readonly Feature[], rows: number): Float32Array {
+function labelsOf(features: readonly Feature[], slots: number): Float32Array {
   const spans = features.some(({ span }) => span);
-  const labels = new Float32Array(spans ? 2 * rows : rows);
+  const labels = new Float32Array(spans ? 2 * slots : slots);
   features.forEach(({ label, span }, i) => {
     if (span) labels.set(span, 2 * i);
     else labels[i] = label ?? 0;
@@ -32,14 +18,53 @@ function labelsOf(features: readonly Feature[], rows: number): Float32Array {
   return labels;
 }
 
-/** Pads features to one batch. An empty row attends to its first position only. */
+/**
+ * Packs features into one batch.
+ * @param examples their numbers in the data set; default: their places in the batch
+ */
 export function makeBatch(
   features: readonly Feature[],
-  { batchSize, padTokenId, maxLength, lengths, padRows }: BatchOptions,
+  { batchSize, padTokenId, ...packing }: BatchOptions,
+  examples: ArrayLike<number> = features.map((_, i) => i),
 ): Batch {
-  const longest = features.reduce((most, { inputIds }) => Math.max(most, inputIds.length), 1);
-  const length = lengths === 'exact' ? longest : bucketLength(longest, Math.max(maxLength, longest));
-  const rows = padRows ? Math.max(batchSize, features.length) : features.length;
+  const lengths = features.map(({ inputIds }) => inputIds.length);
+  const { rows, length, starts } = planRows(lengths, packing);
+  const slots = Math.max(batchSize, features.length);
+  const perSlot = (values: ArrayLike<number>): Int32Array => {
+    const array = new Int32Array(slots);
+    array.set(values);
+    return array;
+  };
+  const inputIds = new Int32Array(rows * length).fill(padTokenId);
+  const [tokenTypeIds, positions, segments] = [0, 1, 2].map(() => new Int32Array(rows * length)) as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
+  features.forEach((feature, i) => {
+    const [start, tokens] = [starts[i] as number, lengths[i] as number];
+    inputIds.set(feature.inputIds, start);
+    tokenTypeIds.set(feature.tokenTypeIds, start);
+    segments.fill(i + 1, start, start + tokens);
+    for (let position = 0; position < tokens; position++) positions[start + position] = position;
+  });
+  return {
+    ...{ inputIds, tokenTypeIds, positions, segments, rows, length, slots },
+    starts: perSlot(starts),
+    lengths: perSlot(lengths),
+    examples: perSlot(examples),
+    labels: labelsOf(features, slots),
+    count: features.length,
+  };
+}
+
+/** One feature a row. @param length of the rows; default: that of the longest */
+export function padBatch(
+  features: readonly Feature[],
+  padTokenId: number,
+  length = features.reduce((most, { inputIds }) => Math.max(most, inputIds.length), 1),
+): PaddedBatch {
+  const rows = features.length;
   const inputIds = new Int32Array(rows * length).fill(padTokenId);
   const attentionMask = new Int32Array(rows * length);
   const tokenTypeIds = new Int32Array(rows * length);
@@ -48,16 +73,7 @@ export function makeBatch(
     tokenTypeIds.set(feature.tokenTypeIds, row * length);
     attentionMask.fill(1, row * length, row * length + feature.inputIds.length);
   });
-  for (let row = features.length; row < rows; row++) attentionMask[row * length] = 1;
-  return {
-    inputIds,
-    attentionMask,
-    tokenTypeIds,
-    labels: labelsOf(features, rows),
-    rows,
-    length,
-    count: features.length,
-  };
+  return { inputIds, attentionMask, tokenTypeIds, rows, length };
 }
 
 export interface PlanOptions {
@@ -106,6 +122,7 @@ export function* batchesOf(
     yield makeBatch(
       indices.map((index) => features[index] as Feature),
       options,
+      indices,
     );
   }
 }

@@ -21,6 +21,8 @@ export interface MaskedBatch {
   readonly maskedLabels: Int32Array;
   /** [N], 1, or 0 for an unused slot */
   readonly maskedWeights: Float32Array;
+  /** [rows], which rows of the corpus they are: what their dropout is drawn by */
+  readonly examples: Int32Array;
   readonly rows: number;
   readonly length: number;
   /** Where rows are pairs of segments. */
@@ -122,6 +124,7 @@ export function maskRows(
   const draws = length + 2 * slots;
   const bits = fillBits({ seed, stream: STREAM.mask, step }, new Uint32Array(rows * draws));
   const batch = {
+    examples: Int32Array.from(chosen),
     inputIds: new Int32Array(rows * length),
     maskedPositions: new Int32Array(rows * slots),
     maskedLabels: new Int32Array(rows * slots),

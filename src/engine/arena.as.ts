@@ -31,10 +31,14 @@ export function adamw(
 }
 
 /**
- * Inverted dropout: each float becomes 0 with probability threshold / 65536, else `scale`. Four xorshift128 generators
- * (Marsaglia 2003) side by side, seeded from `key`; each draw of 128 bits decides eight elements.
+ * Inverted dropout over `outer` x `inner` runs of `count` floats each, `outerStride` and `innerStride` floats apart: each float becomes 0
+ * with probability threshold / 65536, else `scale`. Four xorshift128 generators (Marsaglia 2003) side by side, seeded from `key`; each
+ * draw of 128 bits decides eight elements, and every run begins with a new draw. Nothing outside of the runs is written.
  */
-export function fillMask(out: usize, count: i32, key: u32, threshold: i32, scale: f32): void {
+export function fillMask(
+  out: usize, outer: i32, outerStride: i32, inner: i32, innerStride: i32, count: i32,
+  key: u32, threshold: i32, scale: f32,
+): void {
   let x = seed(key, 1);
   let y = seed(key, 2);
   let z = seed(key, 3);
@@ -42,16 +46,36 @@ export function fillMask(out: usize, count: i32, key: u32, threshold: i32, scale
   const limit = i32x4.splat(threshold);
   const scale4 = f32x4.splat(scale);
   const low = i32x4.splat(0xffff);
-  const bytes = <usize>((count + 7) & ~7) << 2;
-  for (let i: usize = 0; i < bytes; i += 32) {
-    const t = v128.xor(x, i32x4.shl(x, 11));
-    x = y;
-    y = z;
-    z = w;
-    w = v128.xor(v128.xor(w, i32x4.shr_u(w, 19)), v128.xor(t, i32x4.shr_u(t, 8)));
-    v128.store(out + i, v128.and(i32x4.ge_s(v128.and(w, low), limit), scale4));
-    v128.store(out + i + 16, v128.and(i32x4.ge_s(i32x4.shr_u(w, 16), limit), scale4));
+  for (let i = 0; i < outer; i++) {
+    for (let j = 0; j < inner; j++) {
+      const run = out + ((<usize>i * <usize>outerStride + <usize>j * <usize>innerStride) << 2);
+      for (let at = 0; at < count; at += 8) {
+        const t = v128.xor(x, i32x4.shl(x, 11));
+        x = y;
+        y = z;
+        z = w;
+        w = v128.xor(v128.xor(w, i32x4.shr_u(w, 19)), v128.xor(t, i32x4.shr_u(t, 8)));
+        const first = v128.and(i32x4.ge_s(v128.and(w, low), limit), scale4);
+        const second = v128.and(i32x4.ge_s(i32x4.shr_u(w, 16), limit), scale4);
+        const to = run + (<usize>at << 2);
+        if (count - at >= 8) {
+          v128.store(to, first);
+          v128.store(to + 16, second);
+        } else {
+          storeSome(to, first, count - at);
+          storeSome(to + 16, second, count - at - 4);
+        }
+      }
+    }
   }
+}
+
+/** The first `count` lanes. */
+function storeSome(to: usize, lanes: v128, count: i32): void {
+  if (count > 0) store<f32>(to, f32x4.extract_lane(lanes, 0));
+  if (count > 1) store<f32>(to + 4, f32x4.extract_lane(lanes, 1));
+  if (count > 2) store<f32>(to + 8, f32x4.extract_lane(lanes, 2));
+  if (count > 3) store<f32>(to + 12, f32x4.extract_lane(lanes, 3));
 }
 
 function seed(key: u32, part: u32): v128 {

@@ -20,7 +20,17 @@ interface Kernels {
     correction: number,
     eps: number,
   ): void;
-  fillMask(out: number, count: number, key: number, threshold: number, scale: number): void;
+  fillMask(
+    out: number,
+    outer: number,
+    outerStride: number,
+    inner: number,
+    innerStride: number,
+    count: number,
+    key: number,
+    threshold: number,
+    scale: number,
+  ): void;
 }
 
 const PAGE = 65536;
@@ -36,6 +46,25 @@ const wasmModule = (): WebAssembly.Module =>
 
 /** Bytes that an array of `count` floats takes in an arena. */
 export const arenaBytes = (count: number): number => Math.ceil((count * 4 + 32) / ALIGNMENT) * ALIGNMENT;
+
+/** Runs of `count` floats, `outer` x `inner` of them, the first at `start`, the others strides of floats away. */
+export interface Runs {
+  readonly start: number;
+  readonly outer: number;
+  readonly outerStride: number;
+  readonly inner: number;
+  readonly innerStride: number;
+  readonly count: number;
+}
+
+const wholeOf = ({ length }: Float32Array): Runs => ({
+  start: 0,
+  outer: 1,
+  outerStride: 0,
+  inner: 1,
+  innerStride: 0,
+  count: length,
+});
 
 /** A fixed block of memory from which float arrays are cut. */
 export class Arena {
@@ -62,11 +91,16 @@ export class Arena {
     this.kernels = instance.exports as unknown as Kernels;
   }
 
-  /** A zeroed array of `count` floats. */
+  /** An array of `count` floats: zeros, but for what stood there before a `clear`. */
   array(count: number): Float32Array {
     const array = new Float32Array(this.memory.buffer, this.used, count);
     this.used += arenaBytes(count);
     return array;
+  }
+
+  /** Starts anew: arrays cut before are overwritten by those to come. */
+  clear(): void {
+    this.used = 0;
   }
 
   owns(array: Float32Array): boolean {
@@ -97,9 +131,15 @@ export class Arena {
     this.kernels.adamw(...at, p.length, clip, decay, ...betas, stepSize, correction, eps);
   }
 
-  /** Fills an array of this arena with an inverted-dropout mask drawn from `key`; `rate` is met to 1 / 65536. */
-  fillMask(out: Float32Array, key: number, rate: number): void {
+  /**
+   * Fills runs of an array of this arena with an inverted-dropout mask drawn from `key`, and touches nothing else; `rate` is met to
+   * 1 / 65536. What a run gets depends on the key, the lengths of the runs and its place among them, not on where it lies.
+   */
+  fillMask(out: Float32Array, key: number, rate: number, runs: Runs = wholeOf(out)): void {
     const threshold = Math.round(rate * 65536);
-    this.kernels.fillMask(out.byteOffset, out.length, key, threshold, 1 / (1 - threshold / 65536));
+    const { start, outer, outerStride, inner, innerStride, count } = runs;
+    const at = out.byteOffset + 4 * start;
+    const strides = [outer, outerStride, inner, innerStride, count] as const;
+    this.kernels.fillMask(at, ...strides, key, threshold, 1 / (1 - threshold / 65536));
   }
 }

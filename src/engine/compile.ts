@@ -3,26 +3,22 @@
  * ONNX graph (device cpu, webgpu, cuda), or at every call (device `tfjs`): the numbers are the same.
  */
 import * as tf from '@tensorflow/tfjs';
-import { mixKey, type RandomKey } from '../random.js';
-import { Arena, arenaBytes } from './arena.js';
 import type { Device } from './device.js';
+import { type MaskKey, type MaskSite, maskBytes, maskSource, type Randomness } from './dropout.js';
+import { type BatchSize, freeGraph, freeShape, shapeAt } from './free.js';
 import type { Graph } from './graph.js';
-import { sizeOf } from './kernels/rule.js';
 import { type Profile, span } from './profile.js';
 import { type Array1D, type Feeds, openResidentSession, openSession, type Resident } from './session.js';
 import { traceWith } from './trace-backend.js';
 import { workingBytes } from './working-memory.js';
+
+export type { MaskKey, Randomness };
 
 export interface TensorSpec {
   readonly shape: readonly number[];
   readonly dtype?: 'float32' | 'int32';
 }
 export type TensorSpecs = Readonly<Record<string, TensorSpec>>;
-
-export interface Randomness {
-  /** An inverted-dropout mask of 0 and 1 / (1 - rate), fresh at every run; undefined at rate 0. */
-  mask(shape: readonly number[], rate: number): tf.Tensor | undefined;
-}
 
 export type TensorFunction<I extends TensorSpecs> = (
   inputs: { readonly [K in keyof I]: tf.Tensor },
@@ -37,13 +33,6 @@ export interface CompileOptions {
   readonly profile?: Profile | undefined;
 }
 
-/** A random input of a traced function. */
-export interface MaskSite {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly rate: number;
-}
-
 export interface Traced {
   readonly graph: Graph;
   readonly masks: readonly MaskSite[];
@@ -52,8 +41,8 @@ export interface Traced {
 export interface RunOptions {
   /** Arrays that outputs are written into, by name; others go to arrays kept from run to run. */
   readonly into?: Feeds;
-  /** Which dropout masks: (seed, stream, step). Needed when the function draws any. */
-  readonly random?: RandomKey;
+  /** Which dropout masks. Needed when the function draws any. */
+  readonly random?: MaskKey;
 }
 
 export interface Compiled {
@@ -76,9 +65,9 @@ export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): 
         tracer.input(name, shape, dtype ?? 'float32'),
       ]),
     ) as { [K in keyof I]: tf.Tensor };
-    const mask: Randomness['mask'] = (shape, rate) => {
+    const mask: Randomness['mask'] = (shape, rate, of) => {
       if (rate === 0) return undefined;
-      const site = { name: `mask${masks.length}`, shape: [...shape], rate };
+      const site = { name: `mask${masks.length}`, shape: [...shape], rate, of };
       masks.push(site);
       return tracer.input(site.name, shape, 'float32');
     };
@@ -87,35 +76,8 @@ export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): 
   return { graph, masks };
 }
 
-/** Masks of one function: arrays in an arena, refilled from the key before each run. */
-function maskSource(sites: readonly MaskSite[]) {
-  if (sites.length === 0) return { fill: (): Feeds => ({}) };
-  const arena = new Arena(
-    sites.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0),
-    { purpose: `${sites.length} dropout masks`, remedy: 'lower --batch-size or --max-length' },
-  );
-  const arrays = sites.map(({ name, shape, rate }, index) => ({
-    name,
-    rate,
-    index,
-    array: arena.array(sizeOf(shape)),
-  }));
-  const feeds = Object.fromEntries(arrays.map(({ name, array }) => [name, array]));
-  return {
-    fill(key: RandomKey | undefined): Feeds {
-      if (!key) throw new Error('internal: a function with dropout is run without a random key');
-      for (const { array, rate, index } of arrays) arena.fillMask(array, maskKey(key, index), rate);
-      return feeds;
-    },
-  };
-}
-
-/** The 32-bit key of the `site`-th mask: sites of one step draw different numbers. */
-const maskKey = (key: RandomKey, site: number): number =>
-  mixKey({ ...key, stream: key.stream + 256 * (site + 1) });
-
 const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
-  workingBytes(graph) + masks.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0);
+  workingBytes(graph) + maskBytes(masks);
 
 /** Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install. */
 export async function compile<I extends TensorSpecs>(
@@ -125,18 +87,62 @@ export async function compile<I extends TensorSpecs>(
 ): Promise<Compiled> {
   if (device === 'tfjs') return eager(inputs, fn);
   const { graph, masks } = trace(inputs, fn);
-  const session = await openSession(graph, {
-    device,
-    threads,
-    profile,
-  });
-  const source = maskSource(masks);
+  const session = await openSession(graph, { device, threads, profile });
+  const source = maskSource();
   return {
     graph,
     heldBytes: heldBytes(graph, masks),
     run(feeds, { into, random } = {}) {
-      const masked = span(profile, 'dropout masks', () => source.fill(random));
+      const masked = span(profile, 'dropout masks', () => source.fill(masks, random));
       return session.run({ ...feeds, ...masked }, into);
+    },
+    close: () => session.close(),
+  };
+}
+
+/** One program for batches of every size. */
+export interface CompiledFree {
+  /** As {@link Compiled.run}, for a batch of the size. */
+  run(size: BatchSize, feeds: Feeds, options?: RunOptions): Promise<Readonly<Record<string, Array1D>>>;
+  close(): Promise<void>;
+}
+
+/** A function at one size. */
+export interface SizedFunction {
+  readonly inputs: TensorSpecs;
+  readonly fn: TensorFunction<TensorSpecs>;
+}
+
+/**
+ * Compiles a function whose inputs depend on the size of the batch, once for all sizes: see `free.ts`. On the eager device it is
+ * called at the size that is asked for.
+ */
+export async function compileFree(
+  at: (size: BatchSize) => SizedFunction,
+  { device = 'cpu', threads = 0, profile }: CompileOptions = {},
+): Promise<CompiledFree> {
+  if (device === 'tfjs') {
+    return {
+      run: (size, feeds, options) => eager(at(size).inputs, at(size).fn).run(feeds, options),
+      close: async () => {},
+    };
+  }
+  const traces: (readonly MaskSite[])[] = [];
+  const graph = freeGraph((size) => {
+    const { inputs, fn } = at(size);
+    const traced = trace(inputs, fn);
+    traces.push(traced.masks);
+    return traced.graph;
+  });
+  const [first = [], second = []] = traces;
+  const sites = first.map((site, i) => ({ ...site, shape: freeShape(site.shape, second[i]?.shape ?? []) }));
+  const session = await openSession(graph, { device, threads, profile });
+  const source = maskSource();
+  return {
+    run(size, feeds, { into, random } = {}) {
+      const masks = sites.map((site) => ({ ...site, shape: shapeAt(site.shape, size) }));
+      const masked = span(profile, 'dropout masks', () => source.fill(masks, random));
+      return session.run({ ...feeds, ...masked }, into, size);
     },
     close: () => session.close(),
   };
@@ -147,7 +153,7 @@ export interface CompiledResident {
   /** Outputs are new at every run: arrays, or for those that stay {@link Resident}s, the caller's to dispose of. */
   run(
     feeds: Readonly<Record<string, Array1D | Resident>>,
-    random?: RandomKey,
+    random?: MaskKey,
   ): Promise<Readonly<Record<string, Array1D | Resident>>>;
   readonly heldBytes: number;
   close(): Promise<void>;
@@ -163,18 +169,18 @@ export async function compileResident<I extends TensorSpecs>(
   const { graph, masks } = trace(inputs, fn);
   const names = new Set(graph.outputs.map(({ name }) => name).filter(resident));
   const session = await openResidentSession(graph, names, { device, threads, profile });
-  const source = maskSource(masks);
+  const source = maskSource();
   return {
     heldBytes: heldBytes(graph, masks),
-    run: (feeds, random) => session.run({ ...feeds, ...source.fill(random) }),
+    run: (feeds, random) => session.run({ ...feeds, ...source.fill(masks, random) }),
     close: () => session.close(),
   };
 }
 
 /** The same function on the current tfjs backend (`tfjs-node-gpu`, or `cpu` in tests), operation by operation. */
 function eager<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Compiled {
-  let source: ReturnType<typeof maskSource> | undefined;
-  const sites: MaskSite[] = [];
+  const source = maskSource();
+  let sites: MaskSite[] | undefined;
   const call = (feeds: Feeds, masks: Feeds | undefined): Record<string, tf.Tensor> => {
     const tensors = Object.fromEntries(
       Object.entries(inputs).map(([name, { shape, dtype }]) => [
@@ -182,15 +188,16 @@ function eager<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Compile
         tf.tensor(feeds[name] as Array1D, [...shape], dtype ?? 'float32'),
       ]),
     ) as { [K in keyof I]: tf.Tensor };
-    let site = 0;
-    const mask: Randomness['mask'] = (shape, rate) => {
+    const found: MaskSite[] = [];
+    const mask: Randomness['mask'] = (shape, rate, of) => {
       if (rate === 0) return undefined;
-      const name = `mask${site++}`;
-      if (masks) return tf.tensor(masks[name] as Float32Array, [...shape]);
-      sites.push({ name, shape: [...shape], rate });
-      return tf.ones([...shape]);
+      const name = `mask${found.length}`;
+      found.push({ name, shape: [...shape], rate, of });
+      return masks ? tf.tensor(masks[name] as Float32Array, [...shape]) : tf.ones([...shape]);
     };
-    return tf.tidy(() => fn(tensors, { mask })) as Record<string, tf.Tensor>;
+    const outputs = tf.tidy(() => fn(tensors, { mask })) as Record<string, tf.Tensor>;
+    sites = found;
+    return outputs;
   };
   return {
     graph: undefined,
@@ -199,11 +206,8 @@ function eager<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Compile
       const results: Record<string, Array1D> = {};
       await tf.nextFrame?.();
       tf.engine().startScope();
-      if (!source) {
-        call(feeds, undefined);
-        source = maskSource(sites);
-      }
-      const outputs = call(feeds, source.fill(random as RandomKey));
+      if (!sites) call(feeds, undefined);
+      const outputs = call(feeds, source.fill(sites ?? [], random));
       for (const [name, tensor] of Object.entries(outputs)) {
         const data = tensor.dataSync() as Array1D;
         const target = into[name];

@@ -34,9 +34,21 @@ export function freeShape(a: readonly number[], b: readonly number[]): number[] 
   return a.map((size, i) => {
     if (size === b[i]) return size;
     const free = PAIRS.find(([, x, y]) => size === x && b[i] === y);
-    if (!free) throw new Error(`free: a size of ${size} and ${b[i]} is neither rows nor length nor their product`);
+    if (!free)
+      throw new Error(`free: a size of ${size} and ${b[i]} is neither rows nor length nor their product`);
     return FREE[free[0]];
   });
+}
+
+/** A shape for a batch of the given size; without free sizes it is as it was. */
+export function shapeAt(shape: readonly number[], { rows, length }: BatchSize): readonly number[] {
+  if (shape.every((size) => size >= 0)) return shape;
+  const sizes = new Map<number, number>([
+    [FREE.batch_size, rows],
+    [FREE.sequence_length, length],
+    [FREE.tokens, rows * length],
+  ]);
+  return shape.map((size) => sizes.get(size) ?? size);
 }
 
 const VECTOR = { shape: [1], dtype: 'int64' } as const;
@@ -62,7 +74,11 @@ class Sizes {
         const axis = input.shape.indexOf(FREE[name]);
         if (axis < 0) continue;
         const shape = this.graph.node('Shape', [input], { shape: [input.shape.length], dtype: 'int64' });
-        return this.graph.node('Slice', [shape, this.graph.indices([axis]), this.graph.indices([axis + 1])], VECTOR);
+        return this.graph.node(
+          'Slice',
+          [shape, this.graph.indices([axis]), this.graph.indices([axis + 1])],
+          VECTOR,
+        );
       }
       if (name !== 'tokens') throw new Error(`free: no input has the size '${name}'`);
       return this.graph.node('Mul', [this.size('batch_size'), this.size('sequence_length')], VECTOR);
@@ -102,7 +118,12 @@ class Sizes {
     if (parts.some((part) => part === undefined)) return undefined;
     if (parts.length === 1) return parts[0];
     return this.once(`${a};${b}`, () =>
-      this.graph.node('Concat', parts, { shape: [parts.length], dtype: 'int64' }, { attributes: { axis: 0 } }),
+      this.graph.node(
+        'Concat',
+        parts,
+        { shape: [parts.length], dtype: 'int64' },
+        { attributes: { axis: 0 } },
+      ),
     );
   }
 
@@ -112,11 +133,20 @@ class Sizes {
     if (!size) return undefined;
     return this.once(`range ${a} ${b}`, () => {
       const scalar = (number: number): Value => this.graph.constant(Int32Array.of(number), [], 'int32');
-      const whole = this.graph.node('Cast', [size], { shape: [1], dtype: 'int32' }, { attributes: { to: 6 } });
-      const end = this.graph.node('Reshape', [whole, this.graph.constant(new BigInt64Array(), [0], 'int64')], {
-        shape: [],
-        dtype: 'int32',
-      });
+      const whole = this.graph.node(
+        'Cast',
+        [size],
+        { shape: [1], dtype: 'int32' },
+        { attributes: { to: 6 } },
+      );
+      const end = this.graph.node(
+        'Reshape',
+        [whole, this.graph.constant(new BigInt64Array(), [0], 'int64')],
+        {
+          shape: [],
+          dtype: 'int32',
+        },
+      );
       return this.graph.node('Range', [scalar(0), end, scalar(1)], { shape: [a], dtype: 'int32' });
     });
   }
@@ -137,7 +167,8 @@ function freed(graph: Graph, a: Constant, b: Constant, sizes: Sizes, { op }: Nod
       : isRange(a.data) && isRange(b.data)
         ? sizes.range(a.data.length, b.data.length)
         : undefined;
-  if (!vector) throw new Error(`free: a constant of ${op} depends on the batch in a way that cannot be freed`);
+  if (!vector)
+    throw new Error(`free: a constant of ${op} depends on the batch in a way that cannot be freed`);
   return vector;
 }
 
@@ -147,11 +178,13 @@ function freed(graph: Graph, a: Constant, b: Constant, sizes: Sizes, { op }: Nod
  */
 export function freeGraph(
   traceAt: (size: BatchSize) => Graph,
-  enter: (graph: Graph, value: Value) => Value = (graph, { name, shape, dtype }) => graph.input(name, shape, dtype),
+  enter: (graph: Graph, value: Value) => Value = (graph, { name, shape, dtype }) =>
+    graph.input(name, shape, dtype),
 ): Graph {
   const [first, second] = [traceAt(FIRST), traceAt(SECOND)];
   const [nodes, others] = [first.nodesInUse, second.nodesInUse];
-  if (nodes.length !== others.length) throw new Error('free: the program is not the same at every batch size');
+  if (nodes.length !== others.length)
+    throw new Error('free: the program is not the same at every batch size');
   const constantsOf = (graph: Graph, used: readonly Node[]) =>
     new Map(graph.constantsOf(used).map((constant) => [constant.value.name, constant]));
   const [constants, otherConstants] = [constantsOf(first, nodes), constantsOf(second, others)];

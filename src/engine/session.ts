@@ -4,8 +4,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
 import type { ExportedGraph } from './export.js';
+import { type BatchSize, shapeAt } from './free.js';
 import type { Graph, Value } from './graph.js';
-import { sizeOf } from './kernels/rule.js';
+import { sameShape, sizeOf } from './kernels/rule.js';
 import { memoryError } from './memory-error.js';
 import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
@@ -41,32 +42,31 @@ export class Resident {
 }
 
 export interface Session {
-  /** Runs once. Outputs are written into `into` where it names them, else into arrays kept from run to run. */
-  run(feeds: Feeds, into?: Feeds): Promise<Readonly<Record<string, Array1D>>>;
+  /**
+   * Runs once. Outputs are written into `into` where it names them, else into arrays kept from run to run.
+   * @param size of the batch, where the program's sizes are free
+   */
+  run(feeds: Feeds, into?: Feeds, size?: BatchSize): Promise<Readonly<Record<string, Array1D>>>;
   close(): Promise<void>;
 }
 
-const dataOf = (value: Value): Array1D =>
-  value.dtype === 'int32' ? new Int32Array(sizeOf(value.shape)) : new Float32Array(sizeOf(value.shape));
+const dataOf = ({ dtype, shape }: Pick<Value, 'dtype' | 'shape'>): Array1D =>
+  dtype === 'int32' ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
 
 /** A tensor over the array, kept while the array is the same: wrapping costs more than small graphs. */
 function wrap(
   kept: Map<string, { array: Array1D; tensor: Tensor }>,
   name: string,
-  value: Value,
+  { dtype, shape }: Pick<Value, 'dtype' | 'shape'>,
   array: Array1D,
 ): Tensor {
   const known = kept.get(name);
-  if (known?.array === array) return known.tensor;
-  const expected = sizeOf(value.shape);
+  if (known?.array === array && sameShape(known.tensor.dims, shape)) return known.tensor;
+  const expected = sizeOf(shape);
   if (array.length !== expected) {
-    throw new Error(`internal: '${name}' wants ${expected} elements [${value.shape}], got ${array.length}`);
+    throw new Error(`internal: '${name}' wants ${expected} elements [${shape}], got ${array.length}`);
   }
-  const tensor = new Tensor(
-    value.dtype === 'int32' ? 'int32' : 'float32',
-    array as Float32Array,
-    value.shape,
-  );
+  const tensor = new Tensor(dtype === 'int32' ? 'int32' : 'float32', array as Float32Array, shape);
   kept.set(name, { array, tensor });
   return tensor;
 }
@@ -179,6 +179,9 @@ export async function openResidentSession(
   };
 }
 
+/** Where no size is free. */
+const NO_SIZE: BatchSize = { rows: 0, length: 0 };
+
 export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
   const model = writeModel(forDevice(graph, options.device), { firstOutput: NOT_HANDED_OVER });
   const session = await create(model, label(graph), options);
@@ -189,20 +192,22 @@ export async function openSession(graph: Graph, options: SessionOptions): Promis
   );
   const used = new Set(session.inputNames);
   return {
-    async run(feeds, into = {}) {
+    async run(feeds, into = {}, size = NO_SIZE) {
       const fed: Record<string, Tensor> = {};
       for (const value of graph.inputs) {
         if (!used.has(value.name)) continue;
         const array = feeds[value.name];
         if (!array) throw new Error(`internal: input '${value.name}' is not fed`);
-        fed[value.name] = wrap(inputs, value.name, value, array);
+        const shape = shapeAt(value.shape, size);
+        fed[value.name] = wrap(inputs, value.name, { dtype: value.dtype, shape }, array);
       }
       const fetched: Record<string, Tensor | null> = { [NOT_HANDED_OVER]: null };
       const results: Record<string, Array1D> = {};
       for (const [name, entry] of own) {
-        entry.array ??= into[name] ? undefined : dataOf(entry.value);
+        const value = { dtype: entry.value.dtype, shape: shapeAt(entry.value.shape, size) };
+        if (!into[name] && entry.array?.length !== sizeOf(value.shape)) entry.array = dataOf(value);
         const array = (into[name] ?? entry.array) as Array1D;
-        fetched[name] = wrap(outputs, name, entry.value, array);
+        fetched[name] = wrap(outputs, name, value, array);
         results[name] = array;
       }
       await session.run(fed, fetched).catch((error) => {

@@ -1,6 +1,7 @@
 /** RunSpec -> what the training loop follows. */
 import type { Feature } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
+import type { Device } from '../engine/device.js';
 import type { ModelConfig } from '../models/config.js';
 import { both } from '../models/parameters.js';
 import { methodTrains } from '../peft/method.js';
@@ -11,14 +12,18 @@ import type { FitPlan } from '../training/fit.js';
 import type { RunSpec } from './run-spec.js';
 
 /** @param train the features of the training split, in the order of the file */
-export function fitPlan(spec: RunSpec, config: ModelConfig, train: readonly Feature[]): FitPlan {
+export function fitPlan(
+  spec: RunSpec,
+  config: ModelConfig,
+  train: readonly Feature[],
+  device: Device = 'cpu',
+): FitPlan {
   const method = methodTrains(spec.method, spec.headTraining);
   const batching: BatchOptions = {
     batchSize: spec.batchSize,
     padTokenId: config.padTokenId,
     maxLength: spec.maxLength,
-    lengths: 'bucket',
-    padRows: false,
+    shapes: device === 'webgpu' ? 'few' : 'any',
   };
   return {
     epochs: spec.epochs,

@@ -91,7 +91,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     values,
     train.features.map(({ label }) => label ?? 0),
   );
-  const plan = fitPlan(spec, model.config, train.features);
+  const plan = fitPlan(spec, model.config, train.features, options.device);
   const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
   const state = createTrainingState(model.specs, values, (parameter) =>
     stages.some((trains) => trains(parameter)),

@@ -1,9 +1,9 @@
-/** What sits on the encoder, and the losses. B batch, S sequence length, H hidden size, C labels. */
+/** What sits on the encoder, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
 import * as tf from '@tensorflow/tfjs';
 import { crossEntropy, linear } from '../engine/fused.js';
 import type { HeadSpec } from './config.js';
-import type { Reads } from './encoder.js';
-import { activate, dense, layerNorm, type ModelContext } from './layers.js';
+import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
+import { activate, dense, layerNorm, type ModelContext, withRowsOf } from './layers.js';
 
 /** The heads that a task is fine-tuned with. */
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
@@ -19,17 +19,17 @@ export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Ten
   return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 
-/** HF `BertPooler`: first tokens [B, H] -> [B, H]. */
+/** HF `BertPooler`: first tokens [E, H] -> [E, H]. */
 const pool = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
   tf.tanh(dense(context, 'bert.pooler.dense', first));
 
-/** Next-sentence logits (HF `BertForPreTraining`): first tokens [B, H] -> [B, 2]; class 0: the second segment follows the first. */
+/** Next-sentence logits (HF `BertForPreTraining`): first tokens [E, H] -> [E, 2]; class 0: the second segment follows the first. */
 export const nextSentenceLogits = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
   dense(context, 'cls.seq_relationship', pool(context, first));
 
 /**
  * HF `BertForSequenceClassification` (pooler, dropout, classifier), `RobertaClassificationHead` and `ElectraClassificationHead`, which
- * has a GELU where RoBERTa's has tanh: first [B, H] -> [B, C].
+ * has a GELU where RoBERTa's has tanh: first [E, H] -> [E, C].
  */
 function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
   const rate = context.config.hiddenDropoutProb;
@@ -48,43 +48,42 @@ export const readsOf = (head: HeadSpec): Reads => ({
 });
 
 /**
- * Logits of the head over the hidden states it reads: classification and regression [B, C]; span [2, B, S], start then end (HF `BertForQuestionAnswering`).
+ * Logits of the head over the hidden states it reads: classification and regression [E, C]; span [2, B S], the starts of all tokens,
+ * then their ends (HF `BertForQuestionAnswering`).
  */
-export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor {
-  if (head.kind === 'classification') return classify(context, hidden);
-  const logits = tf.reshape(dense(context, 'qa_outputs', hidden), [context.batch, context.seq, 2]);
-  return tf.transpose(logits, [2, 0, 1]);
+export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor2D {
+  if (head.kind === 'classification') return classify(withRowsOf(context, 'examples'), hidden);
+  return tf.transpose(dense(context, 'qa_outputs', hidden), [1, 0]);
 }
-
-/** Taken from a padding token's logit: its share of the softmax is then exactly 0 in float32. */
-const PADDING_SCORE = 1e9;
 
 /**
  * Mean loss over the weighted examples.
- * Deviation: HF's span softmax runs over padding too (`run_qa` pads every row to one length). Ours leaves padding out, so that the
- * loss does not depend on the length that a batch happens to be padded to; on rows without padding both are the same.
- * @param labels classification int32 [B]; regression float32 [B]; span int32 [2, B], start then end token
- * @param weights [B], summing to 1: 0 for rows that only fill the batch
- * @param mask int32 [B, S], 1 for a token, 0 for padding: read by the span loss
+ * Deviation: HF's span softmax runs over padding too (`run_qa` pads every row to one length). Ours runs over an example's own tokens, so
+ * that the loss does not depend on what else is in the batch; on rows without padding both are the same.
+ * @param labels classification int32 [E]; regression float32 [E]; span int32 [2, E], index in the rows of first and last token
+ * @param weights [E], summing to 1: 0 for slots without an example
  */
 export function headLoss(
   head: TaskHead,
-  logits: tf.Tensor,
+  logits: tf.Tensor2D,
   labels: tf.Tensor,
   weights: tf.Tensor1D,
-  mask: tf.Tensor,
+  inputs: PackedInputs,
 ): tf.Scalar {
   if (head.kind === 'span') {
-    const [, batch, seq] = logits.shape as [number, number, number];
-    const padding = tf.mul(tf.sub(tf.cast(mask, 'float32'), 1), PADDING_SCORE);
-    const both = tf.reshape(tf.add(logits, padding), [2 * batch, seq]) as tf.Tensor2D;
+    const [slots, tokens] = [weights.shape[0], logits.shape[1]];
+    const own = tf.reshape(ownTokens(inputs, slots), [1, slots, tokens]);
+    const both = tf.add(tf.reshape(logits, [2, 1, tokens]), own);
     const half = tf.mul(weights, 0.5) as tf.Tensor1D;
-    const halves = tf.concat1d([half, half]);
-    return crossEntropy(both, tf.reshape(labels, [2 * batch]), halves);
+    return crossEntropy(
+      tf.reshape(both, [2 * slots, tokens]),
+      tf.reshape(labels, [2 * slots]),
+      tf.concat1d([half, half]),
+    );
   }
   if (head.numLabels === 1) {
-    const difference = tf.sub(tf.reshape(logits, [logits.shape[0] as number]), labels);
+    const difference = tf.sub(tf.reshape(logits, [logits.shape[0]]), labels);
     return tf.sum(tf.mul(tf.square(difference), weights));
   }
-  return crossEntropy(logits as tf.Tensor2D, labels as tf.Tensor1D, weights);
+  return crossEntropy(logits, labels as tf.Tensor1D, weights);
 }

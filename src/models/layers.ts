@@ -5,9 +5,12 @@ import { assertShape } from '../engine/shape.js';
 import type { Adaptation, HookContext } from './adaptation.js';
 import type { Activation, ModelConfig } from './config.js';
 
-/** A source of inverted-dropout masks (engine/compile.ts `Randomness`). */
+/** Whose the rows of a layer's input are: all tokens', the examples' (their first tokens), or those of some tokens. */
+export type RowsOf = 'tokens' | 'examples' | 'place';
+
+/** A source of inverted-dropout masks (engine/dropout.ts `Randomness`). */
 export interface MaskSource {
-  mask(shape: readonly number[], rate: number): tf.Tensor | undefined;
+  mask(shape: readonly number[], rate: number, of: RowsOf | 'attention' | 'first'): tf.Tensor | undefined;
 }
 
 /** What a model function needs besides the batch. */
@@ -29,28 +32,29 @@ export interface ContextOptions {
   readonly random?: MaskSource | undefined;
 }
 
-export function modelContext({
-  config,
-  adaptation,
-  parameters,
-  batch,
-  seq,
-  random,
-}: ContextOptions): ModelContext {
-  return {
-    config,
-    adaptation,
-    batch,
-    seq,
-    random,
-    parameter(name) {
+export function modelContext({ parameters, ...given }: ContextOptions): ModelContext {
+  const context = {
+    ...given,
+    random: given.random,
+    parameter(name: string): tf.Tensor2D {
       const tensor = parameters[name];
       if (!tensor) throw new Error(`internal: the model has no parameter '${name}'`);
       return tensor as tf.Tensor2D;
     },
-    dropout: (x, rate) => fused.dropout(x, random?.mask(x.shape, rate)),
   };
+  return { ...context, dropout: dropoutOf(context.random, 'tokens') };
 }
+
+const dropoutOf =
+  (random: MaskSource | undefined, of: RowsOf): HookContext['dropout'] =>
+  (x, rate) =>
+    fused.dropout(x, random?.mask(x.shape, rate, of));
+
+/** The same, for layers whose rows are not all tokens. */
+export const withRowsOf = (context: ModelContext, of: RowsOf): ModelContext => ({
+  ...context,
+  dropout: dropoutOf(context.random, of),
+});
 
 const vector = (context: HookContext, name: string): tf.Tensor1D =>
   context.parameter(name) as unknown as tf.Tensor1D;

@@ -1,18 +1,18 @@
 /** Forward only, without dropout: the head's logits for features or batches. */
-import type { Batch, Feature } from '../datasets/batch.js';
-import { byLength, makeBatch } from '../datasets/batches.js';
+import type { Feature, PaddedBatch } from '../datasets/batch.js';
+import { byLength, padBatch } from '../datasets/batches.js';
+import { bucketLength } from '../datasets/row-packing.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import type { Device } from '../engine/device.js';
 import { openModelSession } from '../engine/session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
 import { exportModel } from './export-model.js';
-import { encoderInputs, forward, type Model, parameterInputs } from './model.js';
-import { encoderFeeds } from './objective.js';
+import { forward, type Model, paddedInputs, parameterInputs } from './model.js';
 
 /** Gives the logits of one batch after another. */
 export interface Forward {
-  logits(batch: Batch): Promise<Float32Array>;
+  logits(batch: PaddedBatch): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface Forward {
 const PIECE_BYTES = 2 ** 24;
 
 /** Rows of each piece; a GPU takes the batch whole. */
-function rowsAtOnce({ rows, length }: Batch, { config }: Model, device: Device): number {
+function rowsAtOnce({ rows, length }: PaddedBatch, { config }: Model, device: Device): number {
   if (device !== 'cpu') return rows;
   const bytes = 4 * rows * length * config.intermediateSize;
   return Math.ceil(rows / Math.ceil(bytes / PIECE_BYTES));
@@ -76,11 +76,12 @@ function openEager(model: Model, parameters: Parameters, options: CompileOptions
   return {
     async logits(batch) {
       const program = await compile(
-        { ...specs, ...encoderInputs(batch) },
+        { ...specs, ...paddedInputs(batch) },
         (tensors) => ({ logits: forward(model, batch, tensors, undefined) }),
         options,
       );
-      const { logits } = await program.run({ ...values, ...encoderFeeds(batch) });
+      const { inputIds, attentionMask, tokenTypeIds } = batch;
+      const { logits } = await program.run({ ...values, inputIds, attentionMask, tokenTypeIds });
       return Float32Array.from(logits as Float32Array);
     },
     close: async () => undefined,
@@ -88,15 +89,15 @@ function openEager(model: Model, parameters: Parameters, options: CompileOptions
 }
 
 /**
- * Logits of each batch, in order: classification [rows, labels], span [2, rows, length]. Rows beyond a batch's `count` are padding.
- * @param onBatch called after each batch with the examples done
+ * Logits of each batch, in order: classification [rows, labels], span [2, rows, length].
+ * @param onBatch called after each batch with its rows
  */
 export async function predict(
   model: Model,
   parameters: Parameters,
-  batches: Iterable<Batch>,
+  batches: Iterable<PaddedBatch>,
   options: CompileOptions,
-  onBatch: (examples: number) => void = () => undefined,
+  onBatch: (rows: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
   const open = options.device === 'tfjs' ? openEager : openExported;
   const program = await open(model, parameters, options);
@@ -104,7 +105,7 @@ export async function predict(
   try {
     for (const batch of batches) {
       logits.push(await program.logits(batch));
-      onBatch(batch.count);
+      onBatch(batch.rows);
     }
   } finally {
     await program.close();
@@ -117,7 +118,7 @@ const ROWS = 32;
 
 /**
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
- * says of padding is left out. Rows of like length share a batch.
+ * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
  * @param maxLength longest row the model takes @param onProgress called with features done
  */
 export async function predictFeatures(
@@ -128,34 +129,45 @@ export async function predictFeatures(
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
   const order = byLength(features);
-  const padded = { batchSize: ROWS, padTokenId: model.config.padTokenId, maxLength, padRows: true } as const;
-  function* batches(): Generator<Batch> {
-    for (let at = 0; at < order.length; at += ROWS) {
-      const rows = order.slice(at, at + ROWS).map((index) => features[index] as Feature);
-      yield makeBatch(rows, { ...padded, lengths: 'bucket' });
+  const batches = Array.from({ length: Math.ceil(order.length / ROWS) }, (_, i) =>
+    order.slice(i * ROWS, (i + 1) * ROWS),
+  );
+  function* padded(): Generator<PaddedBatch> {
+    for (const indices of batches) {
+      const rows = indices.map((index) => features[index] as Feature);
+      const longest = rows[0]?.inputIds.length ?? 1;
+      // A GPU compiles a program for each shape: there are to be few.
+      const length = options.device === 'webgpu' ? bucketLength(longest, maxLength) : longest;
+      yield padBatch(rows, model.config.padTokenId, length);
     }
   }
   let done = 0;
-  const logits = await predict(model, parameters, batches(), options, (count) => {
+  const logits = await predict(model, parameters, padded(), options, (count) => {
     done += count;
     onProgress(done);
   });
-  const rows = new Array<Float32Array>(features.length);
-  order.forEach((index, i) => {
-    const batch = Math.floor(i / ROWS);
-    const { inputIds } = features[index] as Feature;
-    rows[index] = rowLogits(model.head, logits[batch] as Float32Array, i % ROWS, inputIds.length);
+  const results = new Array<Float32Array>(features.length);
+  batches.forEach((indices, batch) => {
+    indices.forEach((index, row) => {
+      const { inputIds } = features[index] as Feature;
+      const of = { logits: logits[batch] as Float32Array, rows: indices.length, row };
+      results[index] = rowLogits(model.head, of, inputIds.length);
+    });
   });
-  return rows;
+  return results;
 }
 
-/** One row of a batch of ROWS rows. @param tokens of the row, without padding */
-function rowLogits(head: TaskHead, logits: Float32Array, row: number, tokens: number): Float32Array {
-  const width = logits.length / ROWS / (head.kind === 'span' ? 2 : 1);
+/** One row of a batch. @param tokens of the row, without padding */
+function rowLogits(
+  head: TaskHead,
+  { logits, rows, row }: { readonly logits: Float32Array; readonly rows: number; readonly row: number },
+  tokens: number,
+): Float32Array {
+  const width = logits.length / rows / (head.kind === 'span' ? 2 : 1);
   if (head.kind === 'classification') return logits.slice(row * width, (row + 1) * width);
   const of = (start: number): Float32Array => logits.subarray(start * width, start * width + tokens);
   const both = new Float32Array(2 * tokens);
   both.set(of(row));
-  both.set(of(ROWS + row), tokens);
+  both.set(of(rows + row), tokens);
   return both;
 }

@@ -9,7 +9,7 @@ import { type EncoderInputs, encode } from '../models/encoder.js';
 import { headLogits, maskedLmLogits, readsOf } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
-import { type BatchShape, encoderInputs, parameterInputs, type Tensors } from './model.js';
+import { type BatchShape, paddedInputs, parameterInputs, type Tensors } from './model.js';
 
 export interface ExportableModel {
   readonly config: ModelConfig;
@@ -28,7 +28,7 @@ function outputs(model: ExportableModel, { rows, length }: BatchShape, tensors: 
   const logits = headLogits(context, head, hidden);
   if (head.kind !== 'span') return { logits };
   const part = (at: number): tf.Tensor =>
-    tf.reshape(tf.slice(logits, [at, 0, 0], [1, rows, length]), [rows, length]);
+    tf.reshape(tf.slice(logits, [at, 0], [1, rows * length]), [rows, length]);
   return { start_logits: part(0), end_logits: part(1) };
 }
 
@@ -43,7 +43,7 @@ const inputNames = ({ modelType }: ModelConfig): Record<string, string> => ({
 export const exportModel = (model: ExportableModel, parameters: Parameters): ExportedGraph =>
   exportGraph(
     (size) =>
-      trace({ ...parameterInputs(model.specs), ...encoderInputs(size) }, (tensors) =>
+      trace({ ...parameterInputs(model.specs), ...paddedInputs(size) }, (tensors) =>
         outputs(model, size, tensors),
       ).graph,
     inputNames(model.config),

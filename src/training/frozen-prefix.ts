@@ -5,13 +5,17 @@
  * the losses are those of a run that keeps nothing.
  */
 import type { Batch } from '../datasets/batch.js';
-import { type Compiled, type CompileOptions, compile } from '../engine/compile.js';
+import {
+  type CompiledFree,
+  type CompileOptions,
+  compileFree,
+  type SizedFunction,
+} from '../engine/compile.js';
 import { type EncoderInputs, statesBefore } from '../models/encoder.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
-import { encoderInputs, type Model, parameterInputs } from './model.js';
-import { encoderFeeds, type StatedBatch, upperObjective } from './objective.js';
-import { type ProgramCache, programCache } from './program-cache.js';
+import { type Model, type PackedShape, packedInputs, parameterInputs } from './model.js';
+import { packedFeeds, type StatedBatch, upperObjective } from './objective.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage } from './step.js';
@@ -22,31 +26,31 @@ interface Entry {
   readonly states: Float32Array;
 }
 
-/** Examples' states, by their tokens. Examples beyond the budget are computed anew each time. */
+/** Examples' states, by their numbers in the data set. Examples beyond the budget are computed anew each time. */
 export class StateCache {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new Map<number, Entry>();
   private bytes = 0;
 
   /** @param budget bytes of states at most */
   constructor(readonly budget: number) {}
 
-  get(key: string): Entry | undefined {
-    return this.entries.get(key);
+  get(example: number): Entry | undefined {
+    return this.entries.get(example);
   }
 
-  set(key: string, block: number, states: Float32Array): void {
-    const former = this.entries.get(key)?.states.byteLength ?? 0;
+  set(example: number, block: number, states: Float32Array): void {
+    const former = this.entries.get(example)?.states.byteLength ?? 0;
     if (this.bytes - former + states.byteLength > this.budget) return;
     this.bytes += states.byteLength - former;
-    this.entries.set(key, { block, states });
+    this.entries.set(example, { block, states });
   }
 
   /** Forgets what blocks from `block` on had a part in: they train now. */
   keepUpTo(block: number): void {
-    for (const [key, entry] of this.entries) {
+    for (const [example, entry] of this.entries) {
       if (entry.block <= block) continue;
       this.bytes -= entry.states.byteLength;
-      this.entries.delete(key);
+      this.entries.delete(example);
     }
   }
 }
@@ -59,14 +63,6 @@ export function lowestTrainedBlock(specs: readonly ParameterSpec[], trains: Trai
   }, blocks - 1);
 }
 
-const tokensOf = ({ attentionMask, length }: Batch, row: number): number =>
-  attentionMask.subarray(row * length, (row + 1) * length).reduce((sum, real) => sum + real, 0);
-
-const keyOf = ({ inputIds, tokenTypeIds, length }: Batch, row: number, tokens: number): string => {
-  const from = row * length;
-  return `${inputIds.subarray(from, from + tokens).join()};${tokenTypeIds.subarray(from, from + tokens).join('')}`;
-};
-
 /** States [rows length, H] of batches before `block`, from the cache or computed. */
 function openPrefix(
   model: Model,
@@ -75,62 +71,56 @@ function openPrefix(
   cache: StateCache,
   options: CompileOptions,
 ) {
-  const { hiddenSize: hidden } = model.config;
+  const { config, adaptation } = model;
+  const hidden = config.hiddenSize;
   const specs = parameterInputs(model.specs);
   const values = Object.fromEntries(parameters);
-  const compileFrom = (start: number, { rows, length }: Batch): Promise<Compiled> =>
-    compile(
-      {
-        ...specs,
-        ...encoderInputs({ rows, length }),
-        ...(start > 0 ? { hidden: { shape: [rows * length, hidden] } } : {}),
+  const statesAt = (start: number, shape: PackedShape): SizedFunction => {
+    const { rows: batch, length: seq } = shape;
+    const known = start > 0 ? { hidden: { shape: [batch * seq, hidden] } } : {};
+    return {
+      inputs: { ...specs, ...packedInputs(shape), ...known },
+      fn: (parameters) => {
+        const context = modelContext({ config, adaptation, parameters, batch, seq });
+        const from = start > 0 ? { block: start, hidden: parameters.hidden as never } : undefined;
+        return { states: statesBefore(context, parameters as unknown as EncoderInputs, block, from) };
       },
-      (tensors) => {
-        const context = modelContext({
-          config: model.config,
-          adaptation: model.adaptation,
-          ...{ parameters: tensors, batch: rows, seq: length },
-        });
-        const known = start > 0 ? { block: start, hidden: tensors.hidden as never } : undefined;
-        return { states: statesBefore(context, tensors as unknown as EncoderInputs, block, known) };
-      },
-      options,
-    );
-  const programs = new Map<number, ProgramCache<Batch, Compiled>>();
-  const programsFrom = (start: number) => {
-    const known = programs.get(start) ?? programCache((shape: Batch) => compileFrom(start, shape));
-    programs.set(start, known);
-    return known;
+    };
+  };
+  const programs = new Map<number, Promise<CompiledFree>>();
+  const programFrom = (start: number, batch: Batch): Promise<CompiledFree> => {
+    const program =
+      programs.get(start) ?? compileFree((size) => statesAt(start, { ...batch, ...size }), options);
+    programs.set(start, program);
+    return program;
   };
 
   async function compute(batch: Batch, start: number, from: Float32Array): Promise<Float32Array> {
-    const program = await programsFrom(start).get(batch);
-    const feeds = { ...values, ...encoderFeeds(batch), ...(start > 0 ? { hidden: from } : {}) };
-    return (await program.run(feeds)).states as Float32Array;
+    const program = await programFrom(start, batch);
+    const feeds = { ...values, ...packedFeeds(batch), ...(start > 0 ? { hidden: from } : {}) };
+    return (await program.run(batch, feeds)).states as Float32Array;
   }
 
   return {
     async states(batch: Batch): Promise<Float32Array> {
-      const width = batch.length * hidden;
-      const rows = Array.from({ length: batch.count }, (_, row) => {
-        const tokens = tokensOf(batch, row);
-        return { row, tokens, key: keyOf(batch, row, tokens) };
-      });
-      const entries = rows.map(({ key }) => cache.get(key));
+      const slots = Array.from({ length: batch.count }, (_, slot) => ({
+        example: batch.examples[slot] as number,
+        from: (batch.starts[slot] as number) * hidden,
+        size: (batch.lengths[slot] as number) * hidden,
+      }));
+      const entries = slots.map(({ example }) => cache.get(example));
       const start = entries[0]?.block ?? 0;
-      const known = new Float32Array(batch.rows * width);
+      const known = new Float32Array(batch.rows * batch.length * hidden);
       const usable = start > 0 && entries.every((entry) => entry?.block === start);
-      for (const [row, entry] of usable ? entries.entries() : [])
-        known.set((entry as Entry).states, row * width);
+      for (const [slot, entry] of usable ? entries.entries() : [])
+        known.set((entry as Entry).states, slots[slot]?.from);
       if (usable && start === block) return known;
       const states = await compute(batch, usable ? start : 0, known);
-      for (const { row, tokens, key } of rows) {
-        cache.set(key, block, states.slice(row * width, row * width + tokens * hidden));
-      }
+      for (const { example, from, size } of slots) cache.set(example, block, states.slice(from, from + size));
       return states;
     },
     async close(): Promise<void> {
-      for (const kept of programs.values()) await kept.close();
+      for (const program of programs.values()) await (await program).close();
     },
   };
 }
@@ -147,7 +137,7 @@ export function openCachedStage(
   cache.keepUpTo(block);
   if (block === 0) return undefined;
   const prefix = openPrefix(model, block, state.parameters, cache, options);
-  const stage = openStage<StatedBatch>(upperObjective(model, block), state, trains, options);
+  const stage = openStage<StatedBatch, PackedShape>(upperObjective(model, block), state, trains, options);
   return {
     trained: stage.trained,
     async run(batches, random) {

@@ -62,6 +62,13 @@ export function maskedLmObjective(config: ModelConfig, specs: readonly Parameter
   return {
     specs,
     losses,
+    anySize: false,
+    placement: ({ rows, length, examples }) => ({
+      length,
+      examples,
+      starts: examples.map((_, row) => row * length),
+      lengths: new Int32Array(rows).fill(length),
+    }),
     inputs: ({ rows, length, maskedPositions, pairs }) => ({
       inputIds: { shape: [rows, length], dtype: 'int32' },
       positions: { shape: [maskedPositions.length + (pairs ? rows : 0)], dtype: 'int32' },

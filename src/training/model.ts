@@ -15,33 +15,50 @@ export interface Model {
   readonly adaptation: Adaptation;
 }
 
-/** Rows and padded length of a batch: one compiled program each. */
+/** Rows of a batch and their length. */
 export interface BatchShape {
   readonly rows: number;
   readonly length: number;
 }
 
+/** Sizes of a packed batch. */
+export interface PackedShape extends BatchShape {
+  readonly slots: number;
+}
+
 export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
-/** Inputs of a compiled encoder besides its parameters. */
-export const encoderInputs = ({ rows, length }: BatchShape) =>
+const tokens = ({ rows, length }: BatchShape) => ({ shape: [rows, length], dtype: 'int32' }) as const;
+
+/** Inputs of a compiled encoder besides its parameters, one example a row. */
+export const paddedInputs = (shape: BatchShape) =>
   ({
-    inputIds: { shape: [rows, length], dtype: 'int32' },
-    attentionMask: { shape: [rows, length], dtype: 'int32' },
-    tokenTypeIds: { shape: [rows, length], dtype: 'int32' },
+    inputIds: tokens(shape),
+    attentionMask: tokens(shape),
+    tokenTypeIds: tokens(shape),
+  }) as const satisfies TensorSpecs;
+
+/** The same for packed rows. */
+export const packedInputs = (shape: PackedShape) =>
+  ({
+    inputIds: tokens(shape),
+    tokenTypeIds: tokens(shape),
+    positions: tokens(shape),
+    segments: tokens(shape),
+    starts: { shape: [shape.slots], dtype: 'int32' },
   }) as const satisfies TensorSpecs;
 
 export const parameterInputs = (specs: readonly ParameterSpec[]): TensorSpecs =>
   Object.fromEntries(specs.map(({ name, shape }) => [name, { shape }]));
 
-/** The head's logits for a batch; dropout only where `random` is given. With `known`, only blocks from there on are computed. */
+/** The head's logits for a batch, padded or packed; dropout only where `random` is given. With `known`, only blocks from there on are computed. */
 export function forward(
   model: Model,
   { rows, length }: BatchShape,
   tensors: Tensors,
   random: Randomness | undefined,
   known?: KnownStates,
-): tf.Tensor {
+): tf.Tensor2D {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length, random });
   return headLogits(

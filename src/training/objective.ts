@@ -2,82 +2,99 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../datasets/batch.js';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
+import type { Placement } from '../engine/dropout.js';
 import type { Feeds } from '../engine/session.js';
-import type { KnownStates } from '../models/encoder.js';
+import type { KnownStates, PackedInputs } from '../models/encoder.js';
 import { headLoss } from '../models/heads.js';
 import type { ParameterSpec } from '../models/parameters.js';
-import { type BatchShape, encoderInputs, forward, type Model, type Tensors } from './model.js';
+import {
+  type BatchShape,
+  forward,
+  type Model,
+  type PackedShape,
+  packedInputs,
+  type Tensors,
+} from './model.js';
 
-export interface Objective<B extends BatchShape> {
+/** `S`: what of a batch its program depends on. */
+export interface Objective<B extends S, S extends BatchShape = B> {
   readonly specs: readonly ParameterSpec[];
-  inputs(shape: B): TensorSpecs;
+  /** Whether one program serves batches of all sizes: then only `rows` and `length` of a shape may differ from batch to batch. */
+  readonly anySize: boolean;
+  inputs(shape: S): TensorSpecs;
   /** What the mean is over: examples, or predicted tokens. */
   size(batch: B): number;
   /** @param total size of the whole step, of which the batch may be a part */
   feeds(batch: B, total: number): Feeds;
+  /** Where the examples lie: what their dropout is drawn by. */
+  placement(batch: B): Placement;
   /** The batch's share of the mean loss over the step. `tensors` holds parameters and inputs by name; no dropout without `random`. */
-  loss(shape: B, tensors: Tensors, random: Randomness | undefined): tf.Scalar;
+  loss(shape: S, tensors: Tensors, random: Randomness | undefined): tf.Scalar;
 }
 
 /** Labels as the head's loss wants them: see `headLoss`. */
-function labelSpec({ head }: Model, { rows }: BatchShape): TensorSpecs[string] {
-  if (head.kind === 'span') return { shape: [2, rows], dtype: 'int32' };
-  return { shape: [rows], dtype: head.numLabels === 1 ? 'float32' : 'int32' };
+function labelSpec({ head }: Model, { slots }: PackedShape): TensorSpecs[string] {
+  if (head.kind === 'span') return { shape: [2, slots], dtype: 'int32' };
+  return { shape: [slots], dtype: head.numLabels === 1 ? 'float32' : 'int32' };
 }
 
-function labelData({ head }: Model, { labels, rows }: Batch): Float32Array | Int32Array {
+function labelData({ head }: Model, { labels, starts, slots }: Batch): Float32Array | Int32Array {
   if (head.kind === 'span') {
-    return Int32Array.from(
-      { length: 2 * rows },
-      (_, i) => labels[2 * (i % rows) + Math.floor(i / rows)] as number,
-    );
+    const ends = Int32Array.from({ length: 2 * slots }, (_, i) => {
+      const slot = i % slots;
+      return (starts[slot] as number) + (labels[2 * slot + Math.floor(i / slots)] as number);
+    });
+    return ends;
   }
   return head.numLabels === 1 ? labels : Int32Array.from(labels);
 }
 
-const rowWeights = ({ rows, count }: Batch, total: number): Float32Array =>
-  Float32Array.from({ length: rows }, (_, i) => (i < count ? 1 / total : 0));
+const weightsOf = ({ slots, count }: Batch, total: number): Float32Array =>
+  Float32Array.from({ length: slots }, (_, i) => (i < count ? 1 / total : 0));
 
-export const encoderFeeds = ({ inputIds, attentionMask, tokenTypeIds }: Batch): Feeds => ({
-  inputIds,
-  attentionMask,
-  tokenTypeIds,
-});
-
-const taskInputs = (model: Model, shape: BatchShape): TensorSpecs => ({
+const taskInputs = (model: Model, shape: PackedShape): TensorSpecs => ({
   labels: labelSpec(model, shape),
-  weights: { shape: [shape.rows] },
+  weights: { shape: [shape.slots] },
 });
 
 const taskFeeds = (model: Model, batch: Batch, total: number): Feeds => ({
   labels: labelData(model, batch),
-  weights: rowWeights(batch, total),
+  weights: weightsOf(batch, total),
+});
+
+export const packedFeeds = ({ inputIds, tokenTypeIds, positions, segments, starts }: Batch): Feeds => ({
+  inputIds,
+  tokenTypeIds,
+  positions,
+  segments,
+  starts,
 });
 
 function taskLoss(
   model: Model,
-  shape: BatchShape,
+  shape: PackedShape,
   tensors: Tensors,
   random: Randomness | undefined,
   known?: KnownStates,
 ): tf.Scalar {
-  const { labels, weights, attentionMask } = tensors as Record<string, tf.Tensor>;
+  const { labels, weights } = tensors as Record<string, tf.Tensor>;
   const logits = forward(model, shape, tensors, random, known);
-  return headLoss(
-    model.head,
-    logits,
-    labels as tf.Tensor,
-    weights as tf.Tensor1D,
-    attentionMask as tf.Tensor,
-  );
+  const inputs = tensors as unknown as PackedInputs;
+  return headLoss(model.head, logits, labels as tf.Tensor, weights as tf.Tensor1D, inputs);
 }
 
+const task = {
+  anySize: true,
+  size: ({ count }: Batch) => count,
+  placement: ({ length, examples, starts, lengths }: Batch) => ({ length, examples, starts, lengths }),
+} as const;
+
 /** Fine-tuning on a task. */
-export const taskObjective = (model: Model): Objective<Batch> => ({
+export const taskObjective = (model: Model): Objective<Batch, PackedShape> => ({
+  ...task,
   specs: model.specs,
-  inputs: (shape) => ({ ...encoderInputs(shape), ...taskInputs(model, shape) }),
-  size: ({ count }) => count,
-  feeds: (batch, total) => ({ ...encoderFeeds(batch), ...taskFeeds(model, batch, total) }),
+  inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape) }),
+  feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total) }),
   loss: (shape, tensors, random) => taskLoss(model, shape, tensors, random),
 });
 
@@ -87,17 +104,18 @@ export interface StatedBatch extends Batch {
 }
 
 /** Fine-tuning of the blocks from `block` on, whose inputs are known. */
-export const upperObjective = (model: Model, block: number): Objective<StatedBatch> => ({
+export const upperObjective = (model: Model, block: number): Objective<StatedBatch, PackedShape> => ({
+  ...task,
   specs: model.specs,
-  inputs: (shape) => ({
-    hidden: { shape: [shape.rows * shape.length, model.config.hiddenSize] },
-    attentionMask: encoderInputs(shape).attentionMask,
-    ...taskInputs(model, shape),
-  }),
-  size: ({ count }) => count,
+  inputs: (shape) => {
+    const { segments, starts } = packedInputs(shape);
+    const hidden = { shape: [shape.rows * shape.length, model.config.hiddenSize] };
+    return { hidden, segments, starts, ...taskInputs(model, shape) };
+  },
   feeds: (batch, total) => ({
     hidden: batch.hidden,
-    attentionMask: batch.attentionMask,
+    segments: batch.segments,
+    starts: batch.starts,
     ...taskFeeds(model, batch, total),
   }),
   loss: (shape, tensors, random) =>

@@ -49,8 +49,8 @@ const free = (residents: Residents): void => {
 };
 
 /** As {@link openStage} of `stage.ts`, whose interface it has; `arrays.g` is not written. */
-export function openResidentStage<B extends BatchShape>(
-  objective: Objective<B>,
+export function openResidentStage<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
   state: TrainingState,
   trained: readonly TrainedTensor[],
   options: CompileOptions,
@@ -112,7 +112,7 @@ export function openResidentStage<B extends BatchShape>(
           ...(index === 0 ? {} : (Object.fromEntries(sums) as Residents)),
           ...objective.feeds(batch, total),
         };
-        const key = { ...random, step: random.step * batches.length + index };
+        const key = { ...random, placement: objective.placement(batch) };
         const { loss: part, squaredNorms, ...rest } = await program.run(feeds, key);
         free(gradients);
         gradients = rest as Residents;

@@ -1,9 +1,18 @@
 /**
- * One stage of a run: a fixed set of trained parameters, so one backward graph per batch shape. Only trained parameters are asked
+ * One stage of a run: a fixed set of trained parameters, so one backward graph. Only trained parameters are asked
  * for gradients; tfjs's tape leaves out everything below the lowest of them, which is Progtuning's saving.
  */
-import { type Compiled, type CompileOptions, compile } from '../engine/compile.js';
+import {
+  type Compiled,
+  type CompiledFree,
+  type CompileOptions,
+  compile,
+  compileFree,
+  type RunOptions,
+  type SizedFunction,
+} from '../engine/compile.js';
 import { span } from '../engine/profile.js';
+import type { Array1D, Feeds } from '../engine/session.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
 import { adamw } from './adamw.js';
 import { type BatchShape, parameterInputs } from './model.js';
@@ -13,28 +22,80 @@ import { openResidentStage } from './resident-stage.js';
 import type { TrainedTensor, TrainingState } from './state.js';
 import { gradientName, type Stage, stepFunction, sumName } from './step.js';
 
+/** Inputs and function of a step at one batch shape. */
+function stepAt<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
+  shape: S,
+  trained: readonly ParameterSpec[],
+  accumulate: boolean,
+): SizedFunction {
+  const sums = trained.map(({ name, shape }) => [sumName(name), { shape }] as const);
+  const inputs = {
+    ...parameterInputs(objective.specs),
+    ...objective.inputs(shape),
+    ...(accumulate ? Object.fromEntries(sums) : {}),
+  };
+  return { inputs, fn: stepFunction(objective, shape, trained, accumulate) };
+}
+
 /** Forward and backward of one batch shape as a program; `shape` gives sizes only. */
-export const compileStep = <B extends BatchShape>(
-  objective: Objective<B>,
-  shape: B,
+export function compileStep<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
+  shape: S,
   trained: readonly ParameterSpec[],
   options: CompileOptions,
   accumulate = false,
-): Promise<Compiled> => {
-  const sums = trained.map(({ name, shape }) => [sumName(name), { shape }] as const);
-  return compile(
-    {
-      ...parameterInputs(objective.specs),
-      ...objective.inputs(shape),
-      ...(accumulate ? Object.fromEntries(sums) : {}),
-    },
-    stepFunction(objective, shape, trained, accumulate),
-    options,
-  );
-};
+): Promise<Compiled> {
+  const { inputs, fn } = stepAt(objective, shape, trained, accumulate);
+  return compile(inputs, fn, options);
+}
 
-export function openStage<B extends BatchShape>(
-  objective: Objective<B>,
+/** Steps of batches, whatever their shape. */
+interface StepPrograms<B> {
+  run(batch: B, feeds: Feeds, options: RunOptions): Promise<Readonly<Record<string, Array1D>>>;
+  readonly compileMilliseconds: number;
+  close(): Promise<void>;
+}
+
+/** One program for all batches where the objective allows it, else one for each shape. */
+function stepPrograms<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
+  trained: readonly ParameterSpec[],
+  options: CompileOptions,
+  accumulate: boolean,
+): StepPrograms<B> {
+  if (!objective.anySize) {
+    const programs = programCache((shape: B) => compileStep(objective, shape, trained, options, accumulate));
+    return {
+      run: async (batch, feeds, runOptions) => (await programs.get(batch)).run(feeds, runOptions),
+      get compileMilliseconds() {
+        return programs.compileMilliseconds;
+      },
+      close: () => programs.close(),
+    };
+  }
+  let program: Promise<CompiledFree> | undefined;
+  let milliseconds = 0;
+  return {
+    async run(batch, feeds, runOptions) {
+      const start = performance.now();
+      program ??= compileFree(
+        (size) => stepAt(objective, { ...(batch as S), ...size }, trained, accumulate),
+        options,
+      ).finally(() => {
+        milliseconds = performance.now() - start;
+      });
+      return (await program).run(batch, feeds, runOptions);
+    },
+    get compileMilliseconds() {
+      return milliseconds;
+    },
+    close: async () => (await program)?.close(),
+  };
+}
+
+export function openStage<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
   state: TrainingState,
   trains: Trains,
   options: CompileOptions,
@@ -45,8 +106,8 @@ export function openStage<B extends BatchShape>(
   const into = Object.fromEntries(trained.map(({ spec, arrays }) => [gradientName(spec.name), arrays.g]));
   const sums = Object.fromEntries(trained.map(({ spec, arrays }) => [sumName(spec.name), arrays.g]));
   const parameters = Object.fromEntries(state.parameters);
-  const single = programCache((shape: B) => compileStep(objective, shape, specs, options));
-  const accumulating = programCache((shape: B) => compileStep(objective, shape, specs, options, true));
+  const single = stepPrograms(objective, specs, options, false);
+  const accumulating = stepPrograms(objective, specs, options, true);
   return {
     trained,
     async run(batches, random) {
@@ -55,12 +116,11 @@ export function openStage<B extends BatchShape>(
       if (several) for (const { arrays } of trained) arrays.g.fill(0);
       let loss = 0;
       let squares = new Float32Array();
-      for (const [index, batch] of batches.entries()) {
-        const program = await (several ? accumulating : single).get(batch);
+      for (const batch of batches) {
         // Sums are read and written in place: each is the last reader of its input.
         const feeds = { ...parameters, ...(several ? sums : {}), ...objective.feeds(batch, total) };
-        const key = { ...random, step: random.step * batches.length + index };
-        const outputs = await program.run(feeds, { into, random: key });
+        const key = { ...random, placement: objective.placement(batch) };
+        const outputs = await (several ? accumulating : single).run(batch, feeds, { into, random: key });
         loss += outputs.loss?.[0] as number;
         squares = outputs.squaredNorms as Float32Array<ArrayBuffer>;
       }

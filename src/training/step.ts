@@ -37,9 +37,9 @@ export const sumName = (parameter: string): string => `sum of d ${parameter}`;
  * The traced step: loss, the squared norm of each gradient, the gradients as `d <parameter>`; with `accumulate` added to those of
  * the batches before, which come in as `sum of d <parameter>`.
  */
-export function stepFunction<B extends BatchShape>(
-  objective: Objective<B>,
-  shape: B,
+export function stepFunction<B extends S, S extends BatchShape>(
+  objective: Objective<B, S>,
+  shape: S,
   trained: readonly ParameterSpec[],
   accumulate: boolean,
 ) {

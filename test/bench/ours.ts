@@ -1,5 +1,5 @@
 /** Our side of the benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
-import type { Batch } from '../../src/datasets/batch.js';
+import type { PaddedBatch } from '../../src/datasets/batch.js';
 import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
 import type { Graph } from '../../src/engine/graph.js';
@@ -10,10 +10,11 @@ import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { openExported } from '../../src/training/evaluate.js';
-import { encoderInputs, forward, parameterInputs } from '../../src/training/model.js';
+import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import { packedBatch } from '../batch-of.js';
 import type { Ready } from './child.js';
 
 export interface Shape {
@@ -52,16 +53,16 @@ const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout
   attentionProbsDropoutProb: dropout,
 });
 
-function madeUpBatch({ batch: rows, length, vocab }: Shape): Batch {
-  return {
+/** Rows without padding, one example each. */
+function madeUpBatches({ batch: rows, length, vocab }: Shape) {
+  const padded: PaddedBatch = {
     inputIds: Int32Array.from({ length: rows * length }, (_, i) => (i * 7919) % vocab),
     attentionMask: new Int32Array(rows * length).fill(1),
     tokenTypeIds: new Int32Array(rows * length),
-    labels: Float32Array.from({ length: rows }, (_, i) => i % 2),
-    rows,
-    length,
-    count: rows,
+    ...{ rows, length },
   };
+  const labels = Array.from({ length: rows }, (_, i) => i % 2);
+  return { padded, packed: packedBatch(padded, labels) };
 }
 
 function modelOf({ shape, method = { kind: 'full' }, dropout }: Options) {
@@ -85,7 +86,7 @@ export async function ourStep(options: Options): Promise<Contestant> {
     stageTrains,
   );
   const objective = taskObjective(model);
-  const batch = madeUpBatch(shape);
+  const { packed: batch } = madeUpBatches(shape);
   const from = performance.now();
   const counted = await compileStep(objective, batch, model.specs.filter(trains), options);
   const compileMilliseconds = performance.now() - from;
@@ -106,8 +107,8 @@ export async function ourStep(options: Options): Promise<Contestant> {
 /** Forward only, as in evaluation: the exported model, weights inside. */
 export async function ourForward(options: Options): Promise<Contestant> {
   const { model, values } = modelOf({ ...options, dropout: 0 });
-  const batch = madeUpBatch(options.shape);
-  const { graph } = trace({ ...parameterInputs(model.specs), ...encoderInputs(batch) }, (tensors) => ({
+  const { padded: batch } = madeUpBatches(options.shape);
+  const { graph } = trace({ ...parameterInputs(model.specs), ...paddedInputs(batch) }, (tensors) => ({
     logits: forward(model, batch, tensors, undefined),
   }));
   const from = performance.now();

@@ -1,5 +1,5 @@
 /** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses, gradient norms, what was trained and its logits as JSON. */
-import type { Batch } from '../../src/datasets/batch.js';
+import type { Batch, PaddedBatch } from '../../src/datasets/batch.js';
 import { parseDevice } from '../../src/engine/device.js';
 import { newModelConfig } from '../../src/experiments/create-model.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
@@ -11,6 +11,7 @@ import { predict } from '../../src/training/evaluate.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import { packedBatch } from '../batch-of.js';
 
 const device = parseDevice(process.argv[2] ?? 'cpu');
 const [rows, length] = [4, 8];
@@ -20,13 +21,16 @@ const specs = modelSpecs(config, head);
 const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
 const state = createTrainingState(specs, values, () => true);
 const model = { config, head, specs, adaptation: noAdaptation };
-const batch: Batch = {
+const padded: PaddedBatch = {
   inputIds: Int32Array.from({ length: rows * length }, (_, i) => (i * 7) % 20),
-  attentionMask: new Int32Array(rows * length).fill(1),
+  attentionMask: Int32Array.from({ length: rows * length }, (_, i) => (i % length < 3 + (i >> 3) ? 1 : 0)),
   tokenTypeIds: new Int32Array(rows * length),
-  labels: Float32Array.from({ length: rows }, (_, row) => row % 2),
-  ...{ rows, length, count: rows },
+  ...{ rows, length },
 };
+const batch = packedBatch(
+  padded,
+  Array.from({ length: rows }, (_, row) => row % 2),
+);
 const losses: number[] = [];
 const norms: number[] = [];
 /** All parameters for five steps of one batch; then the head and the block for five steps of two, whose gradients add up. */
@@ -47,7 +51,7 @@ for (const { trains, batches } of stages) {
 }
 const parameters = [...state.parameters.values()].flatMap((array) => [...array]);
 const moments = [...state.trained.values()].flatMap(({ arrays }) => [...arrays.m, ...arrays.v]);
-const logits = (await predict(model, state.parameters, [batch], { device, threads: 1 })).flatMap((part) => [
+const logits = (await predict(model, state.parameters, [padded], { device, threads: 1 })).flatMap((part) => [
   ...part,
 ]);
 console.log(JSON.stringify({ losses, norms, parameters, moments, logits }));

@@ -16,7 +16,7 @@ import { type EncoderInputs, encode } from '../../src/models/encoder.js';
 import { maskedLmLogits } from '../../src/models/heads.js';
 import { modelContext } from '../../src/models/layers.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
-import { encoderInputs, parameterInputs } from '../../src/training/model.js';
+import { paddedInputs, parameterInputs } from '../../src/training/model.js';
 
 const SENTENCES = 100;
 const HEAD = { kind: 'masked-lm' } as const;
@@ -36,7 +36,7 @@ async function ourLogits(folder: string): Promise<(ids: readonly number[]) => Pr
   return async (ids) => {
     const length = ids.length;
     const program = await compile(
-      { ...parameterInputs(specs), ...encoderInputs({ rows: 1, length }) },
+      { ...parameterInputs(specs), ...paddedInputs({ rows: 1, length }) },
       (tensors) => {
         const context = modelContext({
           config,

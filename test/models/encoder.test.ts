@@ -10,7 +10,7 @@ import { type EncoderInputs, encode, type Reads } from '../../src/models/encoder
 import { initialise } from '../../src/models/initialise.js';
 import { modelContext } from '../../src/models/layers.js';
 import { modelSpecs } from '../../src/models/specs.js';
-import { encoderInputs, parameterInputs } from '../../src/training/model.js';
+import { paddedInputs, parameterInputs } from '../../src/training/model.js';
 
 const config: ModelConfig = {
   ...(PRESETS['bert-base-uncased'] as ModelConfig),
@@ -31,7 +31,7 @@ const feeds = {
 
 async function hidden(reads: () => Reads): Promise<{ values: Float32Array; program: Compiled }> {
   const program = await compile(
-    { ...parameterInputs(specs), ...encoderInputs({ rows, length }) },
+    { ...parameterInputs(specs), ...paddedInputs({ rows, length }) },
     (parameters) => {
       const context = modelContext({
         config,

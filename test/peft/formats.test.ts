@@ -16,8 +16,9 @@ import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { loadAdapter, type PeftMethod, saveAdapter } from '../../src/peft/formats.js';
 import { LORA_DEFAULTS, type Lora } from '../../src/peft/lora.js';
 import { methodSpecs, methodTrains } from '../../src/peft/method.js';
+import { paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-import { batchOf, logitsOf, worst } from './logits.js';
+import { logitsOf, worst } from './logits.js';
 
 const home = await mkdtemp(join(tmpdir(), 'progtuning-peft-'));
 after(() => rm(home, { recursive: true, force: true }));
@@ -30,7 +31,7 @@ interface Expected {
   readonly cases: Record<string, unknown[]>;
 }
 const expected = goldenJson<Expected>('peft_folder', 'expected.json');
-const batch = batchOf(expected.ids, expected.mask, expected.types);
+const batch = paddedBatch(expected.ids, expected.mask, expected.types);
 
 interface Case {
   readonly base: string;

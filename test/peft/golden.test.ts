@@ -13,8 +13,9 @@ import { fit } from '../../src/training/fit.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState, type TrainingState } from '../../src/training/state.js';
+import { packedBatch, paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-import { batchOf, worst } from './logits.js';
+import { worst } from './logits.js';
 
 type Rows = number[][];
 interface Golden {
@@ -50,7 +51,10 @@ const { settings } = golden;
 const head = { kind: 'classification', numLabels: 2 } as const;
 const checkpoint = await loadCheckpoint(goldenPath('bert', 'model'), head, { seed: 0 });
 const batches = goldenJson<{ batches: [Rows, Rows, Rows, number[]][] }>('bert', 'expected.json').batches.map(
-  ([ids, mask, types, labels]) => ({ ...batchOf(ids, mask, types), labels: Float32Array.from(labels) }),
+  ([ids, mask, types, labels]) => {
+    const padded = paddedBatch(ids, mask, types);
+    return { padded, packed: packedBatch(padded, labels) };
+  },
 );
 const [first] = batches as [(typeof batches)[number]];
 
@@ -100,10 +104,10 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
   test(`${name}: forward and gradients are PyTorch's`, async () => {
     const { model, values, trains, state } = await start(name);
     assert.deepEqual([...state.trained.keys()].sort(), [...wanted.trained].sort());
-    const [logits] = await predict(model, values, [first], { threads: 1 });
+    const [logits] = await predict(model, values, [first.padded], { threads: 1 });
     assert.ok(worst(logits as Float32Array, wanted.logits.flat()) < 5e-6);
     const stage = openStage(taskObjective(model), state, trains, { threads: 1 });
-    const { loss, gradientNorm } = await stage.run([first], { seed: 1, stream: 3, step: 0 });
+    const { loss, gradientNorm } = await stage.run([first.packed], { seed: 1, stream: 3, step: 0 });
     await stage.close();
     assert.ok(Math.abs(loss - wanted.loss) < 1e-6, `${loss} ${wanted.loss}`);
     assert.ok(Math.abs(gradientNorm / wanted.gradient_norm - 1) < 1e-5);
@@ -127,7 +131,7 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
       stepsPerEpoch: batches.length,
       gradientAccumulationSteps: 1,
       stageOf,
-      batchesOf: () => batches,
+      batchesOf: () => batches.map(({ packed }) => packed),
       learningRate: settings.lr,
       learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
       adamw: {

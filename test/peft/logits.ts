@@ -1,32 +1,18 @@
 /** Logits of a golden model under a method, and the worst difference of two rows of numbers. */
 import assert from 'node:assert/strict';
-import type { Batch } from '../../src/datasets/batch.js';
+import type { PaddedBatch } from '../../src/datasets/batch.js';
 import type { Checkpoint } from '../../src/models/checkpoint.js';
 import type { TaskHead } from '../../src/models/heads.js';
 import type { Parameters } from '../../src/models/parameters.js';
 import { type Method, methodAdaptation, methodSpecs } from '../../src/peft/method.js';
 import { predict } from '../../src/training/evaluate.js';
 
-type Rows = readonly (readonly number[])[];
-
-export function batchOf(ids: Rows, mask: Rows, types: Rows): Batch {
-  return {
-    inputIds: Int32Array.from(ids.flat()),
-    attentionMask: Int32Array.from(mask.flat()),
-    tokenTypeIds: Int32Array.from(types.flat()),
-    labels: new Float32Array(ids.length),
-    rows: ids.length,
-    length: (ids[0] as readonly number[]).length,
-    count: ids.length,
-  };
-}
-
 /** @param extra laid over the checkpoint's values */
 export async function logitsOf(
   { config, head, specs, parameters }: Checkpoint,
   method: Method,
   extra: Parameters,
-  batch: Batch,
+  batch: PaddedBatch,
 ): Promise<Float32Array> {
   const model = {
     config,

@@ -20,8 +20,9 @@ import {
 import { LITERATURE, literatureRecipe } from '../../src/peft/recipes.js';
 import { EMBEDDINGS, type Schedule, stageTrains, trainedBlocks } from '../../src/progressive/schedule.js';
 import { countedUpdates } from '../../src/progressive/updates.js';
+import { paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-import { batchOf, logitsOf, worst } from './logits.js';
+import { logitsOf, worst } from './logits.js';
 
 const head = { kind: 'classification', numLabels: 2 } as const;
 const preset = (name: string): ModelConfig => PRESETS[name] as ModelConfig;
@@ -150,7 +151,7 @@ const golden = goldenJson<{ ids: number[][]; mask: number[][]; types: number[][]
   'peft_folder',
   'expected.json',
 );
-const batch = batchOf(golden.ids, golden.mask, golden.types);
+const batch = paddedBatch(golden.ids, golden.mask, golden.types);
 const bert = await loadCheckpoint(goldenPath('bert', 'model'), head, { seed: 0 });
 const values = (method: Method, deviation?: number): Map<string, Float32Array> =>
   new Map(

@@ -1,7 +1,6 @@
 /** RoBERTa, ELECTRA and the span head against independent PyTorch code (test/golden/roberta.py, electra.py, span.py): logits, loss, gradients. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Batch } from '../../src/datasets/batch.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import type { TaskHead } from '../../src/models/heads.js';
@@ -10,6 +9,7 @@ import { predict } from '../../src/training/evaluate.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import { packedBatch, paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
 
 type Rows = number[][];
@@ -40,19 +40,10 @@ const worst = (actual: ArrayLike<number>, wanted: readonly number[] | Float32Arr
   );
 };
 
-function batchOf({ batch: { ids, mask, types, labels, starts, ends } }: Expected): Batch {
-  const flat = (rows: Rows): Int32Array => Int32Array.from(rows.flat());
-  return {
-    inputIds: flat(ids),
-    attentionMask: flat(mask),
-    tokenTypeIds: types ? flat(types) : new Int32Array(ids.flat().length),
-    labels: Float32Array.from(
-      labels ?? (starts as number[]).flatMap((start, i) => [start, (ends as number[])[i] as number]),
-    ),
-    rows: ids.length,
-    length: (ids[0] as number[]).length,
-    count: ids.length,
-  };
+function batchesOf({ batch: { ids, mask, types, labels, starts, ends } }: Expected) {
+  const padded = paddedBatch(ids, mask, types);
+  const spans = starts?.flatMap((start, i) => [start, ends?.[i] as number]);
+  return { padded, packed: packedBatch(padded, labels ?? (spans as number[])) };
 }
 
 const CASES: Record<string, TaskHead> = {
@@ -66,15 +57,15 @@ for (const [name, head] of Object.entries(CASES)) {
     const expected = goldenJson<Expected>(name, 'expected.json');
     const { config, specs, parameters } = await loadCheckpoint(goldenPath(name, 'model'), head, { seed: 0 });
     const model = { config, head, specs, adaptation: noAdaptation };
-    const batch = batchOf(expected);
-    const [logits] = await predict(model, parameters, [batch], { threads: 1 });
+    const { padded, packed } = batchesOf(expected);
+    const [logits] = await predict(model, parameters, [padded], { threads: 1 });
     const wanted = (
       expected.logits ?? [...(expected.start_logits as Rows), ...(expected.end_logits as Rows)]
     ).flat();
     assert.ok(worst(logits as Float32Array, wanted) < 5e-6);
     const state = createTrainingState(specs, parameters, () => true);
     const stage = openStage(taskObjective(model), state, () => true, { threads: 1 });
-    const { loss } = await stage.run([batch], { seed: 1, stream: 3, step: 0 });
+    const { loss } = await stage.run([packed], { seed: 1, stream: 3, step: 0 });
     await stage.close();
     assert.ok(Math.abs(loss - expected.loss) < 2e-6, `${loss}, wanted ${expected.loss}`);
     for (const [tensor, { data }] of await readSafetensors(goldenPath(name, 'gradients.safetensors'))) {
@@ -96,7 +87,11 @@ test('span: padding takes no part in the loss, so the padded length does not cha
   const longer = (rows: Rows): Rows => rows.map((row) => [...row, 0, 0, 0, 0]);
   const { ids, mask, types, ...labels } = expected.batch;
   const batch = { ...labels, ids: longer(ids), mask: longer(mask), types: longer(types as Rows) };
-  const { loss } = await stage.run([batchOf({ ...expected, batch })], { seed: 1, stream: 3, step: 0 });
+  const { loss } = await stage.run([batchesOf({ ...expected, batch }).packed], {
+    seed: 1,
+    stream: 3,
+    step: 0,
+  });
   await stage.close();
   assert.ok(Math.abs(loss - expected.loss) < 2e-6, `${loss}, wanted ${expected.loss}`);
 });

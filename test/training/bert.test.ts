@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from '../../src/datasets/batch.js';
 import type { Device } from '../../src/engine/device.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { both } from '../../src/models/parameters.js';
@@ -16,6 +15,7 @@ import { fit } from '../../src/training/fit.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import { packedBatch, paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
 
 type Rows = number[][];
@@ -48,16 +48,11 @@ const checkpoint = await loadCheckpoint(
 );
 const head = { kind: 'classification', numLabels: 2 } as const;
 
-const batches: Batch[] = golden.batches.map(([ids, mask, types, labels]) => ({
-  inputIds: Int32Array.from(ids.flat()),
-  attentionMask: Int32Array.from(mask.flat()),
-  tokenTypeIds: Int32Array.from(types.flat()),
-  labels: Float32Array.from(labels),
-  rows: ids.length,
-  length: (ids[0] as number[]).length,
-  count: ids.length,
-}));
-const first = batches[0] as Batch;
+const batches = golden.batches.map(([ids, mask, types, labels]) => {
+  const padded = paddedBatch(ids, mask, types);
+  return { padded, packed: packedBatch(padded, labels) };
+});
+const [first] = batches as [(typeof batches)[number]];
 
 const METHODS: Record<string, Method> = {
   full: { kind: 'full' },
@@ -101,11 +96,11 @@ await tf.setBackend('cpu');
 for (const device of ['cpu', 'tfjs'] as Device[]) {
   test(`forward and gradients on ${device} are PyTorch's`, async () => {
     const { model, values } = await modelFor('full');
-    const [logits] = await predict(model, values, [first], { device, threads: 1 });
+    const [logits] = await predict(model, values, [first.padded], { device, threads: 1 });
     assert.ok(worst(logits as Float32Array, golden.logits.flat()) < 5e-6);
     const state = createTrainingState(model.specs, values, () => true);
     const stage = openStage(taskObjective(model), state, () => true, { device, threads: 1 });
-    const result = await stage.run([first], { seed: 1, stream: 3, step: 0 });
+    const result = await stage.run([first.packed], { seed: 1, stream: 3, step: 0 });
     assert.ok(Math.abs(result.loss - golden.loss) < 1e-6, `${result.loss} ${golden.loss}`);
     const wanted = await readSafetensors(goldenPath('bert', 'gradients.safetensors'));
     for (const [name, { data }] of wanted) {
@@ -133,7 +128,7 @@ for (const run of golden.runs) {
       stepsPerEpoch: batches.length,
       gradientAccumulationSteps: 1,
       stageOf,
-      batchesOf: () => batches,
+      batchesOf: () => batches.map(({ packed }) => packed),
       learningRate: run.rate,
       learningRateSchedule: { kind: 'linear', warmupRatio: run.warmup },
       adamw: ADAMW_DEFAULTS,

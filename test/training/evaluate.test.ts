@@ -1,7 +1,7 @@
 /** Evaluation of batches too large for one piece: every row has the logits that it has alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Batch } from '../../src/datasets/batch.js';
+import type { PaddedBatch } from '../../src/datasets/batch.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
 import type { TaskHead } from '../../src/models/heads.js';
@@ -16,7 +16,7 @@ const config: ModelConfig = {
 };
 
 /** Rows `from` to `to` of a batch without end; every fourth token is padding. */
-function rowsOf(from: number, to: number): Batch {
+function rowsOf(from: number, to: number): PaddedBatch {
   const rows = to - from;
   const filled = (value: (at: number) => number): Int32Array =>
     Int32Array.from({ length: rows * LENGTH }, (_, at) => value(at + from * LENGTH));
@@ -24,8 +24,7 @@ function rowsOf(from: number, to: number): Batch {
     inputIds: filled((at) => (at * 7 + (at >> 6)) % 50),
     attentionMask: filled((at) => (at % 4 === 3 ? 0 : 1)),
     tokenTypeIds: filled((at) => (at % LENGTH > 30 ? 1 : 0)),
-    labels: new Float32Array(rows),
-    ...{ rows, length: LENGTH, count: rows },
+    ...{ rows, length: LENGTH },
   };
 }
 

@@ -12,7 +12,7 @@ import {
   type PreTrainedModel,
   Tensor,
 } from '@huggingface/transformers';
-import type { Batch } from '../../src/datasets/batch.js';
+import type { PaddedBatch } from '../../src/datasets/batch.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { exportRun } from '../../src/experiments/export-run.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
@@ -40,7 +40,7 @@ before(async () => {
 after(() => rm(home, { recursive: true }));
 
 /** Rows of several lengths; ids 5 and up. */
-function batchOf(lengths: readonly number[], roberta: boolean): Batch {
+function batchOf(lengths: readonly number[], roberta: boolean): PaddedBatch {
   const [rows, length] = [lengths.length, Math.max(...lengths)];
   const real = (at: number): boolean => at % length < (lengths[Math.floor(at / length)] as number);
   const filled = (value: (at: number) => number): Int32Array =>
@@ -49,8 +49,7 @@ function batchOf(lengths: readonly number[], roberta: boolean): Batch {
     inputIds: filled((at) => (real(at) ? 5 + ((at * 7) % 23) : roberta ? 1 : 0)),
     attentionMask: filled((at) => (real(at) ? 1 : 0)),
     tokenTypeIds: filled((at) => (!roberta && real(at) && at % length > 3 ? 1 : 0)),
-    labels: new Float32Array(rows),
-    ...{ rows, length, count: rows },
+    ...{ rows, length },
   };
 }
 
@@ -59,7 +58,7 @@ async function served(folder: string, kind: typeof AutoModelForMaskedLM): Promis
   return (await kind.from_pretrained(basename(folder), { dtype: 'fp32' })) as PreTrainedModel;
 }
 
-async function ask(model: PreTrainedModel, batch: Batch): Promise<Record<string, Tensor>> {
+async function ask(model: PreTrainedModel, batch: PaddedBatch): Promise<Record<string, Tensor>> {
   const tensor = (data: Int32Array) =>
     new Tensor('int64', BigInt64Array.from(data, BigInt), [batch.rows, batch.length]);
   return (await model({

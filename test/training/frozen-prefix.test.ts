@@ -52,14 +52,14 @@ for (const [name, more] of CASES) {
 
 test('the budget holds, and a trained block forgets what it had a part in', () => {
   const cache = new StateCache(100);
-  cache.set('a', 2, new Float32Array(10));
-  cache.set('b', 4, new Float32Array(15));
-  assert.deepEqual(cache.get('a')?.block, 2);
-  cache.set('c', 2, new Float32Array(1));
-  assert.equal(cache.get('c'), undefined);
+  cache.set(1, 2, new Float32Array(10));
+  cache.set(2, 4, new Float32Array(15));
+  assert.deepEqual(cache.get(1)?.block, 2);
+  cache.set(3, 2, new Float32Array(1));
+  assert.equal(cache.get(3), undefined);
   cache.keepUpTo(3);
-  assert.equal(cache.get('b'), undefined);
-  assert.equal(cache.get('a')?.block, 2);
-  cache.set('c', 2, new Float32Array(15));
-  assert.equal(cache.get('c')?.block, 2);
+  assert.equal(cache.get(2), undefined);
+  assert.equal(cache.get(1)?.block, 2);
+  cache.set(3, 2, new Float32Array(15));
+  assert.equal(cache.get(3)?.block, 2);
 });

@@ -41,6 +41,7 @@ function goldenBatch({ ids, types, labels, next }: Expected['batch']): MaskedBat
     maskedPositions: Int32Array.from(slots, ({ at }) => at),
     maskedLabels: Int32Array.from(slots, ({ label }) => label),
     maskedWeights: Float32Array.from(slots, ({ weight }) => weight),
+    examples: Int32Array.from(ids.keys()),
     rows,
     length,
     pairs: { tokenTypeIds: Int32Array.from(types.flat()), labels: Int32Array.from(next) },

@@ -238,6 +238,7 @@ test('gradients of batches added up are those of one batch', async () => {
     maskedPositions: Int32Array.of(...a.maskedPositions, ...b.maskedPositions.map((at) => at + shift)),
     maskedLabels: Int32Array.of(...a.maskedLabels, ...b.maskedLabels),
     maskedWeights: Float32Array.of(...a.maskedWeights, ...b.maskedWeights),
+    examples: Int32Array.of(...a.examples, ...b.examples),
     rows: 8,
     length: a.length,
   };

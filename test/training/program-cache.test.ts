@@ -43,7 +43,7 @@ test('what a program holds: live intermediate values and masks', async () => {
     const a = tf.exp(x); // 16 KiB, read by b and c
     const b = tf.erf(a); // 16 KiB
     const c = tf.reshape(tf.mul(a, b), [4096]); // 16 KiB with a and b alive; the reshape adds nothing
-    return { y: tf.mul(c, random.mask([4096], 0.5) as tf.Tensor) }; // y is the caller's
+    return { y: tf.mul(c, random.mask([4096], 0.5, 'place') as tf.Tensor) }; // y is the caller's
   });
   assert.equal(program.heldBytes, 3 * 64 * 64 * 4 + arenaBytes(4096));
   await program.close();

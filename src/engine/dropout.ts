@@ -1,0 +1,146 @@
+/**
+ * Dropout masks: drawn outside of the graph from (seed, step, example, position in the example), so that what an example is dropped
+ * does not depend on where it lies in a batch, on the number of threads, nor on whether the run was interrupted.
+ */
+import type * as tf from '@tensorflow/tfjs';
+import { mixKey, type RandomKey } from '../random.js';
+import { Arena, arenaBytes, type Runs } from './arena.js';
+import { sizeOf } from './kernels/rule.js';
+import type { Feeds } from './session.js';
+
+/**
+ * Whose numbers a mask holds. `tokens`: [tokens, ...], a row for each token of the batch; `examples`: [slots, ...], a row for each
+ * example; `attention`: [rows, heads, length, length], what tokens of one example give one another; `first`: [1, heads, slots, tokens],
+ * what the first token of each example gives the tokens; `place`: anything else, drawn by the place in the array.
+ */
+export type MaskOf = 'tokens' | 'examples' | 'attention' | 'first' | 'place';
+
+/** A random input of a traced function. */
+export interface MaskSite {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly rate: number;
+  readonly of: MaskOf;
+}
+
+export interface Randomness {
+  /** An inverted-dropout mask of 0 and 1 / (1 - rate), fresh at every run; undefined at rate 0. */
+  mask(shape: readonly number[], rate: number, of: MaskOf): tf.Tensor | undefined;
+}
+
+/** Where the examples of a batch lie in its flattened rows. */
+export interface Placement {
+  /** Tokens of a row. */
+  readonly length: number;
+  /** [slots], number of each example in the data set */
+  readonly examples: ArrayLike<number>;
+  /** [slots], index of its first token */
+  readonly starts: ArrayLike<number>;
+  /** [slots], its tokens; 0 for an empty slot */
+  readonly lengths: ArrayLike<number>;
+}
+
+/** Which masks: (seed, stream, step), and the examples of the batch where a mask belongs to examples. */
+export interface MaskKey extends RandomKey {
+  readonly placement?: Placement;
+}
+
+/** The runs of floats in a mask that belong to an example. */
+function runsOf(
+  { shape, of }: MaskSite,
+  { length }: Placement,
+  slot: number,
+  start: number,
+  tokens: number,
+): Runs {
+  const one = { outer: 1, outerStride: 0, inner: 1, innerStride: 0 };
+  const width = sizeOf(shape.slice(1));
+  switch (of) {
+    case 'tokens':
+      return { ...one, start: start * width, count: tokens * width };
+    case 'examples':
+      return { ...one, start: slot * width, count: width };
+    case 'attention': {
+      const [, heads = 1] = shape;
+      const [row, column] = [Math.floor(start / length), start % length];
+      const square = length * length;
+      return {
+        start: row * heads * square + column * length + column,
+        outer: heads,
+        outerStride: square,
+        inner: tokens,
+        innerStride: length,
+        count: tokens,
+      };
+    }
+    case 'first': {
+      const [, heads = 1, slots = 1, all = 1] = shape;
+      return { ...one, start: slot * all + start, outer: heads, outerStride: slots * all, count: tokens };
+    }
+    default:
+      throw new Error(`internal: a mask by ${of} has no example's part`);
+  }
+}
+
+/** The 32-bit key of the `site`-th mask: sites of one step draw different numbers. */
+const siteKey = ({ seed, stream, step }: RandomKey, site: number): RandomKey => ({
+  seed,
+  stream: stream + 256 * (site + 1),
+  step,
+});
+
+export interface MaskSource {
+  /** Draws the masks of the sites, whose arrays are overwritten by the next call. */
+  fill(sites: readonly MaskSite[], key: MaskKey | undefined): Feeds;
+}
+
+/** Masks of one function: arrays in an arena, which grows to the largest batch. */
+export function maskSource(): MaskSource {
+  let arena: Arena | undefined;
+  let capacity = 0;
+  return {
+    fill(sites, key) {
+      if (sites.length === 0) return {};
+      if (!key) throw new Error('internal: a function with dropout is run without a random key');
+      const need = maskBytes(sites);
+      if (!arena || need > capacity) {
+        arena = new Arena(need, {
+          purpose: `${sites.length} dropout masks`,
+          remedy: 'lower --batch-size or --max-length',
+        });
+        capacity = need;
+      }
+      arena.clear();
+      const feeds: Record<string, Float32Array> = {};
+      for (const [index, site] of sites.entries()) {
+        const array = arena.array(sizeOf(site.shape));
+        feeds[site.name] = array;
+        const of = siteKey(key, index);
+        if (site.of === 'place') arena.fillMask(array, mixKey(of), site.rate);
+        else fillExamples(arena, array, site, of, key.placement);
+      }
+      return feeds;
+    },
+  };
+}
+
+function fillExamples(
+  arena: Arena,
+  array: Float32Array,
+  site: MaskSite,
+  key: RandomKey,
+  placement: Placement | undefined,
+): void {
+  if (!placement) throw new Error('internal: dropout by example, but it is not said where the examples lie');
+  const { examples, starts, lengths } = placement;
+  for (let slot = 0; slot < examples.length; slot++) {
+    const [start, tokens] = [starts[slot] as number, lengths[slot] as number];
+    if (tokens === 0) continue;
+    const example = mixKey({ seed: mixKey(key), stream: key.stream, step: examples[slot] as number });
+    arena.fillMask(array, example, site.rate, runsOf(site, placement, slot, start, tokens));
+  }
+}
+
+/** Memory of a function's masks. */
+export const maskBytes = (sites: readonly MaskSite[]): number =>
+  sites.reduce((sum, { shape }) => sum + arenaBytes(sizeOf(shape)), 0);
