@@ -11,6 +11,7 @@ import { writeConfig } from '../../src/models/config-file.js';
 import { exportOnnx } from '../../src/training/export-model.js';
 import { packageRoot } from '../golden/golden.js';
 import { type Child, startPyTorch, startWorker } from './child.js';
+import { contest, median, type Times } from './contest.js';
 import { freshModel } from './ours.js';
 import { type Peer, ROWS, type Row, RUNS } from './rows.js';
 
@@ -40,36 +41,7 @@ if (flags.help) {
 const steps = Number(flags.steps);
 const device = parseDevice(flags.device);
 const threads = Math.min(Number(flags.threads), os.availableParallelism());
-/** At the start: the first touches memory, the second is slow where caches are still cold. */
-const WARM_UP = 2;
-/** Steps in a turn; one more before them is not counted: it finds the caches and the clock as the others left them. */
-const TURN = 2;
 const GROWTH_STEPS = 500;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] as number;
-
-interface Times {
-  readonly ms: number[];
-  peakBytes: number;
-}
-
-/** Contestants take turns of a few steps, as a training run takes them one after the other. */
-async function contest(children: readonly Child[]): Promise<Times[]> {
-  const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
-  const step = async (index: number, counted: boolean): Promise<void> => {
-    const { ms, peakBytes } = await (children[index] as Child).step();
-    const own = times[index] as Times;
-    own.peakBytes = peakBytes;
-    if (counted) own.ms.push(ms);
-  };
-  for (const index of children.keys()) for (let i = 0; i < WARM_UP; i++) await step(index, false);
-  for (let done = 0; done < steps; done += TURN) {
-    for (const index of children.keys())
-      for (let i = -1; i < Math.min(TURN, steps - done); i++) await step(index, i >= 0);
-  }
-  return times;
-}
 
 /** The exported model for the peer that serves it. */
 async function exportedFolder(row: Row): Promise<string> {
@@ -131,7 +103,7 @@ async function measure(row: Row, product: Child): Promise<Result> {
     if (child) peers.push({ peer, child });
   }
   const contestants = [ours, ...peers.map(({ child }) => child)];
-  const [ofProduct, own, ...theirs] = await contest([product, ...contestants]);
+  const [ofProduct, own, ...theirs] = await contest([product, ...contestants], steps);
   for (const child of contestants) child.close();
   if (folder) await rm(folder, { recursive: true });
   const { flops = 0, compileMilliseconds = 0 } = ours.ready;

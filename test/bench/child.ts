@@ -13,6 +13,10 @@ export interface Step {
 /** Its first line: what it is, and what it counted before the first step. */
 export interface Ready {
   readonly torch?: string;
+  readonly transformers?: string;
+  /** GFLOP/s of its own matrix products. */
+  readonly float32?: number;
+  readonly bfloat16?: number;
   readonly blas?: string;
   /** Where PyTorch runs, by its own name for it. */
   readonly device?: string;
@@ -66,13 +70,17 @@ async function startChild(
   };
 }
 
-/** The peer in Python; undefined when there is no Python with PyTorch. */
-export function startPyTorch(flags: Flags, threads: number): Promise<Child | undefined> {
+/** A peer in Python, `pytorch_step.py` or `pytorch_task.py`; undefined when there is no Python with what it imports. */
+export function startPyTorch(
+  flags: Flags,
+  threads: number,
+  name = 'pytorch_step.py',
+): Promise<Child | undefined> {
   const args = Object.entries<Flags[string]>({ ...flags, threads }).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return value === true ? [flag] : value === false ? [] : [flag, String(value)];
   });
-  const script = join(packageRoot, 'test/bench/pytorch_step.py');
+  const script = join(packageRoot, 'test/bench', name);
   // A peer at its best: OpenBLAS picks its kernels for this processor, whatever the environment asks of it.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('OPENBLAS_'));
   const count = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };

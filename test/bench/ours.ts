@@ -1,5 +1,6 @@
 /** Our side of the benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
 import type { PaddedBatch } from '../../src/datasets/batch.js';
+import { makeBatch } from '../../src/datasets/batches.js';
 import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
 import type { Graph } from '../../src/engine/graph.js';
@@ -8,8 +9,10 @@ import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
+import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { openExported } from '../../src/training/evaluate.js';
+import { type FitPlan, fit } from '../../src/training/fit.js';
 import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
@@ -101,6 +104,55 @@ export async function ourStep(options: Options): Promise<Contestant> {
       await stage.update(2e-5, gradientNorm, ADAMW_DEFAULTS);
     },
     close: () => stage.close(),
+  };
+}
+
+/** Whole runs on batches of real lengths. */
+export interface TaskOptions extends CompileOptions {
+  readonly shape: Omit<Shape, 'batch' | 'length'>;
+  readonly dropout: number;
+  /** Token counts of the examples of each batch. */
+  readonly batches: readonly (readonly number[])[];
+  readonly epochs: number;
+  readonly schedule: Schedule;
+  /** Keeps what frozen blocks compute. */
+  readonly cacheFrozen: boolean;
+}
+
+/** One step is a whole run: every stage compiled, every batch packed, as `finetune` does it. */
+export async function ourTask(options: TaskOptions): Promise<Contestant> {
+  const { shape, batches, epochs, schedule, cacheFrozen } = options;
+  const { model, values } = modelOf({ ...options, shape: { ...shape, batch: 0, length: 0 } });
+  const made = batches.map((lengths, batch) => {
+    const features = lengths.map((length, row) => ({
+      inputIds: Int32Array.from({ length }, (_, i) => (batch * 31 + row * 17 + i * 7919) % shape.vocab),
+      tokenTypeIds: new Int32Array(length),
+      label: row % 2,
+    }));
+    const first = batches.slice(0, batch).reduce((sum, before) => sum + before.length, 0);
+    const packing = { batchSize: lengths.length, padTokenId: 0, maxLength: 384, shapes: 'any' } as const;
+    return makeBatch(
+      features,
+      packing,
+      lengths.map((_, row) => first + row),
+    );
+  });
+  const stageOf = (epoch: number) => {
+    const stage = stageOfEpoch(schedule, epoch, epochs);
+    return { stage, trains: stageTrains(schedule, stage, model.config) };
+  };
+  const state = createTrainingState(model.specs, values, stageOf(0).trains);
+  const plan: FitPlan = {
+    ...{ epochs, stepsPerEpoch: batches.length, stageOf, batchesOf: () => made },
+    ...{ gradientAccumulationSteps: 1, learningRate: 2e-5, adamw: ADAMW_DEFAULTS, seed: 1 },
+    learningRateSchedule: { kind: 'linear', warmupRatio: 0.1 },
+    cacheFrozenBytes: cacheFrozen ? 2 ** 31 : undefined,
+  };
+  return {
+    ready: {},
+    step: async () => {
+      await fit(model, state, plan, options);
+    },
   };
 }
 

@@ -10,7 +10,6 @@ import argparse
 import ctypes
 import json
 import os
-import resource
 import sys
 import time
 
@@ -31,6 +30,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_bert as bert
+from peak_memory import peak_bytes
 
 torch.set_num_threads(o.threads)
 torch.manual_seed(0)
@@ -95,15 +95,6 @@ def blas():
         name.restype = ctypes.c_char_p
         return f"{path.split('/')[-1]}, {name().decode()} kernels"
     return ", ".join("/".join(path.split("/")[-2:]) for path in found) or "unknown"
-
-
-def peak_bytes():
-    """What getrusage says starts from the parent's peak on Linux."""
-    try:
-        with open("/proc/self/status") as f:
-            return next(1024 * int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def answer(command):

@@ -1,5 +1,5 @@
 /** Our contestants, each in a process of its own: `node worker.js KIND OPTIONS`. Speaks the protocol of `pytorch_step.py`. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,7 @@ import { compile } from '../../src/engine/compile.js';
 import type { Device } from '../../src/engine/device.js';
 import { Profile, productShare } from '../../src/engine/profile.js';
 import { peakBytes } from '../../src/experiments/run-record.js';
-import { type Contestant, type Options, ourForward, ourStep } from './ours.js';
+import { type Contestant, type Options, ourForward, ourStep, ourTask, type TaskOptions } from './ours.js';
 
 interface Product {
   readonly n: number;
@@ -103,6 +103,8 @@ const options = JSON.parse(json ?? '{}');
 const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
   step: () => ourStep(options as Options),
   forward: () => ourForward(options as Options),
+  task: async () =>
+    ourTask({ ...options, batches: JSON.parse(await readFile(options.lengths, 'utf8')) } as TaskOptions),
   product: () => product(options),
   served: () => served(options),
   profile: () => profiled(options as Options),
