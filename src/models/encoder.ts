@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
-import { embeddingSize } from './config.js';
+import { embeddingSize, type ModelConfig } from './config.js';
 import {
   activate,
   closeSubLayer,
@@ -16,6 +16,7 @@ import {
   type ModelContext,
   withRowsOf,
 } from './layers.js';
+import { recomputed } from './recompute.js';
 
 interface TokenInputs {
   /** int32 [B, S] */
@@ -171,7 +172,7 @@ function block(
   reads: Reads,
 ): tf.Tensor2D {
   const { config } = context;
-  const module = `${config.modelType}.encoder.layer.${index}`;
+  const module = blockName(config, index);
   const heads = config.numAttentionHeads;
   const first = reads.kind === 'first';
   const { queries, batch, bias, dropout } = (first ? firstOnly : allTokens)(context, inputs, x);
@@ -205,6 +206,12 @@ export interface KnownStates {
   readonly hidden: tf.Tensor2D;
 }
 
+const blockName = ({ modelType }: ModelConfig, index: number): string =>
+  `${modelType}.encoder.layer.${index}`;
+
+const parametersOfBlock = ({ config, parameters }: ModelContext, index: number): string[] =>
+  Object.keys(parameters).filter((name) => name.startsWith(`${blockName(config, index)}.`));
+
 /** Hidden states [rows, H] before block `end`. With `known`, of the inputs only what says who attends to whom is read. */
 export function statesBefore(
   context: ModelContext,
@@ -218,8 +225,13 @@ export function statesBefore(
     assertShape(inputs.tokenTypeIds, { batch, seq }, 'tokenTypeIds');
   }
   let x = known?.hidden ?? embed(context, inputs);
-  for (let index = known?.block ?? 0; index < end; index++)
-    x = block(context, index, inputs, x, { kind: 'all' });
+  for (let index = known?.block ?? 0; index < end; index++) {
+    const compute = (within: ModelContext, given: tf.Tensor2D): tf.Tensor2D =>
+      block(within, index, inputs, given, { kind: 'all' });
+    x = context.gradientCheckpointing
+      ? recomputed(context, parametersOfBlock(context, index), x, compute)
+      : compute(context, x);
+  }
   return x;
 }
 

@@ -17,32 +17,34 @@ export interface MaskSource {
 export interface ModelContext extends HookContext {
   readonly config: ModelConfig;
   readonly adaptation: Adaptation;
+  readonly parameters: Readonly<Record<string, tf.Tensor>>;
   readonly batch: number;
   readonly seq: number;
   /** Dropout masks while training; undefined in evaluation. */
   readonly random: MaskSource | undefined;
+  /** Blocks keep their input only, and are computed again for their gradient: see `recompute.ts`. */
+  readonly gradientCheckpointing: boolean;
 }
 
-export interface ContextOptions {
-  readonly config: ModelConfig;
-  readonly adaptation: Adaptation;
-  readonly parameters: Readonly<Record<string, tf.Tensor>>;
-  readonly batch: number;
-  readonly seq: number;
-  readonly random?: MaskSource | undefined;
-}
+export type ContextOptions = Pick<ModelContext, 'config' | 'adaptation' | 'parameters' | 'batch' | 'seq'> &
+  Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing'>>;
 
-export function modelContext({ parameters, ...given }: ContextOptions): ModelContext {
-  const context = {
+export function modelContext({
+  random,
+  gradientCheckpointing = false,
+  ...given
+}: ContextOptions): ModelContext {
+  return {
     ...given,
-    random: given.random,
-    parameter(name: string): tf.Tensor2D {
-      const tensor = parameters[name];
+    random,
+    gradientCheckpointing,
+    parameter(name) {
+      const tensor = given.parameters[name];
       if (!tensor) throw new Error(`internal: the model has no parameter '${name}'`);
       return tensor as tf.Tensor2D;
     },
+    dropout: dropoutOf(random, 'tokens'),
   };
-  return { ...context, dropout: dropoutOf(context.random, 'tokens') };
 }
 
 const dropoutOf =

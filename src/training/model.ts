@@ -13,6 +13,8 @@ export interface Model {
   readonly head: TaskHead;
   readonly specs: readonly ParameterSpec[];
   readonly adaptation: Adaptation;
+  /** Less memory for about a third more time in training: see `models/recompute.ts`. */
+  readonly gradientCheckpointing?: boolean;
 }
 
 /** Rows of a batch and their length. */
@@ -59,8 +61,11 @@ export function forward(
   random: Randomness | undefined,
   known?: KnownStates,
 ): tf.Tensor2D {
-  const { config, adaptation, head } = model;
-  const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length, random });
+  const { config, adaptation, head, gradientCheckpointing = false } = model;
+  const context = modelContext({
+    ...{ config, adaptation, parameters: tensors, batch: rows, seq: length, random },
+    gradientCheckpointing,
+  });
   return headLogits(
     context,
     head,
