@@ -32,6 +32,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly dropout?: number;
   readonly shuffle: boolean;
   readonly groupByLength?: boolean;
+  readonly gradientCheckpointing?: boolean;
   readonly cacheFrozen?: number | true;
   readonly randomWeights?: boolean;
   readonly seed: number;
@@ -122,7 +123,11 @@ export function registerFinetune(program: Command): void {
       numberBetween('dropout', 0, 0.99),
     )
     .option('--no-shuffle', 'keep the order of the file')
-    .option('--group-by-length', 'rows of like length share a batch: up to three times faster, another order')
+    .option(
+      '--gradient-checkpointing',
+      'compute blocks again for their gradient: less memory, a third more time',
+    )
+    .option('--group-by-length', 'rows of like length share a batch, as in HF: another order of the examples')
     .option(
       '--cache-frozen [MiB]',
       'keep what frozen blocks compute from epoch to epoch (default: up to 1024 MiB); a deviation: no dropout in frozen blocks',
@@ -237,11 +242,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
-    const { predictTest = false } = flags;
+    const { predictTest = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
     const { onEvent } = shown;
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, predictTest, onEvent, ...save }),
+      run(spec, { ...engine, gradientCheckpointing, predictTest, onEvent, ...save }),
     );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);

@@ -1,4 +1,5 @@
 /** Which row an example goes into: first-fit decreasing (Johnson 1973), over a few row lengths. */
+import { DataError } from '../errors.js';
 
 export interface RowPlan {
   readonly rows: number;
@@ -44,7 +45,7 @@ export interface PackingOptions {
 /** The length that rows of `length` tokens are padded to where shapes are few: multiples of 8 up to 64, of 16 up to 128, of 32 beyond. */
 export function bucketLength(length: number, maxLength: number): number {
   const step = length <= 64 ? 8 : length <= 128 ? 16 : 32;
-  return Math.max(length, Math.min(roundUp(length, step), maxLength));
+  return Math.min(roundUp(length, step), maxLength);
 }
 
 /** Rows in steps of an eighth to a quarter of their number. */
@@ -54,9 +55,17 @@ const bucketRows = (rows: number): number =>
 /**
  * Lays examples of the given lengths into rows. No row is shorter than the longest example, so each example is whole.
  * A pure function of its arguments: what is computed does not depend on anything else.
+ * @throws DataError for an example without tokens, or with more than a row takes
  */
 export function planRows(lengths: readonly number[], { maxLength, shapes }: PackingOptions): RowPlan {
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 1);
+  for (const [example, length] of lengths.entries()) {
+    if (length < 1) throw new DataError(`example ${example + 1} of the batch has no tokens; leave it out`);
+    if (length > maxLength)
+      throw new DataError(
+        `example ${example + 1} of the batch has ${length} tokens, over the maximum length ${maxLength}; cut it, or raise the length`,
+      );
+  }
+  const longest = Math.max(1, ...lengths);
   const order = lengths
     .map((_, i) => i)
     .sort((a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b);
@@ -64,7 +73,7 @@ export function planRows(lengths: readonly number[], { maxLength, shapes }: Pack
     const plan = firstFit(lengths, order, bucketLength(longest, maxLength));
     return { ...plan, rows: bucketRows(plan.rows) };
   }
-  const least = Math.max(longest, Math.min(roundUp(longest, STEP), maxLength));
+  const least = Math.min(roundUp(longest, STEP), maxLength);
   const most = Math.max(least, Math.min(maxLength, 2 * least));
   const cost = ({ rows, length }: RowPlan): number => rows * length * (1 + length * ATTENTION_COST);
   let best = firstFit(lengths, order, least);

@@ -113,6 +113,8 @@ export interface TaskOptions extends CompileOptions {
   readonly dropout: number;
   /** Token counts of the examples of each batch. */
   readonly batches: readonly (readonly number[])[];
+  /** Longest row. */
+  readonly maxLength: number;
   readonly epochs: number;
   readonly schedule: Schedule;
   /** Keeps what frozen blocks compute. */
@@ -121,7 +123,7 @@ export interface TaskOptions extends CompileOptions {
 
 /** One step is a whole run: every stage compiled, every batch packed, as `finetune` does it. */
 export async function ourTask(options: TaskOptions): Promise<Contestant> {
-  const { shape, batches, epochs, schedule, cacheFrozen } = options;
+  const { shape, batches, maxLength, epochs, schedule, cacheFrozen } = options;
   const { model, values } = modelOf({ ...options, shape: { ...shape, batch: 0, length: 0 } });
   const made = batches.map((lengths, batch) => {
     const features = lengths.map((length, row) => ({
@@ -130,7 +132,7 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
       label: row % 2,
     }));
     const first = batches.slice(0, batch).reduce((sum, before) => sum + before.length, 0);
-    const packing = { batchSize: lengths.length, padTokenId: 0, maxLength: 384, shapes: 'any' } as const;
+    const packing = { batchSize: lengths.length, padTokenId: 0, maxLength, shapes: 'any' } as const;
     return makeBatch(
       features,
       packing,

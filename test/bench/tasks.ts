@@ -55,6 +55,8 @@ const line = (cells: readonly string[]): void => {
   process.stdout.write(`| ${cells.join(' | ')} |\n`);
 };
 
+const longestOf = (task: string): number => (task === 'squad' ? 384 : 128);
+
 /** Batches of a task's first examples, as token counts. */
 function batchesOf(task: string, grouped: boolean): number[][] {
   const lengths = (all[task] ?? []).slice(0, Number(flags.examples));
@@ -93,13 +95,12 @@ async function taskRow(task: string): Promise<void> {
     await fileOf(task, random),
     await fileOf(`${task}-grouped`, batchesOf(task, true)),
   ];
-  const packed = random.map((batch) =>
-    planRows(batch, { maxLength: task === 'squad' ? 384 : 128, shapes: 'any' }),
-  );
+  const packed = random.map((batch) => planRows(batch, { maxLength: longestOf(task), shapes: 'any' }));
   const real = sum(random.map(sum));
   const ratio = (tokens: readonly number[]): string => (sum(tokens) / real).toFixed(2);
   const ours = await startWorker('task', {
     ...{ shape, dropout: 0.1, lengths, epochs: 1, schedule: FULL, cacheFrozen: false, threads },
+    maxLength: longestOf(task),
   });
   const peers = await Promise.all([
     startPyTorch({ ...shape, lengths }, threads, 'pytorch_task.py'),
@@ -145,7 +146,10 @@ async function savings(task: string): Promise<void> {
   const lengths = await fileOf(`${task}-runs`, batchesOf(task, false));
   const children = await Promise.all(
     RUNS.map(([, schedule, cacheFrozen]) =>
-      startWorker('task', { ...{ shape, dropout: 0.1, lengths, epochs: 3, threads }, schedule, cacheFrozen }),
+      startWorker('task', {
+        ...{ shape, dropout: 0.1, lengths, epochs: 3, threads, schedule, cacheFrozen },
+        maxLength: longestOf(task),
+      }),
     ),
   );
   const times = await turns(children, Number(flags.epochs));

@@ -85,6 +85,12 @@ test('rows are as long as the longest example and never longer than the model ta
   }
 });
 
+test('an example without tokens, or longer than a row may be, is refused by its place and size', () => {
+  const shapes = 'any' as const;
+  assert.throws(() => planRows([3, 0], { maxLength: 8, shapes }), /example 2 of the batch has no tokens/);
+  assert.throws(() => planRows([3, 9], { maxLength: 8, shapes }), /example 2 .* has 9 tokens, over .* 8/);
+});
+
 test('an empty batch has one row without a token; a batch of one is one row', () => {
   const empty = makeBatch([], options);
   assert.deepEqual([empty.rows, empty.count, Math.max(...empty.segments)], [1, 0, 0]);
