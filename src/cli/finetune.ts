@@ -7,6 +7,7 @@ import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
@@ -39,6 +40,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly maxEvalExamples?: number;
   readonly save?: string;
   readonly predictTest?: boolean;
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 
@@ -144,6 +146,7 @@ export function registerFinetune(program: Command): void {
       '--predict-test',
       "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
     )
+    .option('--strict', STRICT)
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
@@ -237,11 +240,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
-    const { predictTest = false } = flags;
+    const { predictTest = false, strict = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
     const { onEvent } = shown;
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, predictTest, onEvent, ...save }),
+      run(spec, { ...engine, predictTest, strict, onEvent, ...save }),
     );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);

@@ -12,7 +12,7 @@ import { readTestSplits, submissionText } from './glue-submission.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
 
 /** Raised when tokenised rows change. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Features of a split of GLUE, from the cache or reported to the bar. */
 function tokenised(
@@ -30,28 +30,48 @@ function tokenised(
   );
 }
 
+/** A split of GLUE; what is odd about its lines is told. */
+async function read(
+  { spec, strict, onEvent }: TaskInput,
+  task: Task,
+  split: string,
+  maxExamples: number | null,
+): Promise<Split> {
+  const found = await readSplit(spec.data, task, split, { ...limitOf(maxExamples), strict });
+  if (found.warning !== undefined) onEvent({ kind: 'warning', text: found.warning });
+  return found;
+}
+
+/** `dev.brokenRows` and the like: what there is none of is left out. */
+const reportOf = (split: string, { report }: Split): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(report).flatMap(([name, count]) => (count > 0 ? [[`${split}.${name}`, count]] : [])),
+  );
+
 export const glueTask = (task: Task): RunTask => ({
   head: { kind: 'classification', numLabels: labelCount(task) },
   labels: task.labels,
   async training(input) {
     const { spec } = input;
-    const split = await readSplit(spec.data, task, 'train', limitOf(spec.maxTrainExamples));
+    const split = await read(input, task, 'train', spec.maxTrainExamples);
     const features = await tokenised(input, task, 'train', split);
-    return { features, examples: features.length, hash: split.hash, report: {} };
+    return { features, examples: features.length, hash: split.hash, report: reportOf('train', split) };
   },
   async evaluate(input, infer) {
     const { spec } = input;
     const metrics: Record<string, number> = {};
     const hashes: Record<string, string> = {};
+    const report: Record<string, number> = {};
     for (const { file, suffix } of task.evaluation) {
-      const split = await readSplit(spec.data, task, file, limitOf(spec.maxEvalExamples));
+      const split = await read(input, task, file, spec.maxEvalExamples);
       const predictions = predictionsOf(await infer(file, await tokenised(input, task, file, split)));
       const labels = split.examples.map(({ label }) => label);
       for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
         metrics[name + suffix] = value;
       hashes[file] = split.hash;
+      Object.assign(report, reportOf(file, split));
     }
-    return { metrics, hashes, files: {} };
+    return { metrics, report, hashes, files: {} };
   },
   async test(input) {
     const splits = await readTestSplits(task, input);

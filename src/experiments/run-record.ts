@@ -13,7 +13,10 @@ export interface RunRecord {
   readonly metrics: Readonly<Record<string, number>>;
   /** Rows or questions of the training split. */
   readonly trainExamples: number;
-  /** SQuAD: windows, answers lost by truncation or not at their place ... (`WindowReport`); empty for GLUE. */
+  /**
+   * SQuAD: windows, answers lost by truncation or not at their place ... (`WindowReport`). GLUE: lines that are no ordinary rows
+   * (`RowReport`), by split, where there are any: `train.brokenRows`.
+   */
   readonly dataReport: Readonly<Record<string, number>>;
   readonly totalParameters: number;
   readonly trainableParameters: number;

@@ -14,6 +14,8 @@ export interface TaskInput {
   readonly spec: RunSpec;
   readonly tokenizer: TextTokenizer;
   readonly onEvent: (event: DataEvent) => void;
+  /** Data that would be read with a warning is refused. */
+  readonly strict?: boolean | undefined;
 }
 
 export interface TrainingData {
@@ -23,7 +25,7 @@ export interface TrainingData {
   readonly examples: number;
   /** sha256 of the split. */
   readonly hash: string;
-  /** What became of the data, by name: windows, answers lost ...; empty when each row is one feature. */
+  /** What became of the data, by name: windows, answers lost, `train.brokenRows` ...; empty when each line is one feature. */
   readonly report: Readonly<Record<string, number>>;
 }
 
@@ -36,6 +38,8 @@ export type Infer = (split: string, features: readonly Feature[]) => Promise<Flo
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** As {@link TrainingData.report}, of the splits evaluated. */
+  readonly report: Readonly<Record<string, number>>;
   /** sha256 by split. */
   readonly hashes: Readonly<Record<string, string>>;
   /** Text by file name: predictions to save beside the checkpoint. */

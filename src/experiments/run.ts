@@ -34,6 +34,8 @@ export interface RunOptions extends CompileOptions {
   readonly snapshots?: string;
   /** Also answers the hidden test sets: files for GLUE's server, in `save`. */
   readonly predictTest?: boolean;
+  /** Refuses data that would be read with a warning. */
+  readonly strict?: boolean | undefined;
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -82,7 +84,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   checkLength(spec, checkpoint.config);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
   const { model, values } = adaptedModel(checkpoint, spec);
-  const input = { spec, tokenizer, onEvent };
+  const input = { spec, tokenizer, onEvent, strict: options.strict };
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const answerTest = options.predictTest ? await task.test(input) : async () => ({});
@@ -121,7 +123,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     hashes: { ...hashes, ...evaluation.hashes },
     metrics: evaluation.metrics,
     trainExamples: train.examples,
-    dataReport: train.report,
+    dataReport: { ...train.report, ...evaluation.report },
     totalParameters: countParameters(model.specs),
     trainableParameters: trainable,
     headParameters: countParameters(model.specs, isTrainedHead(spec.headTraining)),

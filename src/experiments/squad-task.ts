@@ -36,11 +36,12 @@ function windowsOf(
 }
 
 const read = (
-  { spec }: TaskInput,
+  { spec, strict }: TaskInput,
   version: SquadVersion,
   split: 'train' | 'dev',
   maxExamples: number | null,
-): Promise<SquadSource> => readSquadSplit(spec.data, version, split, limitOf(maxExamples));
+): Promise<SquadSource> =>
+  readSquadSplit(spec.data, version, split, { ...limitOf(maxExamples), strict: strict && split === 'train' });
 
 function decode(
   input: TaskInput,
@@ -108,7 +109,12 @@ export const squadTask = (version: SquadVersion): RunTask => ({
     const { examples, hash } = split;
     const windows = await windowsOf(input, split, 'dev');
     const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
-    return { metrics: metricsOf(version, examples, answers), hashes: { dev: hash }, files: filesOf(answers) };
+    return {
+      metrics: metricsOf(version, examples, answers),
+      report: {},
+      hashes: { dev: hash },
+      files: filesOf(answers),
+    };
   },
   async test() {
     throw new UsageError('--predict-test is for GLUE: the test sets of SQuAD are not public');
