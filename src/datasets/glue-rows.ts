@@ -94,7 +94,7 @@ interface Oddity {
   readonly what: string;
 }
 
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
+const count = (n: number, noun: string, nouns = `${noun}s`): string => `${n} ${n === 1 ? noun : nouns}`;
 
 /**
  * Whether the row is broken although it has all its fields, as its label is no label: its fields are shifted, or it is what a line end
@@ -155,28 +155,29 @@ function checkBroken(task: Task, split: string, odd: readonly Oddity[], rows: nu
     );
 }
 
-const DONE: Readonly<Record<RowKind, readonly [singular: string, plural: string]>> = {
-  brokenRows: ['broken row left out', 'broken rows left out'],
-  blankLines: ['blank line skipped', 'blank lines skipped'],
-  longRows: ['row with too many columns, the rest ignored', 'rows with too many columns, the rest ignored'],
+const NAMES: Readonly<Record<RowKind, readonly [one: string, many: string, done: string]>> = {
+  brokenRows: ['broken row', 'broken rows', 'left out'],
+  blankLines: ['blank line', 'blank lines', 'skipped'],
+  longRows: ['row with too many columns', 'rows with too many columns', 'the rest ignored'],
 };
-const KINDS = Object.keys(DONE) as RowKind[];
+const KINDS = Object.keys(NAMES) as RowKind[];
 
 /** Lines named one by one. */
-const NAMED_LINES = 5;
+const NAMED_LINES = 10;
 
-function describe(odd: readonly Oddity[]): string {
-  return KINDS.flatMap((kind) => {
+/** `2 broken rows, left out: lines 3, 4 (line 3: 4 columns, 6 expected)`. @param done whether to say what became of them */
+function describe(odd: readonly Oddity[], done: boolean): string {
+  const kinds = KINDS.flatMap((kind) => {
     const ofKind = odd.filter((oddity) => oddity.kind === kind);
-    if (ofKind.length === 0) return [];
-    const named = ofKind
-      .slice(0, NAMED_LINES)
-      .map(({ line, what }) => (kind === 'blankLines' ? `${line}` : `${line}: ${what}`));
-    if (ofKind.length > NAMED_LINES) named.push('...');
-    const [singular, plural] = DONE[kind];
-    const lines = ofKind.length === 1 ? 'line' : 'lines';
-    return [`${ofKind.length} ${ofKind.length === 1 ? singular : plural} (${lines} ${named.join('; ')})`];
-  }).join(', ');
+    const [first] = ofKind;
+    if (!first) return [];
+    const lines = ofKind.slice(0, NAMED_LINES).map(({ line }) => line);
+    const list = `${ofKind.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}${ofKind.length > lines.length ? ', ...' : ''}`;
+    const reason = kind === 'blankLines' ? '' : ` (line ${first.line}: ${first.what})`;
+    const [one, many, end] = NAMES[kind];
+    return [`${count(ofKind.length, one, many)}${done ? `, ${end}` : ''}: ${list}${reason}`];
+  });
+  return kinds.join('; ');
 }
 
 /** Lines as Python's text mode gives them; an end of line at the end of the file begins no further line. */
@@ -212,9 +213,9 @@ export function parseRows(
   }
   const counted = (kind: RowKind): number => odd.filter((oddity) => oddity.kind === kind).length;
   if (strict && odd.length > 0)
-    throw new DataError(`${path}: ${describe(odd)}; mend the file, or leave --strict out`);
+    throw new DataError(`${path}: --strict: ${describe(odd, false)}; mend the file, or leave --strict out`);
   checkBroken(task, split, odd, lines.length - start - counted('blankLines'), path);
-  if (examples.length === 0) throw new DataError(`${path}: no whole row in it: ${describe(odd)}`);
+  if (examples.length === 0) throw new DataError(`${path}: no whole row in it: ${describe(odd, false)}`);
   return {
     examples,
     report: {
@@ -222,6 +223,6 @@ export function parseRows(
       blankLines: counted('blankLines'),
       longRows: counted('longRows'),
     },
-    warning: odd.length === 0 ? undefined : `${path}: ${describe(odd)}`,
+    warning: odd.length === 0 ? undefined : `${path}: ${describe(odd, true)}`,
   };
 }

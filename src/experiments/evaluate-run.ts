@@ -63,10 +63,12 @@ export async function evaluateRun(
   const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
-  const { metrics } = await task.evaluate({ spec, tokenizer, onEvent, strict: options.strict }, (split, features) =>
-    predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
-      onEvent({ kind: 'evaluating', split, done, total: features.length }),
-    ),
+  const { metrics } = await task.evaluate(
+    { spec, tokenizer, onEvent, strict: options.strict },
+    (split, features) =>
+      predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
+        onEvent({ kind: 'evaluating', split, done, total: features.length }),
+      ),
   );
   return metrics;
 }
