@@ -6,6 +6,7 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
+import { scoreText } from '../report/number-text.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
@@ -216,14 +217,12 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   peakBytes: record.peakBytes,
 });
 
-const shown = (value: number): string =>
-  Number.isInteger(value) && value > 1 ? String(value) : value.toFixed(4);
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 
 /** What a person reads. */
 function textOf(record: RunRecord): string {
   const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${shown(value)}`);
+  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${scoreText(value)}`);
   const updated = record.updatedParameters.map(million).join(', ');
   return [
     `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,

@@ -5,6 +5,8 @@ import { DataError } from '../errors.js';
 import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
 import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
 import type { RunSpec } from '../experiments/run-spec.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { scoreText } from '../report/number-text.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
 import { duration, isInteractive, type Progress, progressBar } from './progress.js';
 
@@ -67,10 +69,10 @@ function list({ all, missing }: GridPlan): string {
   return `${lines.join('\n')}\n${all.length - missing.length} of ${all.length} runs done\n`;
 }
 
-const scores = (metrics: Readonly<Record<string, number>>): string =>
+const scores = (metrics: Metrics): string =>
   Object.entries(metrics)
     .slice(0, 2)
-    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .map(([name, value]) => `${name} ${scoreText(value)}`)
     .join(', ');
 
 /** A bar over the whole grid, and a line for each run that is done. */

@@ -1,6 +1,7 @@
 /** A saved model, or an adapter on its base model, on a task's development set. */
 import { resolveModel } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
@@ -57,7 +58,7 @@ export type EvaluateRequest = Pick<
 export async function evaluateRun(
   { adapter, ...request }: EvaluateRequest,
   options: RunOptions = {},
-): Promise<Readonly<Record<string, number>>> {
+): Promise<Metrics> {
   const task = findRunTask(request.task);
   const spec = runSpec(request);
   const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);

@@ -4,12 +4,12 @@ import type { Feature } from '../datasets/batch.js';
 import { cached } from '../datasets/cache.js';
 import { featuresOf } from '../datasets/features.js';
 import type { Split } from '../datasets/glue.js';
-import { readSplit } from '../datasets/source.js';
 import { labelCount, type Task } from '../datasets/task.js';
-import { glueMetrics } from '../metrics/glue.js';
+import { describeUndefined, glueMetrics } from '../metrics/glue.js';
 import { predictionsOf } from '../training/predictions.js';
+import { readGlue, reportOf } from './glue-read.js';
 import { readTestSplits, submissionText } from './glue-submission.js';
-import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+import type { RunTask, TaskInput } from './run-task.js';
 
 /** Raised when tokenised rows change. */
 const FORMAT = 2;
@@ -30,42 +30,27 @@ function tokenised(
   );
 }
 
-/** A split of GLUE; what is odd about its lines is told. */
-async function read(
-  { spec, strict, onEvent }: TaskInput,
-  task: Task,
-  split: string,
-  maxExamples: number | null,
-): Promise<Split> {
-  const found = await readSplit(spec.data, task, split, { ...limitOf(maxExamples), strict });
-  if (found.warning !== undefined) onEvent({ kind: 'warning', text: found.warning });
-  return found;
-}
-
-/** `dev.brokenRows` and the like: what there is none of is left out. */
-const reportOf = (split: string, { report }: Split): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(report).flatMap(([name, count]) => (count > 0 ? [[`${split}.${name}`, count]] : [])),
-  );
-
 export const glueTask = (task: Task): RunTask => ({
   head: { kind: 'classification', numLabels: labelCount(task) },
   labels: task.labels,
   async training(input) {
     const { spec } = input;
-    const split = await read(input, task, 'train', spec.maxTrainExamples);
+    const split = await readGlue(input, task, 'train', spec.maxTrainExamples);
     const features = await tokenised(input, task, 'train', split);
     return { features, examples: features.length, hash: split.hash, report: reportOf('train', split) };
   },
   async evaluate(input, infer) {
     const { spec } = input;
-    const metrics: Record<string, number> = {};
+    const metrics: Record<string, number | null> = {};
     const hashes: Record<string, string> = {};
     const report: Record<string, number> = {};
     for (const { file, suffix } of task.evaluation) {
-      const split = await read(input, task, file, spec.maxEvalExamples);
+      const split = await readGlue(input, task, file, spec.maxEvalExamples);
       const predictions = predictionsOf(await infer(file, await tokenised(input, task, file, split)));
       const labels = split.examples.map(({ label }) => label);
+      const undefinedOnes = describeUndefined(task, predictions, labels);
+      if (undefinedOnes !== undefined)
+        input.onEvent({ kind: 'warning', text: `${split.path}: ${undefinedOnes}` });
       for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
         metrics[name + suffix] = value;
       hashes[file] = split.hash;

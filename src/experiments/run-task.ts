@@ -1,5 +1,6 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts` and `squad-task.ts` make such values. */
 import type { Feature } from '../datasets/batch.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { TaskHead } from '../models/heads.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { RunSpec } from './run-spec.js';
@@ -37,7 +38,7 @@ export type Infer = (split: string, features: readonly Feature[]) => Promise<Flo
 
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
   /** As {@link TrainingData.report}, of the splits evaluated. */
   readonly report: Readonly<Record<string, number>>;
   /** sha256 by split. */
