@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { readSquadFile } from '../datasets/squad.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
-import { readJson } from '../json.js';
+import { readJsonEntries } from '../json.js';
 import {
   missingPredictions,
   type SquadPredictions,
@@ -44,7 +44,9 @@ export async function evaluateSquad(options: EvaluateSquadOptions): Promise<Squa
   const warnings = describeMissing(references, predictions);
   if (version === '2.0') return { scores: await scoreV2(references, predictions, options), warnings };
   if (options.naProb !== undefined)
-    throw new UsageError(`--na-prob is for SQuAD v2.0; ${options.data} is v1.1. Leave it out.`);
+    throw new UsageError(
+      `--na-prob is for SQuAD v2.0; every question of ${options.data} has an answer, so it is v1.1. Leave it out.`,
+    );
   const scores = scoreSquadV1(references, predictions);
   return { scores: { exact_match: scores.exact, ...scores }, warnings };
 }
@@ -73,13 +75,13 @@ async function readMap<T>(
   accepts: (value: unknown) => value is T,
   expected: string,
 ): Promise<Map<string, T>> {
-  const json = await readJson(path);
-  if (json === null || typeof json !== 'object' || Array.isArray(json))
+  const members = await readJsonEntries(path);
+  if (members === undefined)
     throw new DataError(
       `${path}: expected one JSON object, question id -> ${expected}. Is it the n-best file?`,
     );
   const map = new Map<string, T>();
-  for (const [id, value] of Object.entries(json)) {
+  for (const [id, value] of members) {
     if (!accepts(value))
       throw new DataError(`${path}: question ${id}: expected ${expected}, found ${show(value)}.`);
     map.set(id, value);

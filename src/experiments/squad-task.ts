@@ -4,6 +4,7 @@ import { describeMisplaced, type SquadExample, type SquadVersion } from '../data
 import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
 import { UsageError } from '../errors.js';
+import { jsonObjectText } from '../json.js';
 import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
 import type { SquadSettings } from './run-spec.js';
@@ -78,8 +79,7 @@ function metricsOf(
   return { ...scoreSquadV2(references, predictions, options) };
 }
 
-const jsonText = (map: ReadonlyMap<string, unknown>): string =>
-  `${JSON.stringify(Object.fromEntries(map), null, 4)}\n`;
+const jsonText = (map: ReadonlyMap<string, unknown>): string => `${jsonObjectText(map)}\n`;
 
 /** The files of `run_qa`. */
 const filesOf = ({ predictions, nbest, nullOdds }: SpanPredictions): Record<string, string> => ({

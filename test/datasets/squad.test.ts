@@ -50,8 +50,8 @@ describe('SQuAD files', () => {
     assert.equal(parseSquad(file([question('1', 'cat')]), 'f').version, '1.1');
     assert.equal(parseSquad(file([impossible], 'v2.0'), 'f').version, '2.0');
     assert.equal(
-      parseSquad(file([{ ...question('1', 'cat'), is_impossible: false }], 'x'), 'f').version,
-      '2.0',
+      parseSquad(file([{ ...question('1', 'cat'), is_impossible: false }], 'v2.0'), 'f').version,
+      '1.1',
     );
     assert.equal(parseSquad(file([{ ...question('1', 'cat'), answers: [] }], '1.1'), 'f').version, '2.0');
   });
