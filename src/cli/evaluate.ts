@@ -12,9 +12,11 @@ import {
   scoreSquadV1,
   scoreSquadV2,
 } from '../metrics/squad.js';
+import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
 import { runDisplay } from './run-display.js';
+import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
 export interface EvaluateSquadOptions {
   readonly data: string;
@@ -109,14 +111,16 @@ function parseThreshold(text: string): number {
   return value;
 }
 
-interface EvaluateModelFlags extends EvaluateRequest, EngineFlags {
+interface EvaluateModelFlags extends Omit<EvaluateRequest, 'squad' | 'task'>, SquadFlags, EngineFlags {
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   progtuning evaluate model --task sst2 --data glue/ --model runs/sst2
-  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora`;
+  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora
+  progtuning evaluate model --task squad --data squad/ --model out/ --max-length 384 --doc-stride 128`;
 
 function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
@@ -129,15 +133,23 @@ function registerEvaluateModel(evaluate: Command): void {
       'a fine-tuned model, or the base model of --adapter; folder or hub id',
     )
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
-    .option('--max-length <n>', 'tokens of a row', wholeNumber('max-length', 8))
+    .option(
+      '--max-length <tokens>',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384)',
+      wholeNumber('max-length', 8),
+    )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
+    .option('--strict', STRICT);
+  addSquadOptions(command)
     .option('--json', 'on one line, for programs')
     .addHelpText('after', EXAMPLES)
-    .action(async ({ json, threads, device, profile, ...request }: EvaluateModelFlags) => {
+    .action(async ({ json, strict, threads, device, profile, ...given }: EvaluateModelFlags) => {
+      const { docStride, maxAnswerLength, nBest, nullScoreThreshold, ...request } = given;
+      const squad = squadOf(given);
       const { onEvent, stop } = runDisplay();
       const flags = { threads, device, ...(profile === undefined ? {} : { profile }) };
       const metrics = await withEngine(flags, (engine) =>
-        evaluateRun(request, { ...engine, onEvent }).finally(stop),
+        evaluateRun({ ...request, ...squad }, { ...engine, strict, onEvent }).finally(stop),
       );
       process.stdout.write(`${JSON.stringify(metrics, null, json ? 0 : 2)}\n`);
     });

@@ -11,7 +11,7 @@ import { methodAdaptation, methodSpecs } from '../peft/method.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
-import { findRunTask, type RunOptions } from './run.js';
+import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { type RunRequest, runSpec } from './run-spec.js';
 
 export interface SavedModel<H extends HeadSpec> {
@@ -49,7 +49,7 @@ export async function loadSaved<H extends HeadSpec>(
 
 export type EvaluateRequest = Pick<
   RunRequest,
-  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples'
+  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
 > & {
   readonly adapter?: string | undefined;
 };
@@ -62,6 +62,7 @@ export async function evaluateRun(
   const task = findRunTask(request.task);
   const spec = runSpec(request);
   const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
+  checkLength(spec, model.config);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
   const { metrics } = await task.evaluate(

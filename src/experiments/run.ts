@@ -67,7 +67,8 @@ async function fileHash(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
+/** @throws UsageError for rows longer than the model takes */
+export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
   const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
