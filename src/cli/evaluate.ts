@@ -125,7 +125,9 @@ Examples:
 function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
     .command('model')
-    .description("a saved model, or an adapter on its base model, on a task's development set")
+    .description(
+      "a saved model, or an adapter on its base model, on a task's development set; SQuAD: windows and answers as in its training, if not said otherwise",
+    )
     .requiredOption('--task <name>', "Hugging Face's name of a GLUE task, squad, squad_v2")
     .requiredOption('--data <source>', "folder with the task's files, hub, or embedded")
     .requiredOption(

@@ -12,7 +12,8 @@ import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
-import { type RunRequest, runSpec } from './run-spec.js';
+import { type RunRequest, runSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { savedSquadSettings } from './squad-settings.js';
 
 export interface SavedModel<H extends HeadSpec> {
   readonly folder: string;
@@ -54,14 +55,25 @@ export type EvaluateRequest = Pick<
   readonly adapter?: string | undefined;
 };
 
-/** Metrics on the development set. @throws UsageError, DataError */
-export async function evaluateRun(
-  { adapter, ...request }: EvaluateRequest,
-  options: RunOptions = {},
-): Promise<Metrics> {
+/** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
+async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
+  const { squad } = request;
+  const saved = SQUAD_VERSIONS.has(request.task)
+    ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
+    : {};
+  const maxLength = request.maxLength ?? saved.maxLength;
+  return {
+    ...request,
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(saved.squad || squad ? { squad: { ...saved.squad, ...squad } } : {}),
+  };
+}
+
+/** Metrics on the development set; null: undefined. @throws UsageError, DataError */
+export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const task = findRunTask(request.task);
-  const spec = runSpec(request);
-  const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
+  const spec = runSpec(await completed(request));
+  const { folder, model, values } = await loadSaved(spec.model, request.adapter, task.head);
   checkLength(spec, model.config);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);

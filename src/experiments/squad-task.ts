@@ -9,6 +9,7 @@ import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
 import type { SquadSettings } from './run-spec.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+import { SQUAD_SETTINGS_FILE, squadSettingsText } from './squad-settings.js';
 
 function settingsOf({ spec }: TaskInput): SquadSettings {
   if (!spec.squad) throw new Error('internal: a SQuAD run without its settings');
@@ -113,7 +114,7 @@ export const squadTask = (version: SquadVersion): RunTask => ({
       metrics: metricsOf(version, examples, answers),
       report: {},
       hashes: { dev: hash },
-      files: filesOf(answers),
+      files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec) },
     };
   },
   async test() {
