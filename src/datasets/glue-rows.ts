@@ -114,7 +114,7 @@ function readRow(
 ): { readonly example?: Example; readonly kind?: RowKind; readonly what?: string } {
   if (fields.length === 1 && fields[0] === '') return { kind: 'blankLines', what: 'empty' };
   if (fields.length < layout.needed) {
-    const what = `${count(fields.length, 'column')}, ${layout.needed} expected`;
+    const what = `${fields.length} columns, ${layout.needed} expected`;
     return { kind: 'brokenRows', what };
   }
   const value = layout.label === undefined ? undefined : (fields[layout.label] as string);
@@ -130,7 +130,7 @@ function readRow(
   return {
     example,
     kind: 'longRows',
-    what: `${count(fields.length, 'column')}, ${layout.width} expected`,
+    what: `${fields.length} columns, ${layout.width} expected`,
   };
 }
 

@@ -52,7 +52,7 @@ test('elsewhere a broken row among many is left out; more than one in twenty is 
   assert.equal(parse('sst2', sst2(40, 'short')).report.brokenRows, 1);
   assert.throws(
     () => parse('sst2', sst2(10, 'short')),
-    /dev\.tsv:12: 1 column, 2 expected; 1 of 11 rows broken, too many/,
+    /dev\.tsv:12: 1 columns, 2 expected; 1 of 11 rows broken, too many/,
   );
   assert.throws(
     () => parse('sst2', sst2(40, 'x\tyes')),
@@ -85,6 +85,6 @@ test('a test split is whole or refused: its predictions are numbered by row', ()
   const text = `index\tsentence\n${Array.from({ length: 50 }, (_, i) => `${i}\ttext`).join('\n')}\n50`;
   assert.throws(
     () => parse('sst2', text, {}, 'test'),
-    /test\.tsv:52: 1 column, 2 expected; a test file must be whole/,
+    /test\.tsv:52: 1 columns, 2 expected; a test file must be whole/,
   );
 });
