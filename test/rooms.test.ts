@@ -32,7 +32,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'tokenizers',
     'random',
   ],
-  report: ['experiments', 'random'],
+  report: ['experiments', 'metrics/metrics', 'random'],
   cli: ['*'],
   index: ['*'],
 };

@@ -1,4 +1,5 @@
 /** Numbers as a reader sees them: never rounded to a nought that they are not. */
+import { UNDEFINED } from '../metrics/metrics.js';
 
 const SIGNIFICANT = 4;
 
@@ -21,8 +22,8 @@ export function roundedText(value: number, digits: number): string {
   });
 }
 
-/** `0.9128`; `872` for counts; `undefined` for a metric that is (see metrics/glue.ts). */
+/** `0.9128`; `872` for counts; {@link UNDEFINED} for a metric that is (see metrics/glue.ts). */
 export function scoreText(value: number | null): string {
-  if (value === null) return 'undefined';
+  if (value === null) return UNDEFINED;
   return Number.isInteger(value) && value > 1 ? String(value) : numberText(value, 4);
 }
