@@ -36,3 +36,11 @@ export function checkFiniteLogits(logits: Float32Array, feature: number): void {
     `evaluation: the model's score for row ${feature + 1} is ${wrong}, so nothing can be scored: its weights hold numbers that are not finite or too big; fine-tune anew with a lower --learning-rate or with --warmup-ratio, or get the checkpoint again`,
   );
 }
+
+/** A perplexity of NaN is none. @throws DataError when the held-out loss is not finite */
+export function checkFiniteHeldOut(loss: number): void {
+  if (Number.isFinite(loss)) return;
+  throw new DataError(
+    `evaluation: the held-out loss is ${loss}: the model's weights hold numbers that are not finite or too big; go on from an older snapshot with a lower --learning-rate`,
+  );
+}
