@@ -1,10 +1,10 @@
 /** `progtuning evaluate`: a predictions file as the official SQuAD evaluators do, or a saved model on a task. */
 
 import type { Command } from 'commander';
-import { readJson } from '../datasets/json.js';
 import { readSquadFile } from '../datasets/squad.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
+import { readJsonEntries } from '../json.js';
 import {
   missingPredictions,
   type SquadPredictions,
@@ -12,9 +12,11 @@ import {
   scoreSquadV1,
   scoreSquadV2,
 } from '../metrics/squad.js';
+import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
 import { runDisplay } from './run-display.js';
+import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
 export interface EvaluateSquadOptions {
   readonly data: string;
@@ -44,7 +46,9 @@ export async function evaluateSquad(options: EvaluateSquadOptions): Promise<Squa
   const warnings = describeMissing(references, predictions);
   if (version === '2.0') return { scores: await scoreV2(references, predictions, options), warnings };
   if (options.naProb !== undefined)
-    throw new UsageError(`--na-prob is for SQuAD v2.0; ${options.data} is v1.1. Leave it out.`);
+    throw new UsageError(
+      `--na-prob is for SQuAD v2.0; every question of ${options.data} has an answer, so it is v1.1. Leave it out.`,
+    );
   const scores = scoreSquadV1(references, predictions);
   return { scores: { exact_match: scores.exact, ...scores }, warnings };
 }
@@ -73,13 +77,13 @@ async function readMap<T>(
   accepts: (value: unknown) => value is T,
   expected: string,
 ): Promise<Map<string, T>> {
-  const json = await readJson(path);
-  if (json === null || typeof json !== 'object' || Array.isArray(json))
+  const members = await readJsonEntries(path);
+  if (members === undefined)
     throw new DataError(
       `${path}: expected one JSON object, question id -> ${expected}. Is it the n-best file?`,
     );
   const map = new Map<string, T>();
-  for (const [id, value] of Object.entries(json)) {
+  for (const [id, value] of members) {
     if (!accepts(value))
       throw new DataError(`${path}: question ${id}: expected ${expected}, found ${show(value)}.`);
     map.set(id, value);
@@ -107,19 +111,23 @@ function parseThreshold(text: string): number {
   return value;
 }
 
-interface EvaluateModelFlags extends EvaluateRequest, EngineFlags {
+interface EvaluateModelFlags extends Omit<EvaluateRequest, 'squad' | 'task'>, SquadFlags, EngineFlags {
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   progtuning evaluate model --task sst2 --data glue/ --model runs/sst2
-  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora`;
+  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora
+  progtuning evaluate model --task squad --data squad/ --model out/ --max-length 384 --doc-stride 128`;
 
 function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
     .command('model')
-    .description("a saved model, or an adapter on its base model, on a task's development set")
+    .description(
+      "a saved model, or an adapter on its base model, on a task's development set; SQuAD: windows and answers as in its training, if not said otherwise",
+    )
     .requiredOption('--task <name>', "Hugging Face's name of a GLUE task, squad, squad_v2")
     .requiredOption('--data <source>', "folder with the task's files, hub, or embedded")
     .requiredOption(
@@ -127,15 +135,23 @@ function registerEvaluateModel(evaluate: Command): void {
       'a fine-tuned model, or the base model of --adapter; folder or hub id',
     )
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
-    .option('--max-length <n>', 'tokens of a row', wholeNumber('max-length', 8))
+    .option(
+      '--max-length <tokens>',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384)',
+      wholeNumber('max-length', 8),
+    )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
+    .option('--strict', STRICT);
+  addSquadOptions(command)
     .option('--json', 'on one line, for programs')
     .addHelpText('after', EXAMPLES)
-    .action(async ({ json, threads, device, profile, ...request }: EvaluateModelFlags) => {
+    .action(async ({ json, strict, threads, device, profile, ...given }: EvaluateModelFlags) => {
+      const { docStride, maxAnswerLength, nBest, nullScoreThreshold, ...request } = given;
+      const squad = squadOf(given);
       const { onEvent, stop } = runDisplay();
       const flags = { threads, device, ...(profile === undefined ? {} : { profile }) };
       const metrics = await withEngine(flags, (engine) =>
-        evaluateRun(request, { ...engine, onEvent }).finally(stop),
+        evaluateRun({ ...request, ...squad }, { ...engine, strict, onEvent }).finally(stop),
       );
       process.stdout.write(`${JSON.stringify(metrics, null, json ? 0 : 2)}\n`);
     });

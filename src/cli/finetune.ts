@@ -6,7 +6,9 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
+import { scoreText } from '../report/number-text.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
@@ -40,6 +42,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly maxEvalExamples?: number;
   readonly save?: string;
   readonly predictTest?: boolean;
+  readonly strict?: boolean;
   readonly json?: boolean;
 }
 
@@ -149,6 +152,7 @@ export function registerFinetune(program: Command): void {
       '--predict-test',
       "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
     )
+    .option('--strict', STRICT)
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
@@ -218,14 +222,12 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   peakBytes: record.peakBytes,
 });
 
-const shown = (value: number): string =>
-  Number.isInteger(value) && value > 1 ? String(value) : value.toFixed(4);
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 
 /** What a person reads. */
 function textOf(record: RunRecord): string {
   const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${shown(value)}`);
+  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${scoreText(value)}`);
   const updated = record.updatedParameters.map(million).join(', ');
   return [
     `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,
@@ -242,11 +244,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
-    const { predictTest = false, gradientCheckpointing = false } = flags;
+    const { predictTest = false, strict = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
     const { onEvent } = shown;
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, gradientCheckpointing, predictTest, onEvent, ...save }),
+      run(spec, { ...engine, gradientCheckpointing, predictTest, strict, onEvent, ...save }),
     );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);

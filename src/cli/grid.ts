@@ -5,6 +5,9 @@ import { DataError } from '../errors.js';
 import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
 import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
 import type { RunSpec } from '../experiments/run-spec.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { scoreText } from '../report/number-text.js';
+import { STRICT } from './data-options.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
 import { duration, isInteractive, type Progress, progressBar } from './progress.js';
 
@@ -18,6 +21,7 @@ interface GridFlags {
   readonly jobs: number;
   readonly threads: number;
   readonly device: string;
+  readonly strict?: boolean;
 }
 
 const EXAMPLES = `
@@ -55,6 +59,7 @@ export function registerGrid(program: Command): void {
       0,
     )
     .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .option('--strict', STRICT)
     .addHelpText('after', EXAMPLES)
     .action(grid);
 }
@@ -67,10 +72,10 @@ function list({ all, missing }: GridPlan): string {
   return `${lines.join('\n')}\n${all.length - missing.length} of ${all.length} runs done\n`;
 }
 
-const scores = (metrics: Readonly<Record<string, number>>): string =>
+const scores = (metrics: Metrics): string =>
   Object.entries(metrics)
     .slice(0, 2)
-    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .map(([name, value]) => `${name} ${scoreText(value)}`)
     .join(', ');
 
 /** A bar over the whole grid, and a line for each run that is done. */
@@ -88,6 +93,7 @@ function display(count: number): { onEvent: (event: GridEvent) => void; stop: ()
       const label = runLabel(spec);
       if (event.kind === 'start') begun.set(identity.key, 0);
       else if (event.kind === 'progress') begun.set(identity.key, event.done);
+      else if (event.kind === 'warning') say(`${label}: ${event.text}`);
       else {
         begun.delete(identity.key);
         finished++;
@@ -106,6 +112,7 @@ export interface GridCommandOptions {
   readonly threads: number;
   readonly device: Device;
   readonly maxMinutes?: number | undefined;
+  readonly strict?: boolean | undefined;
 }
 
 /** Runs what is missing, with a bar; Ctrl-C ends it between two epochs' worth of loss. @throws DataError when runs failed */
@@ -131,5 +138,5 @@ async function grid(file: string, flags: GridFlags): Promise<void> {
   const all = await expandGrid(await readGrid(file), { model, data });
   const specs = all.filter((spec) => runLabel(spec).includes(only ?? ''));
   if (flags.list) process.stdout.write(list(await planGrid(specs, runs)));
-  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes });
+  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict: flags.strict });
 }

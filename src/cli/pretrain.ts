@@ -12,6 +12,7 @@ import {
 import { continuedFrom } from '../experiments/pretrain-start.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
+import { numberText } from '../report/number-text.js';
 import { figureToSvg } from '../report/svg.js';
 import { LEARNING_RATE_KINDS, type LearningRateSchedule } from '../training/learning-rate.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
@@ -206,7 +207,7 @@ function display(spec: PretrainSpec): { onEvent: (event: PretrainEvent) => void;
         const { nextSentenceAccuracy: accuracy } = event;
         const next = accuracy === undefined ? '' : `, next sentence ${(100 * accuracy).toFixed(1)} %`;
         perplexity = ` | perplexity ${event.perplexity.toFixed(2)}${next}`;
-      } else bar?.update((event.step + 1) * tokensPerStep, `loss ${event.loss.toFixed(3)}${perplexity}`);
+      } else bar?.update((event.step + 1) * tokensPerStep, `loss ${numberText(event.loss, 3)}${perplexity}`);
     },
     stop: () => bar?.stop(),
   };
@@ -215,7 +216,7 @@ function display(spec: PretrainSpec): { onEvent: (event: PretrainEvent) => void;
 const textOf = (record: PretrainRecord, out: string): string =>
   [
     `${out}: ${(record.parameters / 1e6).toFixed(2)} M parameters, ${(record.tokensSeen / 1e6).toFixed(1)} M tokens seen (${record.epochs.toFixed(2)} epochs)`,
-    `  held out  loss ${record.finalHeldOut.loss.toFixed(4)}, perplexity ${record.finalHeldOut.perplexity.toFixed(2)}`,
+    `  held out  loss ${numberText(record.finalHeldOut.loss, 4)}, perplexity ${record.finalHeldOut.perplexity.toFixed(2)}`,
     `  time      ${duration(record.seconds)}, ${(record.tokensSeen / record.seconds).toFixed(0)} tokens/s`,
   ].join('\n');
 

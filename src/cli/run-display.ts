@@ -1,5 +1,6 @@
 /** A run's events as bars and notes on stderr. */
 import type { RunEvent } from '../experiments/run.js';
+import { numberText } from '../report/number-text.js';
 import { note, type Progress, progressBar } from './progress.js';
 
 export interface RunDisplay {
@@ -39,7 +40,7 @@ export function runDisplay(): RunDisplay {
       } else if (event.kind === 'step') {
         const { epoch, stage, loss } = event.record;
         examples += event.record.examples;
-        bar?.update(examples, `epoch ${epoch + 1} stage ${stage} | loss ${loss.toFixed(4)}`);
+        bar?.update(examples, `epoch ${epoch + 1} stage ${stage} | loss ${numberText(loss, 4)}`);
       } else {
         next(event.kind === 'evaluating' ? event.split : `${event.split} tokens`, event.total);
         bar?.update(event.done);

@@ -1,4 +1,4 @@
-/** Options of `finetune` for SQuAD, by the names of Hugging Face's `run_qa`. */
+/** Options of `finetune` and `evaluate model` for SQuAD, by the names of Hugging Face's `run_qa`. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { type RunRequest, SQUAD_VERSIONS } from '../experiments/run-spec.js';

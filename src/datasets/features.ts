@@ -1,7 +1,7 @@
 /** Examples -> features: token ids and a label each. */
 import { encodeTexts, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { Feature } from './batch.js';
-import type { Example } from './glue.js';
+import type { Example } from './glue-rows.js';
 
 /** Examples that one call of the tokenizer takes: bounds memory, and lets a bar move. */
 const CHUNK = 8192;

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DataError } from '../errors.js';
-import type { Example, Split } from './glue.js';
+import type { Split } from './glue.js';
+import { type Example, ORDINARY, type RowOptions } from './glue-rows.js';
 import { type HubOptions, hubFile } from './hub.js';
 import { hiddenSplit, type Task } from './task.js';
 
@@ -57,8 +58,7 @@ export function examplesOfRows(task: Task, rows: readonly Row[], path: string, h
 export async function readGlueHub(
   task: Task,
   split: string,
-  maxExamples = Number.POSITIVE_INFINITY,
-  options: HubOptions = {},
+  { maxExamples, ...options }: RowOptions & HubOptions = {},
 ): Promise<Split> {
   const hidden = hiddenSplit(task, split);
   const name = (hidden ?? task.evaluation.find(({ file }) => file === split))?.hub ?? split;
@@ -70,6 +70,7 @@ export async function readGlueHub(
   const { rows, hash } = await readParquet(path);
   return {
     examples: examplesOfRows(task, rows.slice(0, maxExamples), path, hidden !== undefined),
+    report: ORDINARY,
     hash,
     path,
   };

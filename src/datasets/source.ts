@@ -13,7 +13,9 @@ export const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../
 
 export interface SplitOptions {
   /** Takes the first ones. */
-  readonly maxExamples?: number;
+  readonly maxExamples?: number | undefined;
+  /** Refuses data that would be read with a warning: broken rows, blank lines, answers that are not at their place. */
+  readonly strict?: boolean | undefined;
 }
 
 /** The folder that a `--data` value names: `embedded` is the package's own. */
@@ -29,15 +31,15 @@ export async function readSplit(
   source: string,
   task: Task,
   split: string,
-  { maxExamples }: SplitOptions = {},
+  options: SplitOptions = {},
 ): Promise<Split> {
   if (task.trainedOn && !hiddenSplit(task, split))
     throw new UsageError(
       `${task.name} has no ${split} split: fine-tune on ${task.trainedOn}, and predict ${task.name} with that model`,
     );
   return source === 'hub'
-    ? readGlueHub(task, split, maxExamples)
-    : readGlueFolder(dataFolder(source), task, split, maxExamples);
+    ? readGlueHub(task, split, options)
+    : readGlueFolder(dataFolder(source), task, split, options);
 }
 
 const exists = (path: string): Promise<boolean> =>

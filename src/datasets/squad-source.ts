@@ -6,7 +6,13 @@ import { DataError } from '../errors.js';
 import { type HubOptions, hubFile } from './hub.js';
 import { readParquet } from './parquet.js';
 import { packageData, type SplitOptions } from './source.js';
-import { readSquadFile, type SquadSplit, type SquadVersion, squadFromRows } from './squad.js';
+import {
+  describeMisplaced,
+  readSquadFile,
+  type SquadSplit,
+  type SquadVersion,
+  squadFromRows,
+} from './squad.js';
 
 /** The hub's data sets, and the folder of their files. */
 const HUB = {
@@ -14,6 +20,7 @@ const HUB = {
   '2.0': { name: 'rajpurkar/squad_v2', folder: 'squad_v2' },
 } as const;
 
+const TASK = { '1.1': 'squad', '2.0': 'squad_v2' } as const;
 const HUB_SPLIT = { train: 'train', dev: 'validation' } as const;
 const COLUMNS = ['id', 'title', 'context', 'question', 'answers'];
 
@@ -40,12 +47,23 @@ async function readHub(
   return { ...squadFromRows(rows, path), hash, path };
 }
 
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The file of the version's official name, or one of the other version's name that holds this version's data. */
 async function readFolder(folder: string, version: SquadVersion, split: string): Promise<SquadSource> {
-  const path = join(folder, `${split}-v${version}.json`);
-  await access(path).catch(() => {
-    throw new DataError(`${path}: no such file; --data names the folder that holds SQuAD's official files`);
-  });
+  const named = (of: SquadVersion): string => join(folder, `${split}-v${of}.json`);
+  const [wanted, other] = [named(version), named(version === '1.1' ? '2.0' : '1.1')];
+  const missing = `${wanted}: no such file`;
+  const path = (await exists(wanted)) ? wanted : other;
+  if (path === other && !(await exists(other)))
+    throw new DataError(`${missing}; --data names the folder that holds SQuAD's official files`);
   const read = await readSquadFile(path);
+  if (path === other && read.version !== version)
+    throw new DataError(`${missing}; ${other} is SQuAD v${read.version}: use task ${TASK[read.version]}`);
   return {
     ...read,
     hash: createHash('sha256')
@@ -59,23 +77,27 @@ async function readFolder(folder: string, version: SquadVersion, split: string):
  * Reads one split.
  * @param source `embedded`, `hub`, or a folder that holds `train-v1.1.json`, `dev-v1.1.json` (or v2.0)
  * @param maxExamples takes the first questions
- * @throws DataError as `readSquad`; for v2.0 data where v1.1 is wanted; for parquet without a column
+ * @throws DataError as `readSquad`; for v2.0 data where v1.1 is wanted; with `strict` for answers that are not at their place; for parquet without a column
  */
 export async function readSquadSplit(
   source: string,
   version: SquadVersion,
   split: 'train' | 'dev',
-  { maxExamples = Number.POSITIVE_INFINITY, ...options }: SplitOptions & HubOptions = {},
+  { maxExamples = Number.POSITIVE_INFINITY, strict = false, ...options }: SplitOptions & HubOptions = {},
 ): Promise<SquadSource> {
   const folder = source === 'embedded' ? join(packageData, 'squad') : source;
   const read = await (source === 'hub'
     ? readHub(version, split, options)
     : readFolder(folder, version, split));
-  if (version === '1.1' && read.version === '2.0')
+  const unanswered = read.examples.filter(({ answers }) => answers.length === 0);
+  if (version === '1.1' && unanswered[0])
     throw new DataError(
-      `${read.path}: has questions without an answer, so it is SQuAD v2.0; v1.1 is wanted. Use task squad_v2.`,
+      `${read.path}: ${unanswered.length} of ${read.examples.length} questions have no answer (first: ${unanswered[0].id}), so it is SQuAD v2.0; v1.1 is wanted. Use task ${TASK['2.0']}.`,
     );
   const examples = read.examples.slice(0, maxExamples);
   const taken = new Set(examples.map(({ id }) => id));
-  return { ...read, examples, misplaced: read.misplaced.filter((id) => taken.has(id)) };
+  const found = { ...read, examples, misplaced: read.misplaced.filter((id) => taken.has(id)) };
+  const told = strict ? describeMisplaced(found, 'mend the file, or leave --strict out') : undefined;
+  if (told !== undefined) throw new DataError(`${read.path}: --strict: ${told}`);
+  return found;
 }

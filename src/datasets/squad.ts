@@ -8,8 +8,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
 import { utf16Index, utf16Table } from './code-points.js';
-import { readJson } from './json.js';
 
 export type SquadVersion = '1.1' | '2.0';
 
@@ -29,6 +29,7 @@ export interface SquadExample {
 }
 
 export interface SquadSplit {
+  /** 2.0 where a question has no answer: what the data is, whatever file name, `version` or `is_impossible` say. */
   readonly version: SquadVersion;
   readonly examples: readonly SquadExample[];
   /** Ids of questions whose first answer does not stand at its `answer_start`: training leaves them out. */
@@ -49,11 +50,10 @@ const QUESTION = z.object({
   id: z.string(),
   question: z.string(),
   answers: z.array(ANSWER),
-  is_impossible: z.boolean().optional(),
 });
 const PARAGRAPH = z.object({ context: z.string(), qas: z.array(QUESTION) });
 const ARTICLE = z.object({ title: z.string().default(''), paragraphs: z.array(PARAGRAPH) });
-const FILE = z.object({ version: z.string().optional(), data: z.array(ARTICLE) });
+const FILE = z.object({ data: z.array(ARTICLE) });
 const ROW = z.object({
   id: z.string(),
   title: z.string(),
@@ -74,11 +74,14 @@ export function isInPlace(context: string, answer: SquadAnswer): boolean {
   return answer.start >= 0 && context.startsWith(answer.text, answer.start);
 }
 
-/** One line for the user, or undefined when every first answer is where the file says. */
-export function describeMisplaced({ misplaced, examples }: SquadSplit): string | undefined {
+/** One line for the user, or undefined when every first answer is where the file says. @param done what becomes of the others */
+export function describeMisplaced(
+  { misplaced, examples }: SquadSplit,
+  done = 'left out of training',
+): string | undefined {
   if (misplaced.length === 0) return undefined;
   const shown = misplaced.slice(0, 3).join(', ') + (misplaced.length > 3 ? ', ...' : '');
-  return `${misplaced.length} of ${examples.length} questions have an answer that is not in the context at its answer_start (${shown}); left out of training.`;
+  return `${misplaced.length} of ${examples.length} questions have an answer that is not in the context at its answer_start (${shown}); ${done}.`;
 }
 
 /**
@@ -116,10 +119,7 @@ export function parseSquad(json: unknown, source: string): SquadSplit {
         examples.push({ id, title, context, question, answers: placed });
       }
     }
-  const marked = file.data.some((a) =>
-    a.paragraphs.some((p) => p.qas.some((q) => q.is_impossible !== undefined)),
-  );
-  return toSplit(examples, marked || /2\.0/.test(file.version ?? ''), source);
+  return toSplit(examples, source);
 }
 
 /**
@@ -130,7 +130,7 @@ export function squadFromRows(rows: Iterable<unknown>, source: string): SquadSpl
   const examples: SquadExample[] = [];
   let index = 0;
   for (const row of rows) examples.push(rowExample(check(ROW, row, source, `[${index++}]`), source));
-  return toSplit(examples, false, source);
+  return toSplit(examples, source);
 }
 
 function rowExample({ id, title, context, question, answers }: SquadRow, source: string): SquadExample {
@@ -144,12 +144,12 @@ function rowExample({ id, title, context, question, answers }: SquadRow, source:
   return { id, title, context, question, answers: placed };
 }
 
-function toSplit(examples: SquadExample[], marked: boolean, source: string): SquadSplit {
+function toSplit(examples: SquadExample[], source: string): SquadSplit {
   if (examples.length === 0)
     throw new DataError(
       `${source}: no questions in it; expected a SQuAD split with at least one. Is it the right file?`,
     );
-  const version = marked || examples.some((e) => e.answers.length === 0) ? '2.0' : '1.1';
+  const version = examples.some(({ answers }) => answers.length === 0) ? '2.0' : '1.1';
   const misplaced = examples.filter(({ context, answers: [first] }) => first && !isInPlace(context, first));
   return { version, examples, misplaced: misplaced.map((e) => e.id) };
 }

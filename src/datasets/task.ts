@@ -34,6 +34,8 @@ export interface Task {
     readonly named: boolean;
     /** Columns of a row in `train` and `dev` files without header. Undefined: the first line names the columns. */
     readonly width?: number;
+    /** The official files are known to hold fragments of rows that a line end within a text has torn. */
+    readonly tornRows?: true;
   };
   readonly metrics: readonly MetricName[];
   /** Evaluation splits: TSV file name without ending, hub split name. */
@@ -102,7 +104,7 @@ export const TASKS: readonly Task[] = [
     folder: 'QQP',
     textColumns: ['question1', 'question2'],
     labels: ['not_duplicate', 'duplicate'],
-    tsv: digits(['question1', 'question2'], 'is_duplicate'),
+    tsv: { ...digits(['question1', 'question2'], 'is_duplicate'), tornRows: true },
     metrics: ['accuracy', 'f1'],
     evaluation: dev,
     test: hidden('QQP.tsv'),

@@ -32,17 +32,21 @@ function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncIte
   return new xz.XzReadableStream(compressed) as unknown as WebStream<Uint8Array>;
 }
 
+/** As Python's text mode has them: a lone CR ends a line. A CR at the end of what was read may be the half of a CRLF. */
+const LINE_END = /\r\n|\n|\r(?!$)/;
+
 /** Lines without their ends. @throws DataError when the file is cut off, damaged or not UTF-8 */
 async function* linesOf(path: string, onBytes: (bytes: Uint8Array) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
   try {
     for await (const bytes of openBytes(path, onBytes)) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+      const text = rest + decoder.decode(bytes, { stream: true });
+      const lines = text.includes('\r') ? text.split(LINE_END) : text.split('\n');
       rest = lines.pop() as string;
-      for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line;
+      yield* lines;
     }
-    rest += decoder.decode();
+    rest = (rest + decoder.decode()).replace(/\r$/, '');
   } catch (cause) {
     throw new DataError(`${path}: ${reason(path, cause as NodeJS.ErrnoException)}`, { cause });
   }

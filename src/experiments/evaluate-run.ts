@@ -1,6 +1,7 @@
 /** A saved model, or an adapter on its base model, on a task's development set. */
 import { resolveModel } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
@@ -10,8 +11,9 @@ import { methodAdaptation, methodSpecs } from '../peft/method.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
-import { findRunTask, type RunOptions } from './run.js';
-import { type RunRequest, runSpec } from './run-spec.js';
+import { checkLength, findRunTask, type RunOptions } from './run.js';
+import { type RunRequest, runSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { savedSquadSettings } from './squad-settings.js';
 
 export interface SavedModel<H extends HeadSpec> {
   readonly folder: string;
@@ -48,25 +50,39 @@ export async function loadSaved<H extends HeadSpec>(
 
 export type EvaluateRequest = Pick<
   RunRequest,
-  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples'
+  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
 > & {
   readonly adapter?: string | undefined;
 };
 
-/** Metrics on the development set. @throws UsageError, DataError */
-export async function evaluateRun(
-  { adapter, ...request }: EvaluateRequest,
-  options: RunOptions = {},
-): Promise<Readonly<Record<string, number>>> {
+/** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
+async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
+  const { squad } = request;
+  const saved = SQUAD_VERSIONS.has(request.task)
+    ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
+    : {};
+  const maxLength = request.maxLength ?? saved.maxLength;
+  return {
+    ...request,
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(saved.squad || squad ? { squad: { ...saved.squad, ...squad } } : {}),
+  };
+}
+
+/** Metrics on the development set; null: undefined. @throws UsageError, DataError */
+export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const task = findRunTask(request.task);
-  const spec = runSpec(request);
-  const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
+  const spec = runSpec(await completed(request));
+  const { folder, model, values } = await loadSaved(spec.model, request.adapter, task.head);
+  checkLength(spec, model.config);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
-  const { metrics } = await task.evaluate({ spec, tokenizer, onEvent }, (split, features) =>
-    predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
-      onEvent({ kind: 'evaluating', split, done, total: features.length }),
-    ),
+  const { metrics } = await task.evaluate(
+    { spec, tokenizer, onEvent, strict: options.strict },
+    (split, features) =>
+      predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
+        onEvent({ kind: 'evaluating', split, done, total: features.length }),
+      ),
   );
   return metrics;
 }

@@ -1,9 +1,9 @@
 /** Predictions for GLUE's hidden test sets, as files that the server at gluebenchmark.com takes: `index`, `prediction`. */
 
 import type { Split } from '../datasets/glue.js';
-import { readSplit } from '../datasets/source.js';
 import { findTask, type Task } from '../datasets/task.js';
 import { DataError } from '../errors.js';
+import { readGlue } from './glue-read.js';
 import type { TaskInput } from './run-task.js';
 
 export interface TestSplit {
@@ -23,16 +23,16 @@ const answeredWith = (task: Task): readonly Task[] =>
  * The test splits that a task's model answers. The diagnostic set is left out, with a warning, where its file is not at hand.
  * @throws DataError for a missing test split
  */
-export async function readTestSplits(task: Task, { spec, onEvent }: TaskInput): Promise<TestSplit[]> {
+export async function readTestSplits(task: Task, input: TaskInput): Promise<TestSplit[]> {
   const splits: TestSplit[] = [];
   for (const answered of answeredWith(task)) {
     for (const { file, submission } of answered.test) {
       try {
-        const split = await readSplit(spec.data, answered, file);
+        const split = await readGlue(input, answered, file, null);
         splits.push({ name: submission.replace('.tsv', ''), task: answered, split, submission });
       } catch (error) {
         if (!answered.trainedOn || !(error instanceof DataError)) throw error;
-        onEvent({ kind: 'warning', text: `${submission} is not written: ${error.message}` });
+        input.onEvent({ kind: 'warning', text: `${submission} is not written: ${error.message}` });
       }
     }
   }

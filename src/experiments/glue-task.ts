@@ -4,15 +4,15 @@ import type { Feature } from '../datasets/batch.js';
 import { cached } from '../datasets/cache.js';
 import { featuresOf } from '../datasets/features.js';
 import type { Split } from '../datasets/glue.js';
-import { readSplit } from '../datasets/source.js';
 import { labelCount, type Task } from '../datasets/task.js';
-import { glueMetrics } from '../metrics/glue.js';
+import { describeUndefined, glueMetrics } from '../metrics/glue.js';
 import { predictionsOf } from '../training/predictions.js';
+import { readGlue, reportOf } from './glue-read.js';
 import { readTestSplits, submissionText } from './glue-submission.js';
-import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+import type { RunTask, TaskInput } from './run-task.js';
 
 /** Raised when tokenised rows change. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Features of a split of GLUE, from the cache or reported to the bar. */
 function tokenised(
@@ -35,23 +35,28 @@ export const glueTask = (task: Task): RunTask => ({
   labels: task.labels,
   async training(input) {
     const { spec } = input;
-    const split = await readSplit(spec.data, task, 'train', limitOf(spec.maxTrainExamples));
+    const split = await readGlue(input, task, 'train', spec.maxTrainExamples);
     const features = await tokenised(input, task, 'train', split);
-    return { features, examples: features.length, hash: split.hash, report: {} };
+    return { features, examples: features.length, hash: split.hash, report: reportOf('train', split) };
   },
   async evaluate(input, infer) {
     const { spec } = input;
-    const metrics: Record<string, number> = {};
+    const metrics: Record<string, number | null> = {};
     const hashes: Record<string, string> = {};
+    const report: Record<string, number> = {};
     for (const { file, suffix } of task.evaluation) {
-      const split = await readSplit(spec.data, task, file, limitOf(spec.maxEvalExamples));
+      const split = await readGlue(input, task, file, spec.maxEvalExamples);
       const predictions = predictionsOf(await infer(file, await tokenised(input, task, file, split)));
       const labels = split.examples.map(({ label }) => label);
+      const undefinedOnes = describeUndefined(task, predictions, labels);
+      if (undefinedOnes !== undefined)
+        input.onEvent({ kind: 'warning', text: `${split.path}: ${undefinedOnes}` });
       for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
         metrics[name + suffix] = value;
       hashes[file] = split.hash;
+      Object.assign(report, reportOf(file, split));
     }
-    return { metrics, hashes, files: {} };
+    return { metrics, report, hashes, files: {} };
   },
   async test(input) {
     const splits = await readTestSplits(task, input);

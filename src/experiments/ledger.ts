@@ -29,7 +29,8 @@ const ledgerRecordSchema = z.object({
   spec: runSpecSchema,
   /** sha256 of the weights and of each split. */
   hashes,
-  metrics: numbers,
+  /** null: undefined, as of predictions of one class. */
+  metrics: z.record(z.string(), z.number().nullable()),
   trainExamples: z.number(),
   dataReport: numbers,
   totalParameters: z.number(),

@@ -107,7 +107,7 @@ const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
   return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
     const part = losses.slice(i * width, (i + 1) * width);
     const mean = part.reduce((sum, loss) => sum + loss, 0) / part.length;
-    return { step: i * width + part.length, loss: Number(mean.toFixed(4)) };
+    return { step: i * width + part.length, loss: Number(mean.toPrecision(5)) };
   });
 };
 

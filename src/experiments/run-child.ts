@@ -6,12 +6,14 @@ import type { RunSpec } from './run-spec.js';
 
 export interface ChildRequest {
   readonly spec: RunSpec;
-  readonly options: Pick<RunOptions, 'threads' | 'device' | 'snapshots'>;
+  readonly options: Pick<RunOptions, 'threads' | 'device' | 'snapshots' | 'strict'>;
 }
 
 export type ChildMessage =
   /** Share of the run that is done, 0..1, by training examples. */
   | { readonly kind: 'progress'; readonly done: number }
+  /** Something about the data that the user should know: one line. */
+  | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'record'; readonly record: RunRecord }
   | { readonly kind: 'error'; readonly message: string };
 
@@ -21,6 +23,7 @@ const send = (message: ChildMessage): Promise<void> =>
 async function work({ spec, options }: ChildRequest): Promise<void> {
   let [total, examples, told] = [1, 0, 0];
   const onEvent: RunOptions['onEvent'] = (event) => {
+    if (event.kind === 'warning') void send({ kind: 'warning', text: event.text });
     if (event.kind === 'loaded') total = event.totalExamples;
     if (event.kind === 'resumed') examples = event.examples;
     if (event.kind !== 'step') return;

@@ -29,10 +29,11 @@ export interface GridPlan {
 export type GridEvent =
   | { readonly kind: 'start'; readonly run: GridRun }
   | { readonly kind: 'progress'; readonly run: GridRun; readonly done: number }
+  | { readonly kind: 'warning'; readonly run: GridRun; readonly text: string }
   | { readonly kind: 'done'; readonly run: GridRun; readonly record: LedgerRecord }
   | { readonly kind: 'failed'; readonly run: GridRun; readonly message: string };
 
-export interface GridOptions extends Pick<RunOptions, 'threads' | 'device'> {
+export interface GridOptions extends Pick<RunOptions, 'threads' | 'device' | 'strict'> {
   /** Folder of the ledger; unfinished runs lie in its `unfinished`, which is not committed. */
   readonly runs: string;
   readonly onEvent?: (event: GridEvent) => void;
@@ -57,7 +58,7 @@ const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
 /** @throws DataError with what the run said, or how its process ended */
 function runInChild(
   request: ChildRequest,
-  onProgress: (done: number) => void,
+  on: { readonly progress: (done: number) => void; readonly warning: (text: string) => void },
   signal: AbortSignal | undefined,
 ): Promise<RunRecord> {
   return new Promise((resolve, reject) => {
@@ -65,7 +66,8 @@ function runInChild(
     const stop = (): void => void child.kill();
     signal?.addEventListener('abort', stop);
     child.on('message', (message: ChildMessage) => {
-      if (message.kind === 'progress') onProgress(message.done);
+      if (message.kind === 'progress') on.progress(message.done);
+      else if (message.kind === 'warning') on.warning(message.text);
       else if (message.kind === 'record') resolve(message.record);
       else reject(new DataError(message.message));
     });
@@ -80,7 +82,8 @@ function runInChild(
 
 /** @returns how many runs failed */
 export async function runGrid({ missing }: GridPlan, options: GridOptions): Promise<number> {
-  const { runs, onEvent, signal, jobs = 1, maxMinutes = Number.POSITIVE_INFINITY, threads, device } = options;
+  const { runs, onEvent, signal, jobs = 1, maxMinutes = Number.POSITIVE_INFINITY } = options;
+  const { threads, device, strict } = options;
   const end = performance.now() + maxMinutes * 60_000;
   const engine = { ...(threads === undefined ? {} : { threads }), ...(device ? { device } : {}) };
   let failures = 0;
@@ -90,8 +93,11 @@ export async function runGrid({ missing }: GridPlan, options: GridOptions): Prom
     const snapshots = join(runs, 'unfinished', identity.key);
     try {
       const measured = await runInChild(
-        { spec, options: { snapshots, ...engine } },
-        (done) => onEvent?.({ kind: 'progress', run, done }),
+        { spec, options: { snapshots, strict, ...engine } },
+        {
+          progress: (done) => onEvent?.({ kind: 'progress', run, done }),
+          warning: (text) => onEvent?.({ kind: 'warning', run, text }),
+        },
         signal,
       );
       const record = ledgerRecord(identity, measured);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { CompileOptions } from '../engine/compile.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { StepRecord } from '../training/fit.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -10,10 +11,13 @@ export interface RunRecord {
   /** sha256 of each file read: model weights and data splits. */
   readonly hashes: Readonly<Record<string, string>>;
   /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. */
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
   /** Rows or questions of the training split. */
   readonly trainExamples: number;
-  /** SQuAD: windows, answers lost by truncation or not at their place ... (`WindowReport`); empty for GLUE. */
+  /**
+   * SQuAD: windows, answers lost by truncation or not at their place ... (`WindowReport`). GLUE: lines that are no ordinary rows
+   * (`RowReport`), by split, where there are any: `train.brokenRows`.
+   */
   readonly dataReport: Readonly<Record<string, number>>;
   readonly totalParameters: number;
   readonly trainableParameters: number;

@@ -113,9 +113,19 @@ export function runSpec(request: RunRequest): RunSpec {
     ...(isSquad ? { squad: { ...SQUAD_DEFAULTS, ...request.squad } } : {}),
   };
   const parsed = runSpecSchema.safeParse(filled);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withWindows(parsed.data);
   const issue = parsed.error.issues[0];
   throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** @throws UsageError for windows that share all their tokens */
+function withWindows(spec: RunSpec): RunSpec {
+  const { maxLength, squad } = spec;
+  if (squad && squad.docStride >= maxLength)
+    throw new UsageError(
+      `max-length ${maxLength}, doc-stride ${squad.docStride}: two windows would share all their tokens; lower --doc-stride below --max-length`,
+    );
+  return spec;
 }
 
 /** Stable JSON: keys in order, so that equal specs have equal text. */

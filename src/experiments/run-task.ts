@@ -1,5 +1,6 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts` and `squad-task.ts` make such values. */
 import type { Feature } from '../datasets/batch.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { TaskHead } from '../models/heads.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { RunSpec } from './run-spec.js';
@@ -14,6 +15,8 @@ export interface TaskInput {
   readonly spec: RunSpec;
   readonly tokenizer: TextTokenizer;
   readonly onEvent: (event: DataEvent) => void;
+  /** Data that would be read with a warning is refused. */
+  readonly strict?: boolean | undefined;
 }
 
 export interface TrainingData {
@@ -23,7 +26,7 @@ export interface TrainingData {
   readonly examples: number;
   /** sha256 of the split. */
   readonly hash: string;
-  /** What became of the data, by name: windows, answers lost ...; empty when each row is one feature. */
+  /** What became of the data, by name: windows, answers lost, `train.brokenRows` ...; empty when each line is one feature. */
   readonly report: Readonly<Record<string, number>>;
 }
 
@@ -35,7 +38,9 @@ export type Infer = (split: string, features: readonly Feature[]) => Promise<Flo
 
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
-  readonly metrics: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
+  /** As {@link TrainingData.report}, of the splits evaluated. */
+  readonly report: Readonly<Record<string, number>>;
   /** sha256 by split. */
   readonly hashes: Readonly<Record<string, string>>;
   /** Text by file name: predictions to save beside the checkpoint. */

@@ -36,6 +36,8 @@ export interface RunOptions extends CompileOptions {
   readonly gradientCheckpointing?: boolean;
   /** Also answers the hidden test sets: files for GLUE's server, in `save`. */
   readonly predictTest?: boolean;
+  /** Refuses data that would be read with a warning. */
+  readonly strict?: boolean | undefined;
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -67,7 +69,8 @@ async function fileHash(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
+/** @throws UsageError for rows longer than the model takes */
+export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
   const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
@@ -85,7 +88,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
   const { model: plain, values } = adaptedModel(checkpoint, spec);
   const model: Model = { ...plain, gradientCheckpointing: options.gradientCheckpointing ?? false };
-  const input = { spec, tokenizer, onEvent };
+  const input = { spec, tokenizer, onEvent, strict: options.strict };
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const answerTest = options.predictTest ? await task.test(input) : async () => ({});
@@ -124,7 +127,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     hashes: { ...hashes, ...evaluation.hashes },
     metrics: evaluation.metrics,
     trainExamples: train.examples,
-    dataReport: train.report,
+    dataReport: { ...train.report, ...evaluation.report },
     totalParameters: countParameters(model.specs),
     trainableParameters: trainable,
     headParameters: countParameters(model.specs, isTrainedHead(spec.headTraining)),

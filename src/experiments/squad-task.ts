@@ -4,10 +4,12 @@ import { describeMisplaced, type SquadExample, type SquadVersion } from '../data
 import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
 import { UsageError } from '../errors.js';
+import { jsonObjectText } from '../json.js';
 import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
 import type { SquadSettings } from './run-spec.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
+import { SQUAD_SETTINGS_FILE, squadSettingsText } from './squad-settings.js';
 
 function settingsOf({ spec }: TaskInput): SquadSettings {
   if (!spec.squad) throw new Error('internal: a SQuAD run without its settings');
@@ -36,11 +38,12 @@ function windowsOf(
 }
 
 const read = (
-  { spec }: TaskInput,
+  { spec, strict }: TaskInput,
   version: SquadVersion,
   split: 'train' | 'dev',
   maxExamples: number | null,
-): Promise<SquadSource> => readSquadSplit(spec.data, version, split, limitOf(maxExamples));
+): Promise<SquadSource> =>
+  readSquadSplit(spec.data, version, split, { ...limitOf(maxExamples), strict: strict && split === 'train' });
 
 function decode(
   input: TaskInput,
@@ -77,8 +80,7 @@ function metricsOf(
   return { ...scoreSquadV2(references, predictions, options) };
 }
 
-const jsonText = (map: ReadonlyMap<string, unknown>): string =>
-  `${JSON.stringify(Object.fromEntries(map), null, 4)}\n`;
+const jsonText = (map: ReadonlyMap<string, unknown>): string => `${jsonObjectText(map)}\n`;
 
 /** The files of `run_qa`. */
 const filesOf = ({ predictions, nbest, nullOdds }: SpanPredictions): Record<string, string> => ({
@@ -108,7 +110,12 @@ export const squadTask = (version: SquadVersion): RunTask => ({
     const { examples, hash } = split;
     const windows = await windowsOf(input, split, 'dev');
     const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
-    return { metrics: metricsOf(version, examples, answers), hashes: { dev: hash }, files: filesOf(answers) };
+    return {
+      metrics: metricsOf(version, examples, answers),
+      report: {},
+      hashes: { dev: hash },
+      files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec) },
+    };
   },
   async test() {
     throw new UsageError('--predict-test is for GLUE: the test sets of SQuAD are not public');

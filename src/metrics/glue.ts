@@ -1,8 +1,14 @@
 /**
- * GLUE's metrics, as scikit-learn and SciPy compute them, degenerate inputs included. Own code because no JavaScript library agrees
- * with both on those (constant predictions, one class only, ties).
+ * GLUE's metrics, as scikit-learn and SciPy compute them wherever they are defined. Own code because no JavaScript library agrees
+ * with both on ties and on single classes.
+ *
+ * Deviation: correlations (Matthews, Pearson, Spearman) with a side that is constant are 0 / 0. SciPy answers nan, scikit-learn's Matthews 0.0, as
+ * if a model that says the same of everything had been measured and found to be no better than chance. Here all of them are null, so that a table
+ * can tell "undefined" from a measured 0. F1 without any positive keeps scikit-learn's 0 (`zero_division=0`), as GLUE's leaderboard has it.
  */
 import type { MetricName, Task } from '../datasets/task.js';
+import { DataError } from '../errors.js';
+import type { Metrics } from './metrics.js';
 
 const count = (n: number, test: (i: number) => boolean): number => {
   let hits = 0;
@@ -22,8 +28,8 @@ export function f1(predictions: ArrayLike<number>, labels: ArrayLike<number>): n
   return either === 0 ? 0 : (2 * both) / either;
 }
 
-/** Matthews correlation of class ids, of any number of classes; 0 when undefined (sklearn `matthews_corrcoef`). */
-export function matthews(predictions: ArrayLike<number>, labels: ArrayLike<number>): number {
+/** Matthews correlation of class ids, of any number of classes; null when a side is constant (sklearn `matthews_corrcoef`: 0.0). */
+export function matthews(predictions: ArrayLike<number>, labels: ArrayLike<number>): number | null {
   const n = labels.length;
   const predicted = new Map<number, number>();
   const actual = new Map<number, number>();
@@ -36,19 +42,21 @@ export function matthews(predictions: ArrayLike<number>, labels: ArrayLike<numbe
     [...a].reduce((sum, [key, value]) => sum + value * (b.get(key) ?? 0), 0);
   const covariance = correct * n - dot(predicted, actual);
   const spread = (n * n - dot(predicted, predicted)) * (n * n - dot(actual, actual));
-  return spread === 0 ? 0 : covariance / Math.sqrt(spread);
+  return spread === 0 ? null : covariance / Math.sqrt(spread);
 }
 
-/** Pearson's r; NaN for a constant input (SciPy `pearsonr`). */
-export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
+const isConstant = (values: ArrayLike<number>): boolean =>
+  count(values.length, (i) => values[i] === values[0]) === values.length;
+
+/** Pearson's r; null for a constant input or a single pair (SciPy `pearsonr`: nan, an error). */
+export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number | null {
   const n = x.length;
   const mean = (values: ArrayLike<number>): number => {
     let sum = 0;
     for (let i = 0; i < n; i++) sum += values[i] as number;
     return sum / n;
   };
-  const constant = (values: ArrayLike<number>): boolean => count(n, (i) => values[i] === values[0]) === n;
-  if (n < 2 || constant(x) || constant(y)) return Number.NaN;
+  if (isConstant(x) || isConstant(y)) return null;
   const [mx, my] = [mean(x), mean(y)];
   let [xy, xx, yy] = [0, 0, 0];
   for (let i = 0; i < n; i++) {
@@ -57,7 +65,8 @@ export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
     xx += dx * dx;
     yy += dy * dy;
   }
-  return Math.max(-1, Math.min(1, xy / Math.sqrt(xx) / Math.sqrt(yy)));
+  const spread = Math.sqrt(xx) * Math.sqrt(yy);
+  return spread === 0 ? null : Math.max(-1, Math.min(1, xy / Math.sqrt(xx) / Math.sqrt(yy)));
 }
 
 /** Ranks from 1, ties share their mean (SciPy `rankdata`). */
@@ -75,11 +84,14 @@ export function averageRanks(values: ArrayLike<number>): Float64Array {
   return ranks;
 }
 
-/** Spearman's rho: Pearson's r of average ranks (SciPy `spearmanr`). */
-export const spearman = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
+/** Spearman's rho: Pearson's r of average ranks (SciPy `spearmanr`); null as {@link pearson}. */
+export const spearman = (x: ArrayLike<number>, y: ArrayLike<number>): number | null =>
   pearson(averageRanks(x), averageRanks(y));
 
-const METRICS: Record<MetricName, (predictions: ArrayLike<number>, labels: ArrayLike<number>) => number> = {
+const METRICS: Record<
+  MetricName,
+  (predictions: ArrayLike<number>, labels: ArrayLike<number>) => number | null
+> = {
   accuracy,
   f1,
   matthews_correlation: matthews,
@@ -87,10 +99,51 @@ const METRICS: Record<MetricName, (predictions: ArrayLike<number>, labels: Array
   spearmanr: spearman,
 };
 
-/** The task's metrics by Hugging Face's names. `predictions`: class ids, or scores for regression. */
-export const glueMetrics = (
+/** @throws DataError for no examples, unequal lengths, and a prediction or label that is not a number */
+function check(predictions: ArrayLike<number>, labels: ArrayLike<number>): void {
+  if (labels.length === 0 || predictions.length !== labels.length)
+    throw new DataError(
+      `metrics: ${predictions.length} predictions, ${labels.length} labels: expected as many of both, at least one`,
+    );
+  for (const [what, values] of [
+    ['prediction', predictions],
+    ['label', labels],
+  ] as const) {
+    const wrong = Array.from(values).findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0)
+      throw new DataError(
+        `metrics: ${what} ${wrong + 1} is ${values[wrong]}, not a number: nothing can be scored. Did training diverge? Lower the learning rate`,
+      );
+  }
+}
+
+/**
+ * The task's metrics by Hugging Face's names; null: undefined. `predictions`: class ids, or scores for regression.
+ * @throws DataError for predictions or labels that are not numbers, or not as many of both
+ */
+export function glueMetrics(
   task: Pick<Task, 'metrics'>,
   predictions: ArrayLike<number>,
   labels: ArrayLike<number>,
-): Record<string, number> =>
-  Object.fromEntries(task.metrics.map((name) => [name, METRICS[name](predictions, labels)]));
+): Metrics {
+  check(predictions, labels);
+  return Object.fromEntries(task.metrics.map((name) => [name, METRICS[name](predictions, labels)]));
+}
+
+/** Which metrics are undefined and why, in one line: `matthews_correlation is undefined: one class predicted (1)`; undefined where all are defined. */
+export function describeUndefined(
+  task: Pick<Task, 'metrics'> & Partial<Pick<Task, 'labels'>>,
+  predictions: ArrayLike<number>,
+  labels: ArrayLike<number>,
+): string | undefined {
+  const names = task.metrics.filter((name) => METRICS[name](predictions, labels) === null);
+  if (names.length === 0) return undefined;
+  const shown = (value: number): string => `${task.labels?.[value] ?? value}`;
+  const what = task.labels?.length === 0 ? 'score' : 'class';
+  const reasons = [
+    ...(isConstant(predictions) ? [`one ${what} predicted (${shown(predictions[0] as number)})`] : []),
+    ...(isConstant(labels) ? [`one ${what} in the labels (${shown(labels[0] as number)})`] : []),
+  ];
+  const reason = reasons.length === 0 ? 'the scores differ too little to be told apart' : reasons.join(', ');
+  return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} undefined: ${reason}`;
+}

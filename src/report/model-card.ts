@@ -3,6 +3,7 @@ import type { PretrainRecord } from '../experiments/pretrain-spec.js';
 import { machineText } from '../experiments/run-record.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';
+import { numberText } from './number-text.js';
 
 export interface CardOptions {
   readonly name: string;
@@ -101,7 +102,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
     [
       'held-out perplexity',
-      `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${record.finalHeldOut.loss.toFixed(4)}) on ${corpus.heldOut.documents} documents that were never trained on${accuracy === undefined ? '' : `; next sentence told right: ${(100 * accuracy).toFixed(1)} %`}`,
+      `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${numberText(record.finalHeldOut.loss, 4)}) on ${corpus.heldOut.documents} documents that were never trained on${accuracy === undefined ? '' : `; next sentence told right: ${(100 * accuracy).toFixed(1)} %`}`,
     ],
     [
       'made in',

@@ -5,6 +5,7 @@
 
 import { createRequire } from 'node:module';
 import type { DataFrame } from 'danfojs-node';
+import { numberText, roundedText } from './number-text.js';
 
 export type Cell = string | number | boolean | null | undefined;
 export type Row = Readonly<Record<string, Cell>>;
@@ -14,7 +15,10 @@ export interface TableOptions {
   readonly columns?: readonly string[];
   /** Shown instead of a column's key. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Digits behind the point: for all, or by column. Default: none for a column of whole numbers, else 4. */
+  /**
+   * Digits behind the point, to which numbers are rounded: for all, or by column. Default: none for a column of whole numbers, else 4, and
+   * numbers too small for them as `2e-5`.
+   */
   readonly digits?: number | Readonly<Record<string, number>>;
   /** Shown for a missing value. Default `-`. */
   readonly missing?: string;
@@ -45,25 +49,32 @@ function formatColumns(rows: readonly Row[], options: TableOptions): Column[] {
   const values = frame.values as (string | number | boolean | null)[][];
   return frame.columns.map((name, index) => {
     const column = values.map((row) => row[index] ?? null);
-    const digits = typeof options.digits === 'object' ? options.digits[name] : options.digits;
+    const text = numberFormat(
+      column,
+      typeof options.digits === 'object' ? options.digits[name] : options.digits,
+    );
     return {
       header: options.headers?.[name] ?? name,
-      cells: column.map((value) => formatCell(value, digitsOf(column, digits), options.missing ?? '-')),
+      cells: column.map((value) => formatCell(value, text, options.missing ?? '-')),
       numeric: column.every((value) => value === null || typeof value === 'number'),
     };
   });
 }
 
-function digitsOf(column: readonly unknown[], digits: number | undefined): number {
-  const numbers = column.filter((value): value is number => typeof value === 'number');
-  return numbers.every(Number.isInteger) ? 0 : (digits ?? 4);
+/** How the numbers of a column are written. @param digits as asked for */
+function numberFormat(column: readonly unknown[], digits: number | undefined): (value: number) => string {
+  const isWhole = column.every((value) => typeof value !== 'number' || Number.isInteger(value));
+  if (isWhole) return (value) => roundedText(value, 0);
+  return digits === undefined ? (value) => numberText(value, 4) : (value) => roundedText(value, digits);
 }
 
-function formatCell(value: string | number | boolean | null, digits: number, missing: string): string {
+function formatCell(
+  value: string | number | boolean | null,
+  shown: (value: number) => string,
+  missing: string,
+): string {
   if (value === null) return missing;
-  if (typeof value !== 'number') return String(value);
-  if (!Number.isFinite(value)) return String(value);
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return typeof value === 'number' ? shown(value) : String(value);
 }
 
 /** Rows as aligned text: numbers to the right with `,` between thousands, words to the left. */

@@ -8,6 +8,7 @@ import { openModelSession } from '../engine/session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
 import { exportModel } from './export-model.js';
+import { checkFiniteLogits } from './finite.js';
 import { forward, type Model, paddedInputs, parameterInputs } from './model.js';
 
 /** Gives the logits of one batch after another. */
@@ -119,6 +120,7 @@ const ROWS = 32;
 /**
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
  * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
+ * @throws DataError for a score that is not a finite number
  * @param maxLength longest row the model takes @param onProgress called with features done
  */
 export async function predictFeatures(
@@ -151,7 +153,9 @@ export async function predictFeatures(
     indices.forEach((index, row) => {
       const { inputIds } = features[index] as Feature;
       const of = { logits: logits[batch] as Float32Array, rows: indices.length, row };
-      results[index] = rowLogits(model.head, of, inputIds.length);
+      const found = rowLogits(model.head, of, inputIds.length);
+      checkFiniteLogits(found, index);
+      results[index] = found;
     });
   });
   return results;

@@ -9,7 +9,7 @@ import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import type { AdamWOptions } from './adamw.js';
-import { checkFinite } from './finite.js';
+import { checkFinite, checkFiniteHeldOut } from './finite.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import { maskedLmObjective } from './masked-lm.js';
 import { parameterInputs } from './model.js';
@@ -74,7 +74,7 @@ const rightly = (logits: Float32Array, labels: Int32Array): number =>
     0,
   );
 
-/** Over all batches, without dropout. */
+/** Over all batches, without dropout. @throws DataError for a loss that is not a number */
 export async function evaluateMaskedLm(
   config: ModelConfig,
   specs: readonly ParameterSpec[],
@@ -104,6 +104,7 @@ export async function evaluateMaskedLm(
       }
       const size = objective.size(batch);
       const { loss, next } = await program.run({ ...values, ...objective.feeds(batch, size) });
+      checkFiniteHeldOut(loss?.[0] as number);
       sum += (loss?.[0] as number) * size;
       tokens += size;
       if (!batch.pairs) continue;

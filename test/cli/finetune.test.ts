@@ -314,6 +314,7 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     'nbest_predictions.json',
     'null_odds.json',
     'predictions.json',
+    'squad_settings.json',
   ]);
   assert.equal(Object.keys(JSON.parse(await readFile(join(out, 'predictions.json'), 'utf8'))).length, 8);
 });
@@ -343,4 +344,34 @@ test('a saved model and a saved adapter are evaluated to what their runs reporte
   }
   const bare = progtuning('evaluate', 'model', '--task', 'sst2', '--data', data, '--model', model);
   refused(bare, 2, /holds no .*classifier\.weight.*fine-tuned for its task/);
+});
+
+test('dirty data: told on stderr, recorded, refused by --strict; options of SQuAD only for SQuAD', async () => {
+  const dirty = join(home, 'dirty');
+  await mkdir(join(dirty, 'SST-2'), { recursive: true });
+  await writeFile(join(dirty, 'SST-2', 'train.tsv'), `${sentences(96, 1)}\nbroken\n\nlong\t1\t2\r\n`);
+  await writeFile(join(dirty, 'SST-2', 'dev.tsv'), sentences(40, 2).replace('\n', '\n\n'));
+  const args = ['--task', 'sst2', '--data', dirty, '--model', model, '--max-length', '16'];
+  const { stdout, stderr } = progtuning('finetune', ...args, '--epochs', '1', '--json');
+  const { trainExamples, dataReport } = JSON.parse(stdout);
+  assert.equal(trainExamples, 97);
+  assert.deepEqual(dataReport, {
+    'train.brokenRows': 1,
+    'train.blankLines': 1,
+    'train.longRows': 1,
+    'dev.blankLines': 1,
+  });
+  assert.match(
+    stderr,
+    /train\.tsv: 1 broken row, left out: line 98 \(line 98: 1 columns, 2 expected\); 1 blank/,
+  );
+  assert.match(stderr, /dev\.tsv: 1 blank line, skipped: line 2\n/);
+  const strict = progtuning('finetune', ...args, '--strict');
+  assert.deepEqual([strict.status, strict.stdout], [1, '']);
+  assert.match(strict.stderr, /^progtuning: .*train\.tsv: --strict: 1 broken row: line 98 .*\n$/);
+  const evaluated = progtuning('evaluate', 'model', ...args, '--doc-stride', '4');
+  assert.deepEqual(
+    [evaluated.status, evaluated.stderr],
+    [2, 'progtuning: --doc-stride is an option of --task squad and squad_v2\n'],
+  );
 });

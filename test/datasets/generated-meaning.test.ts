@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Example, readGlueFolder } from '../../src/datasets/glue.js';
+import { readGlueFolder } from '../../src/datasets/glue.js';
+import type { Example } from '../../src/datasets/glue-rows.js';
 import { PLACES, TIMES, TO_PEOPLE, TO_THINGS } from '../../src/datasets/grammar/words.js';
 import { findTask } from '../../src/datasets/task.js';
 import { packageRoot } from '../golden/golden.js';

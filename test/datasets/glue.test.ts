@@ -16,7 +16,8 @@ async function write(task: string, split: string, text: string | Buffer, ending 
   await mkdir(join(home, findTask(task).folder), { recursive: true });
   await writeFile(join(home, findTask(task).folder, `${split}.${ending}`), text);
 }
-const read = (task: string, split: string, max?: number) => readGlueFolder(home, findTask(task), split, max);
+const read = (task: string, split: string, maxExamples?: number) =>
+  readGlueFolder(home, findTask(task), split, { maxExamples });
 
 test('each layout is read: no header, byte-order mark, names, scores, quotes and CRLF as they are', async () => {
   await write('cola', 'dev', 'gj04\t1\t\tA "quoted sentence.\ngj04\t0\t*\tBad one this.');

@@ -137,7 +137,7 @@ test('a file comes once, into the layout that Python shares; the token is sent',
 });
 
 test('GLUE is read from parquet: int64 labels, literal text, the first rows', async () => {
-  const { examples, hash } = await readGlueHub(findTask('sst2'), 'dev', 3);
+  const { examples, hash } = await readGlueHub(findTask('sst2'), 'dev', { maxExamples: 3 });
   assert.deepEqual(
     examples,
     [0, 1, 2].map((i) => ({ texts: [`row "${i}"\twith a tab`], label: i % 2 })),

@@ -119,10 +119,35 @@ test('folder: hash of the bytes; malformed JSON by line; v2.0 data is not v1.1',
     readSquadSplit(folder, '1.1', 'dev'),
     /is SQuAD v2\.0; v1\.1 is wanted\. Use task squad_v2/,
   );
+  // Under the other version's name it is found by what it holds.
+  assert.equal((await readSquadSplit(folder, '2.0', 'dev')).version, '2.0');
+  const v1 = await readSquadSplit('embedded', '1.1', 'dev');
+  await writeFile(join(folder, 'dev-v1.1.json'), await readFile(v1.path));
+  await assert.rejects(
+    readSquadSplit(folder, '2.0', 'dev'),
+    /dev-v2\.0\.json: no such file; .*dev-v1\.1\.json is SQuAD v1\.1: use task squad$/,
+  );
   await writeFile(join(folder, 'dev-v1.1.json'), '{"data": [\n  {"title" 1}]}');
   await assert.rejects(readSquadSplit(folder, '1.1', 'dev'), /dev-v1\.1\.json:2:\d+: /);
   await assert.rejects(
     readSquadSplit(folder, '1.1', 'train'),
     /train-v1\.1\.json: no such file; --data names/,
+  );
+});
+
+test('v1.1 with is_impossible on every question; strict refuses an answer that is not at its place', async () => {
+  const folder = await mkdtemp(join(home, 'marked-'));
+  const question = (id: string, start: number) => ({
+    ...{ id, question: 'Who?', answers: [{ text: 'cat', answer_start: start }], is_impossible: false },
+  });
+  const data = [
+    { title: 't', paragraphs: [{ context: 'the cat', qas: [question('a', 4), question('b', 5)] }] },
+  ];
+  await writeFile(join(folder, 'train-v1.1.json'), JSON.stringify({ version: 'v2.0', data }));
+  const { version, misplaced } = await readSquadSplit(folder, '1.1', 'train');
+  assert.deepEqual([version, misplaced], ['1.1', ['b']]);
+  await assert.rejects(
+    readSquadSplit(folder, '1.1', 'train', { strict: true }),
+    /train-v1\.1\.json: --strict: 1 of 2 questions .*\(b\); mend the file/,
   );
 });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { utf16Index, utf16Table } from '../../src/datasets/code-points.js';
-import { parseJson } from '../../src/datasets/json.js';
 import { describeMisplaced, parseSquad, readSquad, squadFromRows } from '../../src/datasets/squad.js';
+import { jsonObjectText, parseJson, parseJsonEntries } from '../../src/json.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'progtuning-squad-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -50,8 +50,8 @@ describe('SQuAD files', () => {
     assert.equal(parseSquad(file([question('1', 'cat')]), 'f').version, '1.1');
     assert.equal(parseSquad(file([impossible], 'v2.0'), 'f').version, '2.0');
     assert.equal(
-      parseSquad(file([{ ...question('1', 'cat'), is_impossible: false }], 'x'), 'f').version,
-      '2.0',
+      parseSquad(file([{ ...question('1', 'cat'), is_impossible: false }], 'v2.0'), 'f').version,
+      '1.1',
     );
     assert.equal(parseSquad(file([{ ...question('1', 'cat'), answers: [] }], '1.1'), 'f').version, '2.0');
   });
@@ -107,6 +107,42 @@ describe('JSON', () => {
     assert.deepEqual(parseJson(text, 'f'), {
       a: [Number.NaN, Number.NEGATIVE_INFINITY, 1500, { 'b\n': 'é' }, [], {}, true, null],
     });
+  });
+
+  test('ids that look like integers keep the order of the text, read and written', () => {
+    const text = '{"10": "b", "2": {"x": [1,\n2]}, "9007199254740993": [], "2": "last", "__proto__": 1}';
+    const entries = parseJsonEntries(text, 'f');
+    assert.deepEqual(
+      [...(entries ?? [])],
+      [
+        ['10', 'b'],
+        ['2', 'last'],
+        ['9007199254740993', []],
+        ['__proto__', 1],
+      ],
+    );
+    for (const other of ['[]', '3', ' "x"']) assert.equal(parseJsonEntries(other, 'f'), undefined);
+    assert.throws(() => parseJsonEntries('{"10": "b",\n"2"}', 'f'), /^DataError: f:2:4: not JSON/);
+    const written = new Map<string, unknown>([
+      ['10', { text: 'a\nb', odds: [1, 2] }],
+      ['2', ''],
+      ['x"', null],
+    ]);
+    assert.equal(
+      jsonObjectText(written),
+      `{
+    "10": {
+        "text": "a\\nb",
+        "odds": [
+            1,
+            2
+        ]
+    },
+    "2": "",
+    "x\\"": null
+}`,
+    );
+    assert.equal(jsonObjectText(new Map()), '{}');
   });
 
   test('errors name line and column', () => {

@@ -39,6 +39,10 @@ const XZ = Buffer.from(
 test('plain text: documents stand between blank lines', async () => {
   assert.deepEqual(await read(write('a.txt', PLAIN)), DOCUMENTS);
   assert.deepEqual(await read(write('b.txt', PLAIN.trimEnd().replaceAll('\n', '\r\n'))), DOCUMENTS);
+  assert.deepEqual(await read(write('mac.txt', PLAIN.replaceAll('\n', '\r'))), DOCUMENTS);
+  // A CRLF whose halves are read one after the other (64 KiB at a time) is one end of line.
+  const long = 'x'.repeat(2 ** 16 - 1);
+  assert.deepEqual(await read(write('cut.txt', `${long}\r\ny\r\n`)), [`${long}\ny`]);
   assert.deepEqual(await read(write('c.txt', '')), []);
 });
 

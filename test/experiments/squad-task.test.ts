@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { evaluateSquad } from '../../src/cli/evaluate.js';
 import { createModel } from '../../src/experiments/create-model.js';
+import { evaluateRun } from '../../src/experiments/evaluate-run.js';
 import { type RunEvent, run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
 import { permutation } from '../../src/random.js';
@@ -72,6 +73,14 @@ test('v1.1: learnt; the files score as the record says', async () => {
   const predictions = join(save, 'predictions.json');
   const { scores } = await evaluateSquad({ data: join(home, 'dev-v1.1.json'), predictions });
   for (const name of ['exact', 'f1', 'total']) assert.equal(scores[name], record.metrics[name], name);
+  // The windows of its training, which the folder tells; others on request.
+  const saved = { task: 'squad', data: home, model: save };
+  assert.deepEqual(await evaluateRun(saved), record.metrics);
+  const other = await evaluateRun({ ...saved, squad: { maxAnswerLength: 1, nBest: 1 }, maxLength: 24 });
+  assert.equal(other.total, 60);
+  await assert.rejects(evaluateRun({ ...saved, maxLength: 8 }), /max-length 8, doc-stride 8: two windows/);
+  await writeFile(join(save, 'squad_settings.json'), '{"max_seq_length": 48}');
+  await assert.rejects(evaluateRun(saved), /squad_settings\.json: doc_stride: .*; mend or remove it/);
   const nbest = JSON.parse(await readFile(join(save, 'nbest_predictions.json'), 'utf8'));
   const answers = JSON.parse(await readFile(predictions, 'utf8'));
   assert.equal(Object.keys(answers).length, 60);
@@ -161,7 +170,10 @@ test('wrong data and settings: one clear line', async () => {
     { data: join(home, 'nowhere') },
     /nowhere.train-v1\.1\.json: no such file; --data names the folder/,
   );
-  await refused({ maxLength: 32, squad: { docStride: 32 } }, /length above the stride/);
+  await refused(
+    { maxLength: 32, squad: { docStride: 32 } },
+    /max-length 32, doc-stride 32: two windows would share all their tokens; lower --doc-stride/,
+  );
   await refused({}, /squad settings are not for task sst2/, 'sst2');
   const data = join(home, 'mixed');
   await mkdir(data);

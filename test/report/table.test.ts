@@ -1,6 +1,7 @@
 /** Tables as text and HTML. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { scoreText } from '../../src/report/number-text.js';
 import { dataFrame, tableHtml, tableText } from '../../src/report/table.js';
 
 const rows = [
@@ -56,6 +57,32 @@ test('odd values: mixed columns, nothing but missing, not numbers, no rows', () 
   );
   assert.equal(tableText([]), 'no rows');
   assert.equal(tableHtml([]), '<p>no rows</p>');
+});
+
+test('a small number keeps its digits, and a nought has no sign', () => {
+  const small = [
+    { run: 'a', rate: 2e-5, loss: -0.00001, count: 12345678.9 },
+    { run: 'b', rate: 0.00125, loss: 0, count: -0 },
+    { run: 'c', rate: 3.14159e-7, loss: 0.0009, count: 3 },
+  ];
+  assert.equal(
+    tableText(small),
+    `
+run      rate    loss            count
+---  --------  ------  ---------------
+a        2e-5   -1e-5  12,345,678.9000
+b      0.0013  0.0000           0.0000
+c    3.142e-7    9e-4           3.0000`.slice(1),
+  );
+  assert.equal(tableText([{ x: -0.04 }, { x: 1.5 }], { digits: 1 }), '  x\n---\n0.0\n1.5');
+  assert.deepEqual([null, 0.9128, 872, 1, 0, 2e-5].map(scoreText), [
+    'undefined: one class predicted',
+    '0.9128',
+    '872',
+    '1.0000',
+    '0.0000',
+    '2e-5',
+  ]);
 });
 
 test('the frame is a danfojs one', () => {

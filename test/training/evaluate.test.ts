@@ -7,7 +7,7 @@ import { type ModelConfig, PRESETS } from '../../src/models/config.js';
 import type { TaskHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
-import { predict } from '../../src/training/evaluate.js';
+import { predict, predictFeatures } from '../../src/training/evaluate.js';
 
 const LENGTH = 64;
 const config: ModelConfig = {
@@ -48,3 +48,23 @@ for (const head of [{ kind: 'classification', numLabels: 3 }, { kind: 'span' }] 
     for (const [i, value] of expected.entries())
       assert.ok(Math.abs((together?.[i] as number) - value) < 1e-5);
   });
+
+test('a score that is no number is an error that names the row and the remedy', async () => {
+  const head = { kind: 'classification', numLabels: 2 } as const;
+  const specs = modelSpecs(config, head);
+  const parameters = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
+  const model = { config, head, specs, adaptation: noAdaptation };
+  const feature = { inputIds: [1, 2, 3], tokenTypeIds: [0, 0, 0], label: 0 };
+  const logits = await predictFeatures(model, parameters, [feature], { threads: 1, maxLength: 8 });
+  assert.equal(logits[0]?.length, 2);
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    parameters.get('classifier.bias')?.set([value], 1);
+    await assert.rejects(
+      predictFeatures(model, parameters, [feature, feature], { threads: 1, maxLength: 8 }),
+      {
+        name: 'DataError',
+        message: new RegExp(`score for row [12] is ${value}, so nothing can be scored: .*--learning-rate`),
+      },
+    );
+  }
+});

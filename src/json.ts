@@ -4,7 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { DataError } from '../errors.js';
+import { DataError } from './errors.js';
 
 const LITERALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['true', true],
@@ -70,7 +70,7 @@ function readItems(cursor: Cursor, close: string, item: () => void): void {
   }
 }
 
-function readObject(cursor: Cursor): Record<string, unknown> {
+function readEntries(cursor: Cursor): [string, unknown][] {
   const entries: [string, unknown][] = [];
   readItems(cursor, '}', () => {
     const key = readString(cursor, 'a key in double quotes');
@@ -78,7 +78,7 @@ function readObject(cursor: Cursor): Record<string, unknown> {
     cursor.at++;
     entries.push([key, readValue(cursor)]);
   });
-  return Object.fromEntries(entries);
+  return entries;
 }
 
 function readArray(cursor: Cursor): unknown[] {
@@ -98,15 +98,16 @@ function readScalar(cursor: Cursor): unknown {
 
 function readValue(cursor: Cursor): unknown {
   const first = skipSpace(cursor);
-  if (first === '{') return readObject(cursor);
+  if (first === '{') return Object.fromEntries(readEntries(cursor));
   if (first === '[') return readArray(cursor);
   if (first === '"') return readString(cursor, 'a string with its closing quote');
   return readScalar(cursor);
 }
 
-function readDocument(text: string): unknown {
+/** @param read the one value of the text */
+function readDocument<T>(text: string, read: (cursor: Cursor) => T): T {
   const cursor = { text, at: 0 };
-  const value = readValue(cursor);
+  const value = read(cursor);
   if (skipSpace(cursor) !== undefined) throw new JsonFault('the end of the file', cursor.at);
   return value;
 }
@@ -124,32 +125,62 @@ function describe(text: string, path: string, fault: JsonFault): string {
  * @throws DataError with `path:line:column` where the text stops being JSON
  */
 export function parseJson(text: string, path: string): unknown {
-  const body = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const body = withoutMark(text);
   try {
     return JSON.parse(body);
   } catch {
-    try {
-      return readDocument(body);
-    } catch (fault) {
-      if (fault instanceof JsonFault) throw new DataError(describe(body, path, fault));
-      throw new DataError(`${path}: not JSON that can be read: nested too deep.`);
-    }
+    return located(body, path, readValue);
   }
+}
+
+const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text);
+
+function located<T>(body: string, path: string, read: (cursor: Cursor) => T): T {
+  try {
+    return readDocument(body, read);
+  } catch (fault) {
+    if (fault instanceof JsonFault) throw new DataError(describe(body, path, fault));
+    throw new DataError(`${path}: not JSON that can be read: nested too deep.`);
+  }
+}
+
+/**
+ * The members of a JSON object in the order of the text, which a JavaScript object does not keep for keys like `10`; undefined for any
+ * other value. @throws DataError as {@link parseJson}
+ */
+export const parseJsonEntries = (text: string, path: string): ReadonlyMap<string, unknown> | undefined =>
+  located(withoutMark(text), path, (cursor) => {
+    if (skipSpace(cursor) === '{') return new Map(readEntries(cursor));
+    readValue(cursor);
+    return undefined;
+  });
+
+/** A map as a JSON object, members in the map's order whatever their keys; indented as Python's `json.dumps(..., indent=4)`. */
+export function jsonObjectText(map: ReadonlyMap<string, unknown>): string {
+  const members = Array.from(map, ([key, value]) => {
+    const text = JSON.stringify(value, null, 4).replaceAll('\n', '\n    ');
+    return `    ${JSON.stringify(key)}: ${text}`;
+  });
+  return members.length === 0 ? '{}' : `{\n${members.join(',\n')}\n}`;
 }
 
 /**
  * Reads and parses a JSON file (UTF-8).
  * @throws DataError when the file cannot be read or is not JSON
  */
-export async function readJson(path: string): Promise<unknown> {
-  let text: string;
+export const readJson = async (path: string): Promise<unknown> => parseJson(await textOf(path), path);
+
+/** As {@link readJson}, but the members of an object in the order of the file. */
+export const readJsonEntries = async (path: string): Promise<ReadonlyMap<string, unknown> | undefined> =>
+  parseJsonEntries(await textOf(path), path);
+
+async function textOf(path: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new DataError(
       `${path}: cannot be read (${code ?? 'unknown error'}). Check the path and its permissions.`,
     );
   }
-  return parseJson(text, path);
 }

@@ -1,0 +1,58 @@
+/** How a saved SQuAD model cuts windows and chooses answers: kept beside it, so that it is scored as it was trained. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
+import type { RunRequest, RunSpec } from './run-spec.js';
+
+export const SQUAD_SETTINGS_FILE = 'squad_settings.json';
+
+/** By the names of `run_qa`'s arguments. */
+const fileSchema = z.object({
+  max_seq_length: z.number().int().min(8),
+  doc_stride: z.number().int().nonnegative(),
+  n_best_size: z.number().int().positive(),
+  max_answer_length: z.number().int().positive(),
+  null_score_diff_threshold: z.number(),
+});
+
+/** The text of the file; `spec` is of a SQuAD task. */
+export function squadSettingsText({ maxLength, squad }: RunSpec): string {
+  if (!squad) throw new Error('internal: a SQuAD run without its settings');
+  const settings: z.infer<typeof fileSchema> = {
+    max_seq_length: maxLength,
+    doc_stride: squad.docStride,
+    n_best_size: squad.nBest,
+    max_answer_length: squad.maxAnswerLength,
+    null_score_diff_threshold: squad.nullScoreThreshold,
+  };
+  return `${JSON.stringify(settings, null, 2)}\n`;
+}
+
+/** What a saved model or adapter was trained with, as part of a request; empty where its folder does not say. @throws DataError */
+export async function savedSquadSettings(folder: string): Promise<Pick<RunRequest, 'maxLength' | 'squad'>> {
+  const path = join(folder, SQUAD_SETTINGS_FILE);
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return {};
+  const parsed = fileSchema.safeParse(await readJson(path));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new DataError(
+      `${path}: ${issue?.path.join('.')}: ${issue?.message}; mend or remove it, and give --max-length and --doc-stride`,
+    );
+  }
+  const { max_seq_length: maxLength, ...rest } = parsed.data;
+  return {
+    maxLength,
+    squad: {
+      docStride: rest.doc_stride,
+      nBest: rest.n_best_size,
+      maxAnswerLength: rest.max_answer_length,
+      nullScoreThreshold: rest.null_score_diff_threshold,
+    },
+  };
+}
