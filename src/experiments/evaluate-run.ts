@@ -63,6 +63,7 @@ export async function evaluateRun(
   const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
+  for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
   const { metrics } = await task.evaluate({ spec, tokenizer, onEvent }, (split, features) =>
     predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
       onEvent({ kind: 'evaluating', split, done, total: features.length }),
