@@ -68,6 +68,7 @@ export function numberTokens(
     const id = ids.get(token.content) ?? vocabulary.get(token.content) ?? next;
     ids.set(token.content, id);
     highest = Math.max(highest, id);
+    // Given twice, the later flags count.
     byId.set(id, { id, ...token });
   }
   return [...byId.values()].sort((a, b) => a.id - b.id);

@@ -4,10 +4,11 @@
  */
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BYTE_LEVEL_TOKENS } from './byte-level.js';
 import { TOKENIZER_FILES } from './files.js';
 import { emptyFolder, isObject, type JsonObject } from './folder.js';
 import { loadTokenizer, type TextTokenizer, textTokenizer } from './tokenizer.js';
-import { vocabularyLines } from './wordpiece.js';
+import { vocabularyLines, WORDPIECE_TOKENS } from './wordpiece.js';
 
 export interface SaveTokenizerOptions {
   /** Tokens in a row that the model takes: the limit that is written, unless the tokenizer's own is smaller. */
@@ -50,6 +51,8 @@ const CLASSES = {
   json: 'PreTrainedTokenizerFast',
 };
 
+const DEFAULTS = { wordpiece: WORDPIECE_TOKENS, 'byte-level': BYTE_LEVEL_TOKENS };
+
 function configOf(
   { effective, pair, modelMaxLength }: TextTokenizer,
   { maxLength, reader }: SaveTokenizerOptions,
@@ -60,11 +63,17 @@ function configOf(
   const limits = [modelMaxLength, maxLength].filter((limit) => limit !== undefined);
   const hasTypes = pair.types.some((type) => type !== 0);
   const kind = own.kind === 'json' && reader === 'transformers.js' && hasTypes ? 'wordpiece' : own.kind;
+  // A role that the tokenizer does not have: else the class would give it its default.
+  const noRoles =
+    own.kind === 'json'
+      ? {}
+      : Object.fromEntries(Object.keys(DEFAULTS[own.kind]).map((role) => [role, null]));
   return {
     tokenizer_class: CLASSES[kind],
     ...options,
     ...(limits.length > 0 ? { model_max_length: Math.min(...limits) } : {}),
     model_input_names: ['input_ids', ...(hasTypes ? ['token_type_ids'] : []), 'attention_mask'],
+    ...noRoles,
     ...special.named,
     // The old name of `extra_special_tokens`: transformers 4 and 5 read it.
     ...(extra.length > 0 ? { additional_special_tokens: extra.map(({ content }) => content) } : {}),

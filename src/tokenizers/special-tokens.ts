@@ -59,9 +59,13 @@ function withNewName(config: JsonObject): JsonObject {
     : config;
 }
 
+/** Marks an object of `tokenizer_config.json` as a token. */
+const TOKEN = { __type: 'AddedToken' } as const;
+
 /** `special_tokens_map.json` over the settings; a token that is there with its flags is special. */
 function withSpecialTokensMap(settings: JsonObject, map: JsonObject): JsonObject {
-  const special = (value: unknown): unknown => (isObject(value) ? { ...value, special: true } : value);
+  const special = (value: unknown): unknown =>
+    isObject(value) ? { ...value, ...TOKEN, special: true } : value;
   const entries = Object.entries(map).map(([key, value]): [string, unknown] => {
     if (!Array.isArray(value)) return [key, key === 'extra_special_tokens' ? value : special(value)];
     const former = key === 'extra_special_tokens' ? listOf(settings[key]) : [];
@@ -70,25 +74,30 @@ function withSpecialTokensMap(settings: JsonObject, map: JsonObject): JsonObject
   return { ...settings, ...Object.fromEntries(entries) };
 }
 
-/** Tokens with an id, by id, and what the files call those ids. */
+/** Tokens with an id, by id and by content, and what the files call those ids. */
 interface Decoder {
   readonly tokens: Map<number, AddedToken>;
+  /** One that lost its id to another token is still here. */
+  readonly byContent: Map<string, AddedToken>;
   readonly wanted: Map<string, WantedId>;
 }
 
-function addTo({ tokens, wanted }: Decoder, id: unknown, token: AddedToken, file: string): void {
+const emptyDecoder = (): Decoder => ({ tokens: new Map(), byContent: new Map(), wanted: new Map() });
+
+function addTo({ tokens, byContent, wanted }: Decoder, id: unknown, token: AddedToken, file: string): void {
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
     throw new DataError(
       `${file}: id of '${token.content}': wanted a whole number, got ${JSON.stringify(id)}`,
     );
   tokens.set(id, token);
+  byContent.set(token.content, token);
   wanted.set(token.content, { id, file });
 }
 
 function decoderOfConfig(given: unknown, file: string): Decoder {
   if (!isObject(given))
     throw new DataError(`${file}: added_tokens_decoder: wanted tokens by id, got ${JSON.stringify(given)}`);
-  const decoder: Decoder = { tokens: new Map(), wanted: new Map() };
+  const decoder = emptyDecoder();
   for (const [id, value] of Object.entries(given))
     addTo(decoder, Number(id), parseToken(value, `${file}: added_tokens_decoder.${id}`), file);
   return decoder;
@@ -99,7 +108,7 @@ function decoderOfFiles(
   { folder, addedTokens, json }: TokenizerFolder,
   special: ReadonlySet<string>,
 ): Decoder {
-  const decoder: Decoder = { tokens: new Map(), wanted: new Map() };
+  const decoder = emptyDecoder();
   for (const [content, id] of Object.entries(addedTokens ?? {})) {
     const token = special.has(content)
       ? specialToken(content)
@@ -114,7 +123,8 @@ function decoderOfFiles(
 
 /** Roles of the model's own: `image_token` and the like, and a dictionary of extra tokens. */
 function ownRoles(settings: JsonObject): [string, unknown][] {
-  const isToken = (value: unknown): boolean => typeof value === 'string' || isObject(value);
+  const isToken = (value: unknown): boolean =>
+    typeof value === 'string' || (isObject(value) && value.__type === TOKEN.__type);
   const keys = Object.entries(settings).filter(
     ([key, value]) => key.endsWith('_token') && !NAMED_TOKENS.some((name) => name === key) && isToken(value),
   );
@@ -134,6 +144,11 @@ function extraTokens(settings: JsonObject, where: string): readonly Given[] {
     parseGiven(isObject(value) ? { special: true, ...value } : value, `${where}: extra_special_tokens`),
   );
 }
+
+/** The same string twice is one; a string and a token with flags are two, of which the later one counts. */
+const distinct = (tokens: readonly Given[]): Given[] => [
+  ...new Map(tokens.map((token) => [JSON.stringify(token), token])).values(),
+];
 
 /**
  * @param defaults of the class, for the roles that no file fills
@@ -155,29 +170,33 @@ export function specialTokens(
     (name) => [name, role(name, filled[name])] as const,
   );
   const extra = extraTokens(settings, where);
+  // Not what tokenizer_config.json has with flags: Python compares texts before it reads those.
+  const isKnown = (key: string, value: unknown): boolean =>
+    typeof value === 'string' ||
+    (files.specialTokensMap?.[key] !== undefined && !listOf(own[key]).includes(value));
   const special = new Set([
-    ...given.filter(([name]) => !isEmpty(settings[name])).map(([, token]) => contentOf(token)),
-    ...(settings.extra_special_tokens === undefined ? [] : extra.map(contentOf)),
+    ...given.filter(([name]) => isKnown(name, settings[name])).map(([, token]) => contentOf(token)),
+    ...listOf(settings.extra_special_tokens)
+      .filter((value) => isKnown('extra_special_tokens', value))
+      .map((value) => contentOf(role('extra_special_tokens', value))),
   ]);
-  const { tokens, wanted } = byConfig
+  const { tokens, byContent, wanted } = byConfig
     ? decoderOfConfig(own.added_tokens_decoder, where)
     : decoderOfFiles(files, special);
   const roles = [
-    ...given.map(([, token]) => token),
+    ...given.map(([name, token]) =>
+      isEmpty(settings[name]) ? token : (byContent.get(contentOf(token)) ?? token),
+    ),
     ...ownRoles(settings).map(([name, value]) => role(name, value)),
   ];
   const inRole = new Set(roles.map(contentOf));
-  const marked = (token: AddedToken): AddedToken =>
-    inRole.has(token.content) ? { ...token, special: true } : token;
-
-  const toAdd = new Map<string, AddedToken>();
-  for (const [, token] of [...tokens].sort(([a], [b]) => a - b)) toAdd.set(token.content, marked(token));
-  const known = new Set([...existing, ...toAdd.keys()]);
-  for (const token of [...roles, ...extra].filter((candidate) => !known.has(contentOf(candidate)))) {
-    const content = contentOf(token);
-    if (!toAdd.has(content))
-      toAdd.set(content, marked(typeof token === 'string' ? specialToken(token) : token));
-  }
+  const numbered = [...tokens].sort(([a], [b]) => a - b).map(([, token]) => token);
+  const known = new Set([...existing, ...numbered.map(contentOf)]);
+  const fresh = [...roles, ...extra].filter((token) => !known.has(contentOf(token)));
+  const toAdd = [...numbered, ...distinct(fresh)].map((token) => {
+    const full = typeof token === 'string' ? specialToken(token) : token;
+    return inRole.has(full.content) ? { ...full, special: true } : full;
+  });
   const named = Object.fromEntries(given.map(([name, token]) => [name, contentOf(token)]));
-  return { settings, named, toAdd: [...toAdd.values()], wanted };
+  return { settings, named, toAdd, wanted };
 }

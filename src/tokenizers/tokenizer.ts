@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Tokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
+import type { NumberedToken } from './added-tokens.js';
 import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
 import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
 import { highestId } from './vocabulary.js';
@@ -110,7 +111,28 @@ function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
     throw new DataError(
       `${folder}: the token '${moved.content}' should have the id ${moved.id}, the library gives it ${tokenizer.tokenToId(moved.content)}; are the ids of its vocabulary without gaps?`,
     );
+  const twins = sameOnceNormalised(tokenizer, added);
+  if (twins)
+    throw new DataError(
+      `${folder}: the added tokens '${twins.join("' and '")}' are one and the same in normalised text: which of them is found is left to chance, in Python too; give one of them "normalized": false`,
+    );
   return tokenizer;
+}
+
+/** Two tokens that are looked for in normalised text, and are the same there. */
+function sameOnceNormalised(
+  tokenizer: Tokenizer,
+  added: readonly NumberedToken[],
+): readonly [string, string] | undefined {
+  const normalizer = tokenizer.getNormalizer();
+  const seen = new Map<string, string>();
+  for (const { content } of added.filter(({ normalized }) => normalized)) {
+    const form = normalizer === null ? content : normalizer.normalizeString(content);
+    const former = seen.get(form);
+    if (former !== undefined) return [former, content];
+    seen.set(form, content);
+  }
+  return undefined;
 }
 
 /**
