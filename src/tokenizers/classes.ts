@@ -14,7 +14,7 @@ import type { TokenizerFolder } from './folder.js';
 export type TokenizerKind = 'wordpiece' | 'byte-level' | 'json';
 
 export interface TokenizerClass {
-  /** As transformers 5 names it, without `Fast`. */
+  /** As the folder names it. */
   readonly name: string;
   readonly kind: TokenizerKind;
   /** Where the class is said: for messages. */
@@ -78,5 +78,5 @@ function named(given: string, source: string): TokenizerClass {
       `${source}: tokenizer_class '${given}' is not supported; supported: BertTokenizer, RobertaTokenizer, ElectraTokenizer, and PreTrainedTokenizerFast, which takes tokenizer.json as it is`,
     );
   const kind = WORDPIECE.has(name) ? 'wordpiece' : BYTE_LEVEL.has(name) ? 'byte-level' : 'json';
-  return { name, kind, source, known: kind !== 'json' || JSON_ALONE.has(name) };
+  return { name: given, kind, source, known: kind !== 'json' || JSON_ALONE.has(name) };
 }

@@ -153,7 +153,13 @@ export async function textTokenizer(
   const effective = await effectiveTokenizer(files);
   const tokenizer = open(effective, folder);
   const vocabSize = 1 + Math.max(highestId(effective.vocabulary), effective.added.at(-1)?.id ?? -1);
-  const warnings = tokenizerWarnings(files, effective);
+  const text = await sampleText(tokenizer, effective, folder);
+  const [single, pair] = [await singleTemplate(tokenizer, text), await pairTemplate(tokenizer, text)];
+  const warnings = tokenizerWarnings(
+    files,
+    effective,
+    pair.types.some((type) => type !== 0),
+  );
   if (expectedVocabSize !== undefined && vocabSize > expectedVocabSize) {
     throw new DataError(
       [
@@ -162,8 +168,6 @@ export async function textTokenizer(
       ].join('. '),
     );
   }
-  const text = await sampleText(tokenizer, effective, folder);
-  const [single, pair] = [await singleTemplate(tokenizer, text), await pairTemplate(tokenizer, text)];
   const meaning = JSON.stringify(canonical({ json: effective.json, single, pair }));
   return {
     tokenizer,

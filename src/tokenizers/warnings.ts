@@ -99,8 +99,30 @@ function unread(files: TokenizerFolder, { special, added, class: own }: Effectiv
   ];
 }
 
-export function tokenizerWarnings(files: TokenizerFolder, tokenizer: EffectiveTokenizer): readonly string[] {
+/** Token types that the template has and that Python's class does not hand out. */
+function typesUnsaid(
+  { folder }: TokenizerFolder,
+  tokenizer: EffectiveTokenizer,
+  hasTypes: boolean,
+): string[] {
+  const { class: own, special } = tokenizer;
+  const names = special.settings.model_input_names;
+  const typed = own.kind === 'wordpiece' && !own.name.startsWith('DistilBert');
+  const given = Array.isArray(names) ? names.includes('token_type_ids') : typed;
+  if (!hasTypes || given) return [];
   return [
+    `${join(folder, 'tokenizer_config.json')}: ${own.name} without "token_type_ids" in model_input_names: Python hands out no token types, so that a model takes the second text of a pair for type 0; here it is type 1, as the template says`,
+  ];
+}
+
+/** @param hasTypes whether the second text of a pair has a token type of its own */
+export function tokenizerWarnings(
+  files: TokenizerFolder,
+  tokenizer: EffectiveTokenizer,
+  hasTypes: boolean,
+): readonly string[] {
+  return [
+    ...typesUnsaid(files, tokenizer, hasTypes),
     ...unread(files, tokenizer),
     ...overridden(files, tokenizer),
     ...lowerCased(tokenizer),
