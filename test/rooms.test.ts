@@ -17,7 +17,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   engine: ['random'],
   datasets: ['tokenizers', 'random'],
   metrics: ['datasets'],
-  models: ['engine/fused', 'engine/shape', 'tokenizers/files', 'random'],
+  models: ['engine/fused', 'engine/shape', 'tokenizers/save', 'random'],
   peft: ['models', 'engine/fused'],
   progressive: ['models/parameters', 'models/config', 'models/specs', 'random'],
   training: ['engine', 'datasets', 'models', 'peft', 'progressive', 'metrics', 'tokenizers', 'random'],

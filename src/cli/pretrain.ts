@@ -192,6 +192,7 @@ function display(spec: PretrainSpec): { onEvent: (event: PretrainEvent) => void;
   return {
     onEvent(event) {
       if (event.kind === 'vocabulary') note('learning a vocabulary');
+      else if (event.kind === 'warning') process.stderr.write(`${event.text}\n`);
       else if (event.kind === 'corpus') {
         const label = event.progress.phase === 'count' ? 'count   ' : 'pack    ';
         if (phase !== label) next(label, event.progress.totalBytes, 'bytes');

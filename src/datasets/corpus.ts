@@ -8,6 +8,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { packCorpus } from './pack.js';
 
 const split = z.object({ documents: z.number(), rows: z.number(), sha256: z.string() });
@@ -23,7 +24,7 @@ const headerSchema = z.object({
   heldOut: split,
 });
 
-/** `corpus.json`. File hashes are of the bytes on disk, compressed or not; the tokenizer's is of `tokenizer.json`. */
+/** `corpus.json`. File hashes are of the bytes on disk, compressed or not; the tokenizer's is of the one in effect. */
 export type CorpusHeader = z.infer<typeof headerSchema>;
 export type PackedSplit = z.infer<typeof split>;
 export type CorpusSource = Omit<CorpusHeader, 'train' | 'heldOut'>;
@@ -44,7 +45,7 @@ export interface Corpus {
 export interface CorpusOptions {
   /** Text files: see `readDocuments`. */
   readonly files: readonly string[];
-  /** Folder of the tokenizer, with a `tokenizer.json`. */
+  /** Folder of the tokenizer. */
   readonly tokenizer: string;
   readonly vocabSize: number;
   /** Tokens of a row, [CLS] and [SEP] included. */
@@ -83,7 +84,7 @@ export async function hashFile(path: string): Promise<{ bytes: number; sha256: s
 /** What a corpus is made of: equal sources give equal rows. */
 async function corpusSource(options: CorpusOptions): Promise<CorpusSource> {
   const { files, tokenizer, vocabSize, length, heldOutShare } = options;
-  const { sha256 } = await hashFile(join(tokenizer, 'tokenizer.json'));
+  const { hash: sha256 } = await loadTokenizer(tokenizer, vocabSize);
   const hashed: CorpusSource['files'] = [];
   for (const path of files) hashed.push({ name: basename(path), ...(await hashFile(path)) });
   return { format: 1, length, heldOutShare, files: hashed, tokenizer: { sha256, vocabSize } };

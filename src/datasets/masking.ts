@@ -2,6 +2,7 @@
  * Masked-language-model batches (Devlin et al. 2019, section 3.1; whole words as in google-research/bert `create_pretraining_data.py`).
  * A batch is a pure function of (seed, step), and its shapes never change: one compiled program serves a whole pre-training.
  */
+import { DataError } from '../errors.js';
 import { fillBits, permutation, STREAM } from '../random.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { PackedRows } from './corpus.js';
@@ -57,11 +58,12 @@ export interface MaskingOptions {
 export const maskedSlots = (length: number, probability: number): number =>
   Math.max(1, Math.round(probability * length));
 
-/** @throws Error where the vocabulary has no [MASK] */
-export function maskingVocabulary({ tokenizer, vocabSize }: TextTokenizer): MaskingVocabulary {
-  const maskId = tokenizer.tokenToId('[MASK]');
+/** @throws DataError where the vocabulary has no mask token */
+export function maskingVocabulary({ tokenizer, vocabSize, effective }: TextTokenizer): MaskingVocabulary {
+  const mask = effective.special.named.mask_token ?? '[MASK]';
+  const maskId = tokenizer.tokenToId(mask);
   if (maskId === null)
-    throw new Error('the vocabulary has no [MASK]: it is not one for masked-language models');
+    throw new DataError(`the vocabulary has no '${mask}': it is not one for masked-language models`);
   const special = new Uint8Array(vocabSize);
   const continues = new Uint8Array(vocabSize);
   const endsSentence = new Uint8Array(vocabSize);
@@ -70,6 +72,7 @@ export function maskingVocabulary({ tokenizer, vocabSize }: TextTokenizer): Mask
     continues[id] = token.startsWith('##') ? 1 : 0;
     endsSentence[id] = /^[.?!]$/.test(token) ? 1 : 0;
   }
+  for (const { id } of effective.added.filter((token) => token.special)) special[id] = 1;
   const ordinary = Uint16Array.from(special.keys()).filter((id) => special[id] === 0);
   return { maskId, special, continues, ordinary, endsSentence };
 }

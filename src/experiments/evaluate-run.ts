@@ -77,6 +77,7 @@ export async function evaluateRun(request: EvaluateRequest, options: RunOptions 
   checkLength(spec, model.config);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
+  for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
   const { metrics } = await task.evaluate(
     { spec, tokenizer, onEvent, strict: options.strict },
     (split, features) =>

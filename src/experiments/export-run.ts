@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, labelCount } from '../datasets/task.js';
 import { UsageError } from '../errors.js';
-import { copyTokenizer } from '../models/checkpoint.js';
-import type { HeadSpec } from '../models/config.js';
+import { type HeadSpec, longestRow } from '../models/config.js';
 import { readHead, writeConfig } from '../models/config-file.js';
+import { copyTokenizer } from '../tokenizers/save.js';
 import { exportOnnx } from '../training/export-model.js';
 import { loadSaved } from './evaluate-run.js';
 
@@ -42,7 +42,7 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   const { config } = saved;
   const bytes = exportOnnx(saved, values);
   await mkdir(join(out, 'onnx'), { recursive: true });
-  await copyTokenizer(folder, out);
+  await copyTokenizer(folder, out, { maxLength: longestRow(config), reader: 'transformers.js' });
   if (task === undefined) await copyFile(join(folder, 'config.json'), join(out, 'config.json'));
   else await writeConfig(out, config, head, labelsOf(task));
   const path = join(out, 'onnx', 'model.onnx');

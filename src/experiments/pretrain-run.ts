@@ -144,6 +144,7 @@ export async function runPretraining(
     onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
   });
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
+  for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
   const plan = planOf(spec, corpus, tokenizer, options);
   const places = snapshots(spec, corpus, out, plan.stableSteps);
   const resumed = await resume(places, state);

@@ -59,6 +59,7 @@ export interface PretrainOptions extends CompileOptions {
 }
 
 export type PretrainEvent =
+  | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'vocabulary' }
   | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
   | { readonly kind: 'count'; readonly done: number; readonly total: number }

@@ -8,7 +8,7 @@ import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import type { ModelConfig } from '../models/config.js';
+import { longestRow, type ModelConfig } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -71,7 +71,7 @@ async function fileHash(path: string): Promise<string> {
 
 /** @throws UsageError for rows longer than the model takes */
 export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
-  const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
+  const longest = longestRow(config);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
 }
@@ -86,6 +86,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
+  for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
   const { model: plain, values } = adaptedModel(checkpoint, spec);
   const model: Model = { ...plain, gradientCheckpointing: options.gradientCheckpointing ?? false };
   const input = { spec, tokenizer, onEvent, strict: options.strict };

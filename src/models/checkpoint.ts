@@ -1,9 +1,9 @@
 /** Hugging Face checkpoint folders: `config.json`, `model.safetensors` and the tokenizer's files, read and written. */
-import { copyFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
-import { TOKENIZER_FILES } from '../tokenizers/files.js';
-import type { HeadSpec, ModelConfig, ModelType } from './config.js';
+import { copyTokenizer } from '../tokenizers/save.js';
+import { type HeadSpec, longestRow, type ModelConfig, type ModelType } from './config.js';
 import { readConfig, writeConfig } from './config-file.js';
 import { initialise } from './initialise.js';
 import type { ParameterSpec, Parameters } from './parameters.js';
@@ -92,15 +92,6 @@ export interface SaveOptions {
   readonly dtype?: 'F32' | 'F16';
 }
 
-/** Copies the tokenizer files that are there. */
-export async function copyTokenizer(from: string, to: string): Promise<void> {
-  for (const name of TOKENIZER_FILES) {
-    await copyFile(join(from, name), join(to, name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-  }
-}
-
 /** Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete. */
 export async function saveCheckpoint(
   folder: string,
@@ -111,7 +102,8 @@ export async function saveCheckpoint(
   if (checkpoint.folder !== undefined && resolve(folder) === resolve(checkpoint.folder))
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
   await mkdir(folder, { recursive: true });
-  if (checkpoint.folder !== undefined) await copyTokenizer(checkpoint.folder, folder);
+  if (checkpoint.folder !== undefined)
+    await copyTokenizer(checkpoint.folder, folder, { maxLength: longestRow(config) });
   await writeConfig(folder, config, head, labels);
   const tensors = specs.map(
     ({ name, shape }) => [name, { shape, data: parameters.get(name) as Float32Array }] as const,

@@ -27,6 +27,10 @@ export interface ModelConfig {
 export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): number =>
   embeddingSize ?? hiddenSize;
 
+/** Tokens in a row that the position embeddings reach; RoBERTa's first ones are for padding. */
+export const longestRow = ({ modelType, maxPositionEmbeddings, padTokenId }: ModelConfig): number =>
+  maxPositionEmbeddings - (modelType === 'roberta' ? padTokenId + 1 : 0);
+
 /** What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss). */
 export type HeadSpec =
   | { readonly kind: 'classification'; readonly numLabels: number }

@@ -5,5 +5,6 @@ export const TOKENIZER_FILES = [
   'vocab.txt',
   'vocab.json',
   'merges.txt',
+  'added_tokens.json',
   'special_tokens_map.json',
 ] as const;

@@ -1,13 +1,15 @@
 /**
- * Text to ids, by Hugging Face's own `tokenizers` library. From a model's folder: `tokenizer.json`, or `vocab.txt` alone (BERT).
+ * Text to ids, by Hugging Face's own `tokenizers` library, as Python's transformers reads a model's folder (see effective.ts).
  * Truncation is ours: the library's loses text after a truncated piece (huggingface/tokenizers#2091).
  */
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Tokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
-import { bertTokenizerJson } from './bert-wordpiece.js';
+import type { NumberedToken } from './added-tokens.js';
+import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
+import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
+import { highestId } from './vocabulary.js';
+import { tokenizerWarnings } from './warnings.js';
 
 /** Special tokens around one text, or around two. */
 interface Template {
@@ -20,9 +22,16 @@ interface Template {
 
 export interface TextTokenizer {
   readonly tokenizer: Tokenizer;
+  /** One more than the highest id. */
   readonly vocabSize: number;
-  /** sha256 of what the tokenizer was read from. */
+  /** sha256 of the tokenizer in effect: whatever of its files changes an id, a token type or an offset changes it. */
   readonly hash: string;
+  /** What it was read from, and what Python would write. */
+  readonly effective: EffectiveTokenizer;
+  /** Tokens in a row, if the folder says so. */
+  readonly modelMaxLength: number | undefined;
+  /** What a reader would not expect of it, one line each: to be shown. */
+  readonly warnings: readonly string[];
   readonly single: Template;
   readonly pair: Template;
 }
@@ -32,33 +41,32 @@ export interface EncodedText {
   readonly tokenTypeIds: Int32Array;
 }
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
+/** Keys in order, so that the same meaning is the same text. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, canonical(item)]),
   );
-
-/** Of the files that `loadTokenizer` may read. */
-async function hashOfFiles(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt'])
-    hash.update(`${name}\n`).update(await readFile(join(folder, name)).catch(() => ''));
-  return hash.digest('hex');
 }
 
-async function fromVocabulary(folder: string): Promise<Tokenizer> {
-  const vocabulary = (await readFile(join(folder, 'vocab.txt'), 'utf8')).replace(/\r?\n$/, '').split(/\r?\n/);
-  const config = join(folder, 'tokenizer_config.json');
-  const options = (await exists(config))
-    ? (JSON.parse(await readFile(config, 'utf8')) as Record<string, unknown>)
-    : {};
-  return Tokenizer.fromString(JSON.stringify(bertTokenizerJson(vocabulary, options)));
+/** A text that has tokens, to see what is put around them. */
+async function sampleText(
+  tokenizer: Tokenizer,
+  { vocabulary }: EffectiveTokenizer,
+  folder: string,
+): Promise<string> {
+  for (const text of ['a', ...vocabulary.ids.keys()])
+    if ((await tokenizer.encode(text, null, { addSpecialTokens: false })).getLength() > 0) return text;
+  throw new DataError(`${folder}: the tokenizer gives no token for any text`);
 }
 
-async function singleTemplate(tokenizer: Tokenizer): Promise<Template> {
+async function singleTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
   const [bare, framed] = [
-    await tokenizer.encode('a', null, { addSpecialTokens: false }),
-    await tokenizer.encode('a'),
+    await tokenizer.encode(text, null, { addSpecialTokens: false }),
+    await tokenizer.encode(text),
   ];
   const [ids, types] = [framed.getIds(), framed.getTypeIds()];
   const first = framed.getSequenceIds().indexOf(0);
@@ -72,8 +80,8 @@ async function singleTemplate(tokenizer: Tokenizer): Promise<Template> {
   };
 }
 
-async function pairTemplate(tokenizer: Tokenizer): Promise<Template> {
-  const encoded = await tokenizer.encode('a', 'a');
+async function pairTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
+  const encoded = await tokenizer.encode(text, text);
   const [ids, types, owners] = [encoded.getIds(), encoded.getTypeIds(), encoded.getSequenceIds()];
   const [a, aEnd, b, bEnd] = [
     owners.indexOf(0),
@@ -90,37 +98,86 @@ async function pairTemplate(tokenizer: Tokenizer): Promise<Template> {
   };
 }
 
+/** The library's tokenizer of a `tokenizer.json` in effect. @throws DataError where the library refuses it */
+function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = Tokenizer.fromString(JSON.stringify(json));
+  } catch (cause) {
+    throw new DataError(`${folder}: the tokenizer cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const moved = added.find(({ content, id }) => tokenizer.tokenToId(content) !== id);
+  if (moved)
+    throw new DataError(
+      `${folder}: the token '${moved.content}' should have the id ${moved.id}, the library gives it ${tokenizer.tokenToId(moved.content)}; are the ids of its vocabulary without gaps?`,
+    );
+  const twins = sameOnceNormalised(tokenizer, added);
+  if (twins)
+    throw new DataError(
+      `${folder}: the added tokens '${twins.join("' and '")}' are one and the same in normalised text: which of them is found is left to chance, in Python too; give one of them "normalized": false`,
+    );
+  return tokenizer;
+}
+
+/** Two tokens that are looked for in normalised text, and are the same there. */
+function sameOnceNormalised(
+  tokenizer: Tokenizer,
+  added: readonly NumberedToken[],
+): readonly [string, string] | undefined {
+  const normalizer = tokenizer.getNormalizer();
+  const seen = new Map<string, string>();
+  for (const { content } of added.filter(({ normalized }) => normalized)) {
+    const form = normalizer === null ? content : normalizer.normalizeString(content);
+    const former = seen.get(form);
+    if (former !== undefined) return [former, content];
+    seen.set(form, content);
+  }
+  return undefined;
+}
+
 /**
  * Opens the tokenizer of a model's folder.
  * @param expectedVocabSize rows of the model's word embeddings: a larger vocabulary cannot be looked up
  * @throws DataError when there is none, it is malformed, or it is too large for the model
  */
 export async function loadTokenizer(folder: string, expectedVocabSize?: number): Promise<TextTokenizer> {
-  const path = join(folder, 'tokenizer.json');
-  let tokenizer: Tokenizer;
-  try {
-    if (await exists(path)) tokenizer = Tokenizer.fromFile(path);
-    else if (await exists(join(folder, 'vocab.txt'))) tokenizer = await fromVocabulary(folder);
-    else
-      throw new DataError(`${folder}: no tokenizer.json and no vocab.txt; copy them from the model's page`);
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(`${folder}: the tokenizer cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  tokenizer.disableTruncation();
-  tokenizer.disablePadding();
-  const vocabSize = tokenizer.getVocabSize(true);
+  return textTokenizer(await readTokenizerFolder(folder), expectedVocabSize);
+}
+
+/** The same of files that need not lie on disk. */
+export async function textTokenizer(
+  files: TokenizerFolder,
+  expectedVocabSize?: number,
+): Promise<TextTokenizer> {
+  const { folder } = files;
+  const effective = await effectiveTokenizer(files);
+  const tokenizer = open(effective, folder);
+  const vocabSize = 1 + Math.max(highestId(effective.vocabulary), effective.added.at(-1)?.id ?? -1);
+  const text = await sampleText(tokenizer, effective, folder);
+  const [single, pair] = [await singleTemplate(tokenizer, text), await pairTemplate(tokenizer, text)];
+  const warnings = tokenizerWarnings(
+    files,
+    effective,
+    pair.types.some((type) => type !== 0),
+  );
   if (expectedVocabSize !== undefined && vocabSize > expectedVocabSize) {
     throw new DataError(
-      `${folder}: the tokenizer has ${vocabSize} tokens, the model only ${expectedVocabSize}; they do not belong together`,
+      [
+        `${folder}: the tokenizer has ${vocabSize} tokens, the model only ${expectedVocabSize}; they do not belong together`,
+        ...warnings,
+      ].join('. '),
     );
   }
+  const meaning = JSON.stringify(canonical({ json: effective.json, single, pair }));
   return {
     tokenizer,
     vocabSize,
-    hash: await hashOfFiles(folder),
-    single: await singleTemplate(tokenizer),
-    pair: await pairTemplate(tokenizer),
+    hash: createHash('sha256').update(meaning).digest('hex'),
+    effective,
+    modelMaxLength: effective.modelMaxLength,
+    warnings,
+    single,
+    pair,
   };
 }
 

@@ -1,9 +1,9 @@
 /** Trains a BERT WordPiece vocabulary and writes it as Hugging Face does. Words are cut by the `tokenizers` library. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { bertNormalizer, bertPreTokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
-import { bertTokenizerJson } from './bert-wordpiece.js';
+import { emptyFolder } from './folder.js';
+import { saveTokenizer } from './save.js';
+import { textTokenizer } from './tokenizer.js';
 import { learnWordPieces } from './wordpiece-trainer.js';
 
 /** In this order, as in BERT's own vocabulary. */
@@ -11,6 +11,9 @@ const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 
 /** Characters rarer than this share of the text become [UNK]: else other scripts' alphabets fill a small vocabulary. */
 const RARE = 1e-6;
+
+/** Positions of BERT. */
+const MAX_LENGTH = 512;
 
 export interface VocabularyOptions {
   /** Tokens, special ones included. */
@@ -72,25 +75,11 @@ export async function writeTokenizer(
   vocabulary: readonly string[],
   { lowercase }: Pick<VocabularyOptions, 'lowercase'>,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const config = {
-    tokenizer_class: 'BertTokenizer',
-    do_lower_case: lowercase,
-    model_max_length: 512,
-    pad_token: '[PAD]',
-    unk_token: '[UNK]',
-    cls_token: '[CLS]',
-    sep_token: '[SEP]',
-    mask_token: '[MASK]',
-  };
-  const files: [string, string][] = [
-    ['vocab.txt', `${vocabulary.join('\n')}\n`],
-    ['tokenizer.json', JSON.stringify(bertTokenizerJson(vocabulary, { do_lower_case: lowercase }))],
-    ['tokenizer_config.json', `${JSON.stringify(config, null, 2)}\n`],
-  ];
-  for (const [name, text] of files) {
-    const partial = join(folder, `${name}.partial`);
-    await writeFile(partial, text);
-    await rename(partial, join(folder, name));
-  }
+  const ids = Object.fromEntries(vocabulary.map((token, id) => [token, id]));
+  const tokenizer = await textTokenizer({
+    ...emptyFolder(folder),
+    json: { model: { vocab: ids }, added_tokens: [] },
+    config: { tokenizer_class: 'BertTokenizer', do_lower_case: lowercase },
+  });
+  await saveTokenizer(folder, tokenizer, { maxLength: MAX_LENGTH });
 }

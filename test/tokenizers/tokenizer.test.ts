@@ -117,7 +117,7 @@ test('errors: no tokenizer, a malformed one', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'progtuning-tokenizer-'));
   await assert.rejects(loadTokenizer(folder), /no tokenizer\.json and no vocab\.txt/);
   await writeFile(join(folder, 'tokenizer.json'), '{"version": 1');
-  await assert.rejects(loadTokenizer(folder), /the tokenizer cannot be read/);
+  await assert.rejects(loadTokenizer(folder), /tokenizer\.json:1:14: not JSON: expected ',' or '}'/);
 });
 
 test('bert-base-uncased on real sentences, where it is at hand', async (context) => {
