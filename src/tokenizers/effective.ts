@@ -52,8 +52,8 @@ function readMaxLength({ model_max_length, max_len }: JsonObject, where: string)
 /** Built by its class: vocabulary and added tokens from the files, all else from the options. */
 type Built = Pick<EffectiveTokenizer, 'json' | 'options' | 'special' | 'vocabulary' | 'added'>;
 
-async function buildWordPiece(files: TokenizerFolder, where: string): Promise<Built> {
-  const vocabulary = await wordPieceVocabulary(files);
+function buildWordPiece(files: TokenizerFolder, where: string): Built {
+  const vocabulary = wordPieceVocabulary(files);
   const special = specialTokens(files, WORDPIECE_TOKENS, []);
   const { settings, named } = special;
   const options = {
@@ -113,7 +113,7 @@ export async function effectiveTokenizer(files: TokenizerFolder): Promise<Effect
   const build = {
     wordpiece: buildWordPiece,
     'byte-level': buildByteLevel,
-    json: async () => takeJson(files, tokenizer),
+    json: () => takeJson(files, tokenizer),
   };
   const built = await build[tokenizer.kind](files, where);
   const { settings } = built.special;

@@ -17,6 +17,7 @@ export interface TokenizerFolder {
   readonly folder: string;
   readonly json: TokenizerJson | undefined;
   readonly config: JsonObject | undefined;
+  readonly vocabTxt: string | undefined;
   readonly specialTokensMap: JsonObject | undefined;
   readonly addedTokens: JsonObject | undefined;
   /** The model's own `config.json`: its `model_type` tells the class where `tokenizer_config.json` does not. */
@@ -27,6 +28,7 @@ export const emptyFolder = (folder: string): TokenizerFolder => ({
   folder,
   json: undefined,
   config: undefined,
+  vocabTxt: undefined,
   specialTokensMap: undefined,
   addedTokens: undefined,
   modelConfig: undefined,
@@ -73,12 +75,13 @@ async function readTokenizerJson(path: string): Promise<TokenizerJson | undefine
 
 /** @throws DataError that names the malformed file */
 export async function readTokenizerFolder(folder: string): Promise<TokenizerFolder> {
-  const [json, config, specialTokensMap, addedTokens, modelConfig] = await Promise.all([
+  const [json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig] = await Promise.all([
     readTokenizerJson(join(folder, 'tokenizer.json')),
     readObject(join(folder, 'tokenizer_config.json')),
+    readText(join(folder, 'vocab.txt')),
     readObject(join(folder, 'special_tokens_map.json')),
     readObject(join(folder, 'added_tokens.json')),
     readObject(join(folder, 'config.json')),
   ]);
-  return { folder, json, config, specialTokensMap, addedTokens, modelConfig };
+  return { folder, json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig };
 }

@@ -72,18 +72,16 @@ export function vocabularyOfJson({ folder, json }: TokenizerFolder): Vocabulary 
 const missing = (folder: string, wanted: string): DataError =>
   new DataError(`${folder}: ${wanted}; copy them from the model's page`);
 
+/** Ids by the lines of a `vocab.txt`; a token that stands twice has its last line. */
+export const parseVocabTxt = (text: string): Map<string, number> =>
+  new Map(linesOf(text).map((line, id) => [withoutTrailingSpace(line), id]));
+
 /** @throws DataError where there is none, or it is malformed */
-export async function wordPieceVocabulary(files: TokenizerFolder): Promise<Vocabulary> {
-  const path = join(files.folder, 'vocab.txt');
+export function wordPieceVocabulary(files: TokenizerFolder): Vocabulary {
   const ofJson = vocabularyOfJson(files);
   if (ofJson) return ofJson;
-  const text = await readText(path);
-  if (text === undefined) throw missing(files.folder, 'no tokenizer.json and no vocab.txt');
-  return {
-    ids: new Map(linesOf(text).map((line, id) => [withoutTrailingSpace(line), id])),
-    merges: [],
-    path,
-  };
+  if (files.vocabTxt === undefined) throw missing(files.folder, 'no tokenizer.json and no vocab.txt');
+  return { ids: parseVocabTxt(files.vocabTxt), merges: [], path: join(files.folder, 'vocab.txt') };
 }
 
 /** @throws DataError where there is none, or it is malformed */

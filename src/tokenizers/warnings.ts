@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { EffectiveTokenizer } from './effective.js';
 import { isObject, type TokenizerFolder } from './folder.js';
-import { highestId } from './vocabulary.js';
+import { highestId, parseVocabTxt } from './vocabulary.js';
 
 /** Examples that a line shows. */
 const SHOWN = 3;
@@ -48,6 +48,40 @@ function overridden({ folder, json: given }: TokenizerFolder, tokenizer: Effecti
     (change) =>
       `${join(folder, 'tokenizer.json')}: ${change}: ${own.name} (${own.source}) and tokenizer_config.json win, as in Python; "tokenizer_class": "PreTrainedTokenizerFast" takes tokenizer.json as it is`,
   );
+}
+
+/** Settings that a `tokenizer.json` taken as it is contradicts. */
+function ignored({ folder, json, config }: TokenizerFolder, { class: own }: EffectiveTokenizer): string[] {
+  if (own.kind !== 'json' || json === undefined || config === undefined) return [];
+  const parts = [json.normalizer, json.pre_tokenizer].map((part) => (isObject(part) ? part : {}));
+  return Object.entries(SETTING_OF).flatMap(([name, key]) => {
+    const effective = parts.map((part) => part[key]).find((value) => value !== undefined);
+    if (config[name] === undefined || effective === undefined || config[name] === effective) return [];
+    return [
+      `${join(folder, 'tokenizer_config.json')}: ${name} is ${JSON.stringify(config[name])}, in effect ${JSON.stringify(effective)}: ${own.name} takes tokenizer.json as it is, as in Python`,
+    ];
+  });
+}
+
+/** Names of a setting in `tokenizer_config.json` and in the parts of `tokenizer.json`. */
+const SETTING_OF = {
+  do_lower_case: 'lowercase',
+  strip_accents: 'strip_accents',
+  tokenize_chinese_chars: 'handle_chinese_chars',
+  add_prefix_space: 'add_prefix_space',
+} as const;
+
+/** A `vocab.txt` of other tokens than the `tokenizer.json` beside it. */
+function otherVocabulary(
+  { folder, json, vocabTxt }: TokenizerFolder,
+  { vocabulary }: EffectiveTokenizer,
+): string[] {
+  if (json === undefined || vocabTxt === undefined) return [];
+  const others = [...parseVocabTxt(vocabTxt)].filter(([token, id]) => vocabulary.ids.get(token) !== id);
+  if (others.length === 0) return [];
+  return [
+    `${join(folder, 'vocab.txt')}: not read, as in Python: tokenizer.json has a vocabulary of its own, without ${others.length} of these tokens (${quoted(others.map(([token]) => token))}); remove tokenizer.json to use vocab.txt`,
+  ];
 }
 
 /** Added tokens whose id in a file is not the one that they get. */
@@ -125,6 +159,8 @@ export function tokenizerWarnings(
     ...typesUnsaid(files, tokenizer, hasTypes),
     ...unread(files, tokenizer),
     ...overridden(files, tokenizer),
+    ...ignored(files, tokenizer),
+    ...otherVocabulary(files, tokenizer),
     ...lowerCased(tokenizer),
     ...renumbered(tokenizer),
     ...appended(tokenizer),

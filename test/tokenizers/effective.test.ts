@@ -65,6 +65,18 @@ const WARNED: Readonly<Record<string, [Readonly<Record<string, unknown>>, RegExp
     { ...lower, 'tokenizer.json': casedJson, 'tokenizer_config.json': { tokenizer_class: 'OurTokenizer' } },
     /'OurTokenizer' is unknown: tokenizer\.json is taken as it is/,
   ],
+  'settings that tokenizer.json alone contradicts': [
+    {
+      'config.json': bert,
+      'tokenizer.json': casedJson,
+      'tokenizer_config.json': { tokenizer_class: 'TokenizersBackend', do_lower_case: true },
+    },
+    /tokenizer_config\.json: do_lower_case is true, in effect false: TokenizersBackend takes tokenizer\.json as it is/,
+  ],
+  'vocab.txt with other tokens than tokenizer.json': [
+    { ...lower, 'tokenizer.json': casedJson, 'vocab.txt': vocabTxt.replace('walk', 'swim') },
+    /vocab\.txt: not read.*without 1 of these tokens \("swim"\)/,
+  ],
   'token types that Python does not hand out': [
     {
       'config.json': bert,
