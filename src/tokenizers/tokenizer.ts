@@ -8,17 +8,9 @@ import { DataError } from '../errors.js';
 import type { NumberedToken } from './added-tokens.js';
 import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
 import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
+import { type Template, templates } from './template.js';
 import { highestId } from './vocabulary.js';
 import { tokenizerWarnings } from './warnings.js';
-
-/** Special tokens around one text, or around two. */
-interface Template {
-  readonly prefix: readonly number[];
-  readonly middle: readonly number[];
-  readonly suffix: readonly number[];
-  /** Token types of prefix, first text, middle, second text, suffix. */
-  readonly types: readonly number[];
-}
 
 export interface TextTokenizer {
   readonly tokenizer: Tokenizer;
@@ -50,52 +42,6 @@ function canonical(value: unknown): unknown {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, item]) => [key, canonical(item)]),
   );
-}
-
-/** A text that has tokens, to see what is put around them. */
-async function sampleText(
-  tokenizer: Tokenizer,
-  { vocabulary }: EffectiveTokenizer,
-  folder: string,
-): Promise<string> {
-  for (const text of ['a', ...vocabulary.ids.keys()])
-    if ((await tokenizer.encode(text, null, { addSpecialTokens: false })).getLength() > 0) return text;
-  throw new DataError(`${folder}: the tokenizer gives no token for any text`);
-}
-
-async function singleTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
-  const [bare, framed] = [
-    await tokenizer.encode(text, null, { addSpecialTokens: false }),
-    await tokenizer.encode(text),
-  ];
-  const [ids, types] = [framed.getIds(), framed.getTypeIds()];
-  const first = framed.getSequenceIds().indexOf(0);
-  const end = first + bare.getLength();
-  const type = types[first] ?? 0;
-  return {
-    prefix: ids.slice(0, first),
-    middle: [],
-    suffix: ids.slice(end),
-    types: [type, type, type, type, types.at(-1) ?? 0],
-  };
-}
-
-async function pairTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
-  const encoded = await tokenizer.encode(text, text);
-  const [ids, types, owners] = [encoded.getIds(), encoded.getTypeIds(), encoded.getSequenceIds()];
-  const [a, aEnd, b, bEnd] = [
-    owners.indexOf(0),
-    owners.lastIndexOf(0) + 1,
-    owners.indexOf(1),
-    owners.lastIndexOf(1) + 1,
-  ];
-  const at = (i: number): number => types[i] ?? 0;
-  return {
-    prefix: ids.slice(0, a),
-    middle: ids.slice(aEnd, b),
-    suffix: ids.slice(bEnd),
-    types: [at(0), at(a), at(aEnd), at(b), at(bEnd)],
-  };
 }
 
 /** The library's tokenizer of a `tokenizer.json` in effect. @throws DataError where the library refuses it */
@@ -153,8 +99,7 @@ export async function textTokenizer(
   const effective = await effectiveTokenizer(files);
   const tokenizer = open(effective, folder);
   const vocabSize = 1 + Math.max(highestId(effective.vocabulary), effective.added.at(-1)?.id ?? -1);
-  const text = await sampleText(tokenizer, effective, folder);
-  const [single, pair] = [await singleTemplate(tokenizer, text), await pairTemplate(tokenizer, text)];
+  const { single, pair } = await templates(tokenizer, effective, folder);
   const warnings = tokenizerWarnings(
     files,
     effective,
