@@ -66,6 +66,9 @@ export interface FitHooks {
 
 export const noProgress = (): FitProgress => ({ steps: [], secondsPerEpoch: [], updatedParameters: [] });
 
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+
 /** Batches in groups of `size`; the last may be smaller. */
 function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
   let group: Batch[] = [];
@@ -127,6 +130,9 @@ export async function fit(
       const { stage, trains } = plan.stageOf(epoch);
       if (!open || stage !== number) {
         await open?.stage.close();
+        open = undefined;
+        const later = range(epoch, plan.epochs).map((next) => plan.stageOf(next).trains);
+        state.retire((spec) => later.some((trainsThen) => trainsThen(spec)));
         const cached = cache && openCachedStage(model, state, trains, cache, options);
         open = { trains, stage: cached ?? openStage(taskObjective(model), state, trains, options) };
         number = stage;

@@ -20,24 +20,34 @@ export interface TrainedTensor {
 export interface TrainingState {
   /** Every parameter's current value; those in `trained` are the same arrays as their `p`. */
   readonly parameters: Parameters;
+  /** What still trains, now or later. */
   readonly trained: ReadonlyMap<string, TrainedTensor>;
+  /** What trained at any time, in the order of the model. */
+  readonly everTrained: readonly ParameterSpec[];
+  /** Gives back the gradients and moments of what trains no more; the values stay. @param trains which parameters still train */
+  retire(trains: Trains): void;
 }
 
-/** A tensor and its three companions may not cross arenas; one arena holds at most this many bytes unless a tensor needs more. */
+/** Most bytes of an arena, unless one tensor with its three companions needs more: these may not cross arenas. */
 const ARENA_BYTES = 2 ** 30;
 
-/** Cuts specs into runs that fit an arena. */
+/** Cuts specs into runs that fit an arena. Each block has its own, so that its memory can be given back when it trains no more. */
 function groups(specs: readonly ParameterSpec[]): ParameterSpec[][] {
+  const placeOf = ({ place }: ParameterSpec): string =>
+    place.kind === 'block' ? `block ${place.index}` : place.kind;
+  const open = new Map<string, { readonly specs: ParameterSpec[]; bytes: number }>();
   const result: ParameterSpec[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
   for (const spec of specs) {
     const need = 4 * arenaBytes(sizeOf(spec.shape));
-    if (bytes + need > ARENA_BYTES) {
-      result.push([]);
-      bytes = 0;
+    const place = placeOf(spec);
+    let group = open.get(place);
+    if (!group || group.bytes + need > ARENA_BYTES) {
+      group = { specs: [], bytes: 0 };
+      open.set(place, group);
+      result.push(group.specs);
     }
-    result[result.length - 1]?.push(spec);
-    bytes += need;
+    group.specs.push(spec);
+    group.bytes += need;
   }
   return result;
 }
@@ -50,7 +60,8 @@ export function createTrainingState(
 ): TrainingState {
   const parameters = new Map(values);
   const trained = new Map<string, TrainedTensor>();
-  for (const group of groups(specs.filter(everTrains))) {
+  const everTrained = specs.filter(everTrains);
+  for (const group of groups(everTrained)) {
     const [first, last] = [group[0]?.name, group.at(-1)?.name];
     const arena = new Arena(
       group.reduce((sum, spec) => sum + 4 * arenaBytes(sizeOf(spec.shape)), 0),
@@ -72,5 +83,16 @@ export function createTrainingState(
       trained.set(spec.name, { spec, arena, arrays, steps: 0 });
     }
   }
-  return { parameters, trained };
+  return {
+    parameters,
+    trained,
+    everTrained,
+    retire(trains) {
+      for (const [name, { spec, arrays }] of trained) {
+        if (trains(spec)) continue;
+        parameters.set(name, Float32Array.from(arrays.p));
+        trained.delete(name);
+      }
+    },
+  };
 }
