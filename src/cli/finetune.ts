@@ -6,7 +6,7 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
-import { scoreText } from '../report/number-text.js';
+import { numberText, scoreText } from '../report/number-text.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
@@ -41,6 +41,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly maxTrainExamples?: number;
   readonly maxEvalExamples?: number;
   readonly save?: string;
+  readonly overwrite?: boolean;
   readonly predictTest?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
@@ -148,6 +149,7 @@ export function registerFinetune(program: Command): void {
       '--save <folder>',
       'write the fine-tuned checkpoint; an interrupted run goes on from its last whole epoch',
     )
+    .option('--overwrite', 'with --save: begin anew over the result or the unfinished run of another')
     .option(
       '--predict-test',
       "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
@@ -199,14 +201,25 @@ function specOf(flags: FinetuneFlags): RunSpec {
 /** What `--json` prints. */
 export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   task: record.spec.task,
+  data: record.spec.data,
   model: record.spec.model,
   method: record.spec.method.kind,
   schedule: record.spec.schedule.kind,
   embeddings: record.spec.schedule.embeddings,
   stages: record.spec.schedule.stages,
   head: record.spec.headTraining,
+  epochs: record.spec.epochs,
+  batchSize: record.spec.batchSize,
+  gradientAccumulationSteps: record.spec.gradientAccumulationSteps,
+  learningRate: record.spec.learningRate,
+  learningRateSchedule: record.spec.learningRateSchedule,
+  weightDecay: record.spec.weightDecay,
+  maxLength: record.spec.maxLength,
   seed: record.spec.seed,
+  identity: record.identity.key,
+  hashes: record.hashes,
   metrics: record.metrics,
+  ...(Object.keys(record.undefinedMetrics).length > 0 ? { undefinedMetrics: record.undefinedMetrics } : {}),
   trainExamples: record.trainExamples,
   dataReport: record.dataReport,
   totalParameters: record.totalParameters,
@@ -227,10 +240,15 @@ const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 /** What a person reads. */
 function textOf(record: RunRecord): string {
   const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(([name, value]) => `${name} ${scoreText(value)}`);
+  const metrics = Object.entries(record.metrics).map(
+    ([name, value]) => `${name} ${scoreText(value, record.undefinedMetrics[name])}`,
+  );
+  const data = spec.data === 'embedded' ? 'embedded (generated text in the shape of the task)' : spec.data;
   const updated = record.updatedParameters.map(million).join(', ');
   return [
     `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,
+    `  data     ${data}: ${record.trainExamples} training examples; model ${spec.model}`,
+    `  settings ${spec.epochs} epochs, batch ${spec.batchSize * spec.gradientAccumulationSteps}, learning rate ${numberText(spec.learningRate, 4)} ${spec.learningRateSchedule.kind}, at most ${spec.maxLength} tokens`,
     `  dev      ${metrics.join(', ')}`,
     `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
     `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,
@@ -244,11 +262,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
-    const { predictTest = false, strict = false, gradientCheckpointing = false } = flags;
+    const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
     const { onEvent } = shown;
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, gradientCheckpointing, predictTest, strict, onEvent, ...save }),
+      run(spec, { ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent, ...save }),
     );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { DEVICES, type Device, parseDevice } from '../engine/device.js';
 import { DataError } from '../errors.js';
 import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
+import type { LedgerRecord } from '../experiments/ledger.js';
 import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
 import type { RunSpec } from '../experiments/run-spec.js';
-import type { Metrics } from '../metrics/metrics.js';
 import { scoreText } from '../report/number-text.js';
 import { STRICT } from './data-options.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
@@ -72,10 +72,10 @@ function list({ all, missing }: GridPlan): string {
   return `${lines.join('\n')}\n${all.length - missing.length} of ${all.length} runs done\n`;
 }
 
-const scores = (metrics: Metrics): string =>
+const scores = ({ metrics, undefinedMetrics }: LedgerRecord): string =>
   Object.entries(metrics)
     .slice(0, 2)
-    .map(([name, value]) => `${name} ${scoreText(value)}`)
+    .map(([name, value]) => `${name} ${scoreText(value, undefinedMetrics[name])}`)
     .join(', ');
 
 /** A bar over the whole grid, and a line for each run that is done. */
@@ -99,7 +99,7 @@ function display(count: number): { onEvent: (event: GridEvent) => void; stop: ()
         finished++;
         const place = `[${finished}/${count}] ${label}`;
         if (event.kind === 'failed') say(`${place}: FAILED: ${event.message}`);
-        else say(`${place}: ${scores(event.record.metrics)} in ${duration(event.record.seconds)}`);
+        else say(`${place}: ${scores(event.record)} in ${duration(event.record.seconds)}`);
       }
       bar.update(finished + [...begun.values()].reduce((sum, share) => sum + share, 0), label);
     },

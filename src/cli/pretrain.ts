@@ -50,6 +50,7 @@ interface PretrainFlags extends EngineFlags {
   readonly saveSteps: number;
   readonly dtype: 'F32' | 'F16';
   readonly keepSnapshot?: boolean;
+  readonly overwrite?: boolean;
   readonly textSource?: string;
   readonly license?: string;
   readonly seed: number;
@@ -81,6 +82,7 @@ export function registerPretrain(program: Command): void {
       '--model <folder>',
       'go on from this masked-language model, with its tokenizer; shape and initialisation are then its own',
     )
+    .option('--overwrite', 'begin anew, whatever model or unfinished run lies in OUT')
     .option('--tokenizer <folder>', 'a tokenizer to use (default: a vocabulary learnt from the text)')
     .option('--corpus <folder>', 'where packed text is kept (default: OUT/unfinished/corpus)')
     .option('--layers <L>', 'blocks', wholeNumber('layers', 1), 6)
@@ -248,6 +250,7 @@ async function pretrainCommand(flags: PretrainFlags): Promise<void> {
     const options = {
       ...{ out, text, model, tokenizer, corpus, evalSteps, evalRows, saveSteps, dtype },
       keepSnapshot: flags.keepSnapshot ?? false,
+      overwrite: flags.overwrite ?? false,
       onEvent: shown.onEvent,
       stopped: interruptible(),
     };

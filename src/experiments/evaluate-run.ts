@@ -78,12 +78,11 @@ export async function evaluateRun(request: EvaluateRequest, options: RunOptions 
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
   for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
-  const { metrics } = await task.evaluate(
-    { spec, tokenizer, onEvent, strict: options.strict },
-    (split, features) =>
-      predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
-        onEvent({ kind: 'evaluating', split, done, total: features.length }),
-      ),
+  const { evaluate } = await task.prepare({ spec, tokenizer, onEvent, strict: options.strict });
+  const { metrics } = await evaluate((split, features) =>
+    predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
+      onEvent({ kind: 'evaluating', split, done, total: features.length }),
+    ),
   );
   return metrics;
 }

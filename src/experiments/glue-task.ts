@@ -5,11 +5,12 @@ import { cached } from '../datasets/cache.js';
 import { featuresOf } from '../datasets/features.js';
 import type { Split } from '../datasets/glue.js';
 import { labelCount, type Task } from '../datasets/task.js';
-import { describeUndefined, glueMetrics } from '../metrics/glue.js';
+import { DataError } from '../errors.js';
+import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
 import { predictionsOf } from '../training/predictions.js';
 import { readGlue, reportOf } from './glue-read.js';
 import { readTestSplits, submissionText } from './glue-submission.js';
-import type { RunTask, TaskInput } from './run-task.js';
+import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
 
 /** Raised when tokenised rows change. */
 const FORMAT = 2;
@@ -30,6 +31,35 @@ function tokenised(
   );
 }
 
+interface EvaluationSplit {
+  readonly file: string;
+  /** Of the metrics' names. */
+  readonly suffix: string;
+  readonly split: Split;
+  readonly features: readonly Feature[];
+}
+
+async function evaluate(
+  { onEvent }: TaskInput,
+  task: Task,
+  splits: readonly EvaluationSplit[],
+  infer: Infer,
+): Promise<Evaluation> {
+  const metrics: Record<string, number | null> = {};
+  const reasons: Record<string, string> = {};
+  for (const { file, suffix, split, features } of splits) {
+    const predictions = predictionsOf(await infer(file, features));
+    const labels = split.examples.map(({ label }) => label);
+    for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
+      metrics[name + suffix] = value;
+    for (const [name, reason] of Object.entries(undefinedMetrics(task, predictions, labels)))
+      reasons[name + suffix] = reason;
+    const told = describeUndefined(task, predictions, labels);
+    if (told !== undefined) onEvent({ kind: 'warning', text: `${split.path}: ${told}` });
+  }
+  return { metrics, undefinedMetrics: reasons, files: {} };
+}
+
 export const glueTask = (task: Task): RunTask => ({
   head: { kind: 'classification', numLabels: labelCount(task) },
   labels: task.labels,
@@ -39,31 +69,28 @@ export const glueTask = (task: Task): RunTask => ({
     const features = await tokenised(input, task, 'train', split);
     return { features, examples: features.length, hash: split.hash, report: reportOf('train', split) };
   },
-  async evaluate(input, infer) {
-    const { spec } = input;
-    const metrics: Record<string, number | null> = {};
+  async prepare(input) {
     const hashes: Record<string, string> = {};
     const report: Record<string, number> = {};
+    const prepared: EvaluationSplit[] = [];
     for (const { file, suffix } of task.evaluation) {
-      const split = await readGlue(input, task, file, spec.maxEvalExamples);
-      const predictions = predictionsOf(await infer(file, await tokenised(input, task, file, split)));
-      const labels = split.examples.map(({ label }) => label);
-      const undefinedOnes = describeUndefined(task, predictions, labels);
-      if (undefinedOnes !== undefined)
-        input.onEvent({ kind: 'warning', text: `${split.path}: ${undefinedOnes}` });
-      for (const [name, value] of Object.entries(glueMetrics(task, predictions, labels)))
-        metrics[name + suffix] = value;
+      const split = await readGlue(input, task, file, input.spec.maxEvalExamples);
+      if (split.examples.length === 0) throw new DataError(`${split.path}: no row to evaluate on`);
+      prepared.push({ file, suffix, split, features: await tokenised(input, task, file, split) });
       hashes[file] = split.hash;
       Object.assign(report, reportOf(file, split));
     }
-    return { metrics, report, hashes, files: {} };
+    return { hashes, report, evaluate: (infer) => evaluate(input, task, prepared, infer) };
   },
   async test(input) {
     const splits = await readTestSplits(task, input);
+    const encoded: Feature[][] = [];
+    for (const { name, task: answered, split } of splits)
+      encoded.push(await tokenised(input, answered, name, split));
     return async (infer) => {
       const files: Record<string, string> = {};
-      for (const { name, task: answered, split, submission } of splits) {
-        const logits = await infer(name, await tokenised(input, answered, name, split));
+      for (const [i, { name, task: answered, submission }] of splits.entries()) {
+        const logits = await infer(name, encoded[i] ?? []);
         files[submission] = submissionText(answered, predictionsOf(logits));
       }
       return files;

@@ -7,17 +7,21 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { hashFile } from '../datasets/corpus.js';
 import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
-import { writeTextAtomically } from '../models/config-file.js';
+import { readConfig, writeTextAtomically } from '../models/config-file.js';
+import { loadTokenizer } from '../tokenizers/tokenizer.js';
+import {
+  type ModelIdentity,
+  modelIdentity,
+  type RunIdentity,
+  recordedIdentitySchema,
+  runIdentity,
+} from './identity.js';
 import type { RunRecord } from './run-record.js';
-import { hashOf, type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
-
-/** Raised when a change of the code changes the numbers: older records are then not found, and run again. */
-const RESULTS_VERSION = 3;
+import { type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
 
 const hashes = z.record(z.string(), z.string());
 const numbers = z.record(z.string(), z.number());
@@ -29,8 +33,11 @@ const ledgerRecordSchema = z.object({
   spec: runSpecSchema,
   /** sha256 of the weights and of each split. */
   hashes,
+  /** With spec and hashes all that the key is made of; absent in a record whose model is not known in full: a legacy identity. */
+  identity: recordedIdentitySchema.optional(),
   /** null: undefined, as of predictions of one class. */
   metrics: z.record(z.string(), z.number().nullable()),
+  undefinedMetrics: z.record(z.string(), z.string()).default({}),
   trainExamples: z.number(),
   dataReport: numbers,
   totalParameters: z.number(),
@@ -56,12 +63,6 @@ const ledgerRecordSchema = z.object({
 });
 
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
-
-export interface RunIdentity {
-  readonly key: string;
-  readonly spec: RunSpec;
-  readonly hashes: Readonly<Record<string, string>>;
-}
 
 async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
   const version = SQUAD_VERSIONS.get(task);
@@ -98,26 +99,36 @@ export const namedSpec = (spec: RunSpec): RunSpec => ({
 
 /** Identifies specs; each model and data set is read once. */
 export function identifier(): (spec: RunSpec) => Promise<RunIdentity> {
-  const known = new Map<string, Promise<Record<string, string>>>();
-  const once = (
-    key: string,
-    make: () => Promise<Record<string, string>>,
-  ): Promise<Record<string, string>> => {
-    const found = known.get(key) ?? make();
-    known.set(key, found);
-    return found;
-  };
+  const models = new Map<string, Promise<ModelIdentity>>();
+  const data = new Map<string, Promise<Record<string, string>>>();
   return async (spec) => {
     const folder = await resolveModel(spec.model);
-    const weights = await once(`model ${folder}`, async () => ({
-      model: (await hashFile(join(folder, 'model.safetensors'))).sha256,
-    }));
-    const splits = await once(`data ${spec.data} ${spec.task}`, () => dataHashes(spec));
-    const content = { ...weights, ...splits };
-    const { model: _model, data: _data, ...settings } = spec;
-    const key = hashOf({ settings, content, version: RESULTS_VERSION }).slice(0, 16);
-    return { key, spec: namedSpec(spec), hashes: content };
+    const model = once(models, folder, async () =>
+      modelIdentity(folder, (await loadTokenizer(folder, (await readConfig(folder)).vocabSize)).hash),
+    );
+    const splits = once(data, `${spec.data} ${spec.task}`, () => dataHashes(spec));
+    return runIdentity(spec, await model, await splits);
   };
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key) ?? make();
+  known.set(key, found);
+  return found;
+}
+
+/** Made before a record named the version of its engine: what the numbers of every legacy record are. */
+const LEGACY_NUMERICAL_VERSION = 3;
+
+/** Of the engine that gave a record's numbers. */
+export const numericalVersionOf = ({ identity }: LedgerRecord): number =>
+  identity?.numericalVersion ?? LEGACY_NUMERICAL_VERSION;
+
+/** The key that a record's content has; undefined for a legacy identity. */
+function keyOf({ spec, hashes, identity }: LedgerRecord): string | undefined {
+  if (!identity) return undefined;
+  const { model: _weights, ...data } = hashes;
+  return runIdentity(spec, identity, data, identity.numericalVersion).key;
 }
 
 const POINTS = 60;
@@ -135,12 +146,14 @@ function thinned(steps: RunRecord['steps']): LedgerRecord['losses'] {
 const versionOf = (name: string): string =>
   (createRequire(import.meta.url)(name) as { version: string }).version;
 
-export function ledgerRecord({ key, spec, hashes }: RunIdentity, record: RunRecord): LedgerRecord {
-  const { spec: _spec, hashes: _hashes, steps, initialised: _initialised, ...measured } = record;
-  return ledgerRecordSchema.parse({
-    key,
-    spec,
-    hashes,
+/** A run as the ledger keeps it: without the folders of this machine. @throws DataError for a record that is not whole */
+export function ledgerRecord(record: RunRecord): LedgerRecord {
+  const { spec, identity, steps, initialised: _initialised, ...measured } = record;
+  const { settings: _settings, data: _data, ...recorded } = identity.parts;
+  const parsed = ledgerRecordSchema.safeParse({
+    key: identity.key,
+    spec: namedSpec(spec),
+    identity: recorded,
     ...measured,
     steps: steps.length,
     losses: thinned(steps),
@@ -149,6 +162,9 @@ export function ledgerRecord({ key, spec, hashes }: RunIdentity, record: RunReco
       'onnxruntime-node': versionOf('onnxruntime-node/package.json'),
     },
   });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`the run's record: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 /** Adds a record to the ledger, whole or not at all. */
@@ -167,10 +183,19 @@ async function readRecord(path: string): Promise<LedgerRecord> {
     });
   }
   const parsed = ledgerRecordSchema.safeParse(value);
-  if (parsed.success && `${parsed.data.key}.json` === basename(path)) return parsed.data;
+  if (parsed.success && `${parsed.data.key}.json` === basename(path)) return checked(parsed.data, path);
   const issue = parsed.success ? undefined : parsed.error.issues[0];
   const what = issue ? `${issue.path.join('.')}: ${issue.message}` : 'its key is not the file name';
   throw new DataError(`${path}: not a record of this version (${what}); delete it and run its grid again`);
+}
+
+/** @throws DataError for a record whose content is not what its name says: it was altered */
+function checked(record: LedgerRecord, path: string): LedgerRecord {
+  const key = keyOf(record) ?? record.key;
+  if (key === record.key) return record;
+  throw new DataError(
+    `${path}: spec, hashes and identity give the key ${key}: the record was altered; delete it and run its grid again`,
+  );
 }
 
 /** Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file */

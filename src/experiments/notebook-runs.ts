@@ -5,7 +5,7 @@ import { hashFile } from '../datasets/corpus.js';
 import { localModel } from '../datasets/source.js';
 import { processors } from '../engine/session.js';
 import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
-import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
+import { type LedgerRecord, namedSpec, numericalVersionOf, readLedger } from './ledger.js';
 import { planGrid, runGrid } from './run-grid.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
 
@@ -65,8 +65,29 @@ export async function ledgerRuns(name: string): Promise<GridCell[]> {
     const known = weights.get(spec.model);
     return known === undefined || known === hashes.model;
   });
-  const bySpec = new Map(records.map((record) => [canonicalJson(record.spec), record]));
-  return specs.map(namedSpec).map((spec) => ({ spec, record: bySpec.get(canonicalJson(spec)) }));
+  const bySpec = new Map<string, LedgerRecord[]>();
+  for (const record of records) {
+    const spec = canonicalJson(record.spec);
+    bySpec.set(spec, [...(bySpec.get(spec) ?? []), record]);
+  }
+  return ofOneVersion(
+    specs.map(namedSpec).map((spec) => ({ spec, records: bySpec.get(canonicalJson(spec)) ?? [] })),
+  );
+}
+
+/** Numbers of two versions of the engine are not compared: that which made most of the cells is shown, the newer of two that made as many. */
+export function ofOneVersion(
+  cells: readonly { readonly spec: RunSpec; readonly records: readonly LedgerRecord[] }[],
+): GridCell[] {
+  const made = new Map<number, number>();
+  for (const { records } of cells)
+    for (const version of new Set(records.map(numericalVersionOf)))
+      made.set(version, (made.get(version) ?? 0) + 1);
+  const [best] = [...made].sort(([a, ofA], [b, ofB]) => ofB - ofA || b - a);
+  return cells.map(({ spec, records }) => ({
+    spec,
+    record: records.find((record) => numericalVersionOf(record) === best?.[0]),
+  }));
 }
 
 /** Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record. */
@@ -98,5 +119,5 @@ export async function liveRuns(name: string, openProgress: OpenProgress): Promis
   });
   bar.stop();
   const ledger = await readLedger(runs);
-  return plan.all.map(({ identity }) => ({ spec: identity.spec, record: ledger.get(identity.key) }));
+  return plan.all.map(({ spec, identity }) => ({ spec: namedSpec(spec), record: ledger.get(identity.key) }));
 }

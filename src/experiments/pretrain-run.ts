@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { buildCorpus, type Corpus, hashFile } from '../datasets/corpus.js';
 import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
+import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
+import type { DataError } from '../errors.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
-import { writeTextAtomically } from '../models/config-file.js';
+import type { ModelConfig } from '../models/config.js';
+import { configJson, writeTextAtomically } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
@@ -20,13 +23,14 @@ import {
   pretrain,
   pretrainProgressSchema,
 } from '../training/pretrain.js';
-import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
+import { loadSnapshot, removeSnapshot, saveSnapshot, snapshotIdentity } from '../training/resume.js';
 import type { TrainingState } from '../training/state.js';
 import { exists, VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
 import { headOf, startingModel } from './pretrain-start.js';
 import { peakBytes, thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
+import { anothersSnapshot, checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
 
 const POINTS = 200;
 
@@ -85,21 +89,22 @@ const adamwOptions = ({ weightDecay, maxGradientNorm }: PretrainSpec): AdamWOpti
  * Two places for snapshots: up to the decay of `warmup_stable_decay` nothing depends on how long the run will be, so that snapshot
  * may be carried on by a longer or a shorter run; after it, only by the same.
  */
-function snapshots(spec: PretrainSpec, corpus: Corpus, out: string, stableSteps: number) {
+function snapshots(
+  spec: PretrainSpec,
+  config: ModelConfig,
+  corpus: Corpus,
+  out: string,
+  stableSteps: number,
+) {
   const { totalSteps: _total, learningRateSchedule, ...rest } = spec;
   const { decayRatio: _decay, ...stableSchedule } = learningRateSchedule;
   const data = { train: corpus.header.train, tokenizer: corpus.header.tokenizer };
-  const stable = {
-    folder: join(unfinished(out), 'stable'),
-    key: hashOf({ ...rest, stableSchedule, data }),
-    most: stableSteps,
+  const place = (name: string, settings: object, most: number) => {
+    const parts = { numericalVersion: NUMERICAL_VERSION, settings, config: configJson(config), data };
+    return { folder: join(unfinished(out), name), identity: { key: hashOf(parts), parts }, most };
   };
-  const last = {
-    folder: join(unfinished(out), 'last'),
-    key: hashOf({ ...spec, data }),
-    most: spec.totalSteps,
-  };
-  return { stable, last };
+  const stable = place('stable', { ...rest, learningRateSchedule: stableSchedule }, stableSteps);
+  return { stable, last: place('last', spec, spec.totalSteps) };
 }
 
 const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
@@ -111,15 +116,24 @@ const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
   });
 };
 
-/** The progress of the snapshot that the run may go on from; `state` is then as it was. */
+/**
+ * The progress of the snapshot that the run may go on from; `state` is then as it was.
+ * @throws DataError where there are snapshots, and all are of other runs
+ */
 async function resume(
-  places: ReturnType<typeof snapshots>,
+  { last, stable }: ReturnType<typeof snapshots>,
   state: TrainingState,
+  overwrite: boolean,
 ): Promise<PretrainProgress | undefined> {
-  for (const { folder, key, most } of [places.last, places.stable]) {
-    const found = await loadSnapshot(folder, key, state, pretrainProgressSchema);
+  let refusal: DataError | undefined;
+  for (const { folder, identity, most } of [last, stable]) {
+    const found = await loadSnapshot(folder, identity.key, state, pretrainProgressSchema);
     if (found && found.losses.length <= most) return found;
+    const former = await snapshotIdentity(folder);
+    if (former) refusal ??= anothersSnapshot(folder, former.parts, identity.parts);
   }
+  if (refusal && !overwrite) throw refusal;
+  for (const { folder } of [last, stable]) await removeSnapshot(folder);
   return undefined;
 }
 
@@ -132,7 +146,9 @@ export async function runPretraining(
   spec: PretrainSpec,
   options: PretrainOptions,
 ): Promise<PretrainRecord | undefined> {
-  const { out, onEvent, stopped } = options;
+  const { out, onEvent, stopped, overwrite = false } = options;
+  if (options.model !== undefined) checkNotModel(out, options.model);
+  await checkWritable(out);
   const { saved, config, specs, state, former } = await startingModel(spec, options.model);
   const home = await tokenizerFolder(spec, options);
   const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
@@ -146,8 +162,9 @@ export async function runPretraining(
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
   for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
   const plan = planOf(spec, corpus, tokenizer, options);
-  const places = snapshots(spec, corpus, out, plan.stableSteps);
-  const resumed = await resume(places, state);
+  const places = snapshots(spec, config, corpus, out, plan.stableSteps);
+  const resumed = await resume(places, state, overwrite);
+  if (!resumed && !overwrite) await checkPretrained(out, spec);
   if (!resumed && spec.continues === undefined && spec.initialisation === 'cooccurrence') {
     const { seed } = spec;
     const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
@@ -164,8 +181,8 @@ export async function runPretraining(
       onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss), nextSentenceAccuracy }),
     onSnapshot: async (progress) => {
       const steps = progress.losses.length;
-      const { folder, key } = steps <= places.stable.most ? places.stable : places.last;
-      await saveSnapshot(folder, key, steps, state, progress);
+      const { folder, identity } = steps <= places.stable.most ? places.stable : places.last;
+      await saveSnapshot(folder, identity, steps, state, progress);
     },
     ...(stopped ? { stopped } : {}),
   };

@@ -54,6 +54,8 @@ export interface PretrainOptions extends CompileOptions {
   readonly dtype: 'F32' | 'F16';
   /** Keeps the last snapshot before the decay, from which a longer run can go on. */
   readonly keepSnapshot: boolean;
+  /** Begins anew over another run's model or snapshots, which are refused otherwise. */
+  readonly overwrite?: boolean | undefined;
   readonly onEvent?: (event: PretrainEvent) => void;
   readonly stopped?: () => boolean;
 }

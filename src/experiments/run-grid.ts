@@ -3,14 +3,9 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '../errors.js';
-import {
-  identifier,
-  type LedgerRecord,
-  ledgerRecord,
-  type RunIdentity,
-  readLedger,
-  writeRecord,
-} from './ledger.js';
+import { removeSnapshot } from '../training/resume.js';
+import type { RunIdentity } from './identity.js';
+import { identifier, type LedgerRecord, ledgerRecord, readLedger, writeRecord } from './ledger.js';
 import type { RunOptions } from './run.js';
 import type { ChildMessage, ChildRequest } from './run-child.js';
 import type { RunRecord } from './run-record.js';
@@ -100,8 +95,9 @@ export async function runGrid({ missing }: GridPlan, options: GridOptions): Prom
         },
         signal,
       );
-      const record = ledgerRecord(identity, measured);
+      const record = ledgerRecord(measured);
       await writeRecord(runs, record);
+      await removeSnapshot(snapshots);
       onEvent?.({ kind: 'done', run, record });
     } catch (error) {
       if (signal?.aborted) return;

@@ -4,14 +4,19 @@ import os from 'node:os';
 import type { CompileOptions } from '../engine/compile.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { StepRecord } from '../training/fit.js';
+import type { RunIdentity } from './identity.js';
 import type { RunSpec } from './run-spec.js';
 
 export interface RunRecord {
   readonly spec: RunSpec;
+  /** Everything that the numbers depend on. */
+  readonly identity: RunIdentity;
   /** sha256 of each file read: model weights and data splits. */
   readonly hashes: Readonly<Record<string, string>>;
   /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. */
   readonly metrics: Metrics;
+  /** Why a metric is null, by its name. */
+  readonly undefinedMetrics: Readonly<Record<string, string>>;
   /** Rows or questions of the training split. */
   readonly trainExamples: number;
   /**

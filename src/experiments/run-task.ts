@@ -39,12 +39,19 @@ export type Infer = (split: string, features: readonly Feature[]) => Promise<Flo
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
   readonly metrics: Metrics;
+  /** Why a metric is null, by its name. */
+  readonly undefinedMetrics: Readonly<Record<string, string>>;
+  /** Text by file name: predictions to save beside the checkpoint. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Evaluation data that was read and encoded: what can be wrong with it has been said before anything is trained. */
+export interface PreparedEvaluation {
   /** As {@link TrainingData.report}, of the splits evaluated. */
   readonly report: Readonly<Record<string, number>>;
   /** sha256 by split. */
   readonly hashes: Readonly<Record<string, string>>;
-  /** Text by file name: predictions to save beside the checkpoint. */
-  readonly files: Readonly<Record<string, string>>;
+  evaluate(infer: Infer): Promise<Evaluation>;
 }
 
 export interface RunTask {
@@ -52,9 +59,10 @@ export interface RunTask {
   /** Class names by id, for `config.json`; none for regression and spans. */
   readonly labels: readonly string[];
   training(input: TaskInput): Promise<TrainingData>;
-  evaluate(input: TaskInput, infer: Infer): Promise<Evaluation>;
+  /** @throws DataError for a split that is missing, malformed, or too long for the model */
+  prepare(input: TaskInput): Promise<PreparedEvaluation>;
   /**
-   * Reads the test sets whose labels are hidden; what it gives answers them: text by file name.
+   * Reads and encodes the test sets whose labels are hidden; what it gives answers them: text by file name.
    * @throws UsageError where a task has none, DataError where they are not at hand
    */
   test(input: TaskInput): Promise<(infer: Infer) => Promise<Record<string, string>>>;

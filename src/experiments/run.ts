@@ -1,8 +1,4 @@
 /** RunSpec -> RunRecord: fine-tuning and evaluation, the same for every task. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
@@ -15,22 +11,29 @@ import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
-import { type FitPlan, type FitProgress, fit, fitProgressSchema, type StepRecord } from '../training/fit.js';
+import type { StepRecord } from '../training/fit.js';
 import type { Model } from '../training/model.js';
-import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
-import { createTrainingState, type TrainingState } from '../training/state.js';
-import { adaptedModel, centreRegression, saveResult } from './adapted-model.js';
+import { createTrainingState } from '../training/state.js';
+import { adaptedModel, centreRegression } from './adapted-model.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
+import { modelIdentity, runIdentity, weightsHash } from './identity.js';
+import { checkSnapshots, saveRun, snapshotFolder, trainResumably } from './resumable.js';
 import { peakBytes, type RunRecord, thisMachine } from './run-record.js';
-import { hashOf, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
 import type { DataEvent, Infer, RunTask } from './run-task.js';
+import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
 
 export interface RunOptions extends CompileOptions {
   /** Writes the fine-tuned checkpoint here, and while the run lasts the snapshot it can be resumed from. */
   readonly save?: string;
-  /** Where the snapshot of an unfinished run is kept; default: `unfinished` in `save`. Without either a run cannot be resumed. */
+  /** Begins anew over another run's result or snapshot, which are refused otherwise. */
+  readonly overwrite?: boolean | undefined;
+  /**
+   * Where the snapshot of an unfinished run is kept; default: `unfinished` in `save`. Without either a run cannot be resumed. The snapshot
+   * goes when the result is saved; in a folder given here it stays until the caller has kept the record.
+   */
   readonly snapshots?: string;
   /** Less memory for about a third more time; the numbers are the same. See `models/recompute.ts`. */
   readonly gradientCheckpointing?: boolean;
@@ -63,12 +66,6 @@ export function findRunTask(name: string): RunTask {
   throw new UsageError(`unknown task '${name}'; known: ${known.join(', ')}`);
 }
 
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
-}
-
 /** @throws UsageError for rows longer than the model takes */
 export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
   const longest = longestRow(config);
@@ -76,7 +73,7 @@ export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
 }
 
-/** Fine-tunes and evaluates. @throws UsageError, DataError */
+/** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const onEvent = options.onEvent ?? (() => undefined);
@@ -85,6 +82,10 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const checkpoint = await loadCheckpoint(folder, task.head, spec);
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
+  if (options.save !== undefined) {
+    checkNotModel(options.save, folder);
+    await checkWritable(options.save);
+  }
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
   for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
   const { model: plain, values } = adaptedModel(checkpoint, spec);
@@ -92,7 +93,12 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const input = { spec, tokenizer, onEvent, strict: options.strict };
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
+  const prepared = await task.prepare(input);
   const answerTest = options.predictTest ? await task.test(input) : async () => ({});
+  const modelParts = await modelIdentity(folder, tokenizer.hash);
+  const data = { train: train.hash, ...prepared.hashes };
+  const identity = runIdentity(spec, modelParts, data);
+  if (options.save !== undefined) await checkSave(options.save, identity, options.overwrite ?? false);
   centreRegression(
     checkpoint,
     values,
@@ -103,32 +109,24 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const state = createTrainingState(model.specs, values, (parameter) =>
     stages.some((trains) => trains(parameter)),
   );
-  const hashes = { train: train.hash, model: await fileHash(join(folder, 'model.safetensors')) };
+  const snapshots = snapshotFolder(options);
+  if (snapshots !== undefined) await checkSnapshots(snapshots, identity, state, options);
   onEvent({ kind: 'loaded', checkpoint, totalExamples: plan.epochs * train.features.length });
-  const progress = await trainResumably(hashOf({ spec, hashes }), model, state, plan, options);
+  const progress = await trainResumably(identity, model, state, plan, snapshots, options);
   const infer: Infer = (split, features) =>
     predictFeatures(model, state.parameters, features, { ...options, maxLength: spec.maxLength }, (done) =>
       onEvent({ kind: 'evaluating', split, done, total: features.length }),
     );
-  const evaluation = await task.evaluate(input, infer);
-  if (options.save !== undefined) {
-    const { parameters } = state;
-    await saveResult(spec, options.save, {
-      checkpoint,
-      parameters,
-      labels: task.labels,
-      files: { ...evaluation.files, ...(await answerTest(infer)) },
-    });
-  }
-  const snapshots = snapshotFolder(options);
-  if (snapshots !== undefined) await removeSnapshot(snapshots);
+  const evaluation = await prepared.evaluate(infer);
   const trainable = countParameters(model.specs, methodTrains(spec.method, spec.headTraining));
-  return {
+  const record: RunRecord = {
     spec,
-    hashes: { ...hashes, ...evaluation.hashes },
+    identity,
+    hashes: { model: weightsHash(modelParts), ...data },
     metrics: evaluation.metrics,
+    undefinedMetrics: evaluation.undefinedMetrics,
     trainExamples: train.examples,
-    dataReport: { ...train.report, ...evaluation.report },
+    dataReport: { ...train.report, ...prepared.report },
     totalParameters: countParameters(model.specs),
     trainableParameters: trainable,
     headParameters: countParameters(model.specs, isTrainedHead(spec.headTraining)),
@@ -141,28 +139,11 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     initialised: checkpoint.initialised,
     machine: thisMachine(options),
   };
-}
-
-const snapshotFolder = ({ snapshots, save }: RunOptions): string | undefined =>
-  snapshots ?? (save === undefined ? undefined : join(save, 'unfinished'));
-
-/** Trains; with a folder for snapshots, from the last whole epoch of an interrupted run of the same key. */
-async function trainResumably(
-  key: string,
-  model: Model,
-  state: TrainingState,
-  plan: FitPlan,
-  options: RunOptions,
-): Promise<FitProgress> {
-  const onStep = (record: StepRecord): void => options.onEvent?.({ kind: 'step', record });
-  const folder = snapshotFolder(options);
-  if (folder === undefined) return fit(model, state, plan, options, { onStep });
-  const former = await loadSnapshot(folder, key, state, fitProgressSchema);
-  if (former && former.secondsPerEpoch.length > 0) {
-    const examples = former.steps.reduce((sum, step) => sum + step.examples, 0);
-    options.onEvent?.({ kind: 'resumed', epochs: former.secondsPerEpoch.length, examples });
+  if (options.save !== undefined) {
+    const { parameters } = state;
+    const files = { ...evaluation.files, ...(await answerTest(infer)) };
+    const result = { checkpoint, parameters, labels: task.labels, files };
+    await saveRun(options.save, record, result, snapshots);
   }
-  const onEpoch = (progress: FitProgress): Promise<void> =>
-    saveSnapshot(folder, key, progress.secondsPerEpoch.length, state, progress);
-  return fit(model, state, plan, options, { onStep, onEpoch }, former);
+  return record;
 }

@@ -3,7 +3,7 @@ import { cached } from '../datasets/cache.js';
 import { describeMisplaced, type SquadExample, type SquadVersion } from '../datasets/squad.js';
 import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
-import { UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { jsonObjectText } from '../json.js';
 import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
@@ -105,16 +105,22 @@ export const squadTask = (version: SquadVersion): RunTask => ({
       report: { ...windows.report, windows: windows.features.length },
     };
   },
-  async evaluate(input, infer) {
+  async prepare(input) {
     const split = await read(input, version, 'dev', input.spec.maxEvalExamples);
     const { examples, hash } = split;
+    if (examples.length === 0) throw new DataError(`${split.path}: no question to evaluate on`);
     const windows = await windowsOf(input, split, 'dev');
-    const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
     return {
-      metrics: metricsOf(version, examples, answers),
       report: {},
       hashes: { dev: hash },
-      files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec) },
+      async evaluate(infer) {
+        const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
+        return {
+          metrics: metricsOf(version, examples, answers),
+          undefinedMetrics: {},
+          files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec) },
+        };
+      },
     };
   },
   async test() {

@@ -130,14 +130,13 @@ export function glueMetrics(
   return Object.fromEntries(task.metrics.map((name) => [name, METRICS[name](predictions, labels)]));
 }
 
-/** Which metrics are undefined and why, in one line: `matthews_correlation is undefined: one class predicted (1)`; undefined where all are defined. */
-export function describeUndefined(
+/** Why metrics are undefined, by their names: `one class predicted (1)`; empty where all are defined. */
+export function undefinedMetrics(
   task: Pick<Task, 'metrics'> & Partial<Pick<Task, 'labels'>>,
   predictions: ArrayLike<number>,
   labels: ArrayLike<number>,
-): string | undefined {
+): Record<string, string> {
   const names = task.metrics.filter((name) => METRICS[name](predictions, labels) === null);
-  if (names.length === 0) return undefined;
   const shown = (value: number): string => `${task.labels?.[value] ?? value}`;
   const what = task.labels?.length === 0 ? 'score' : 'class';
   const reasons = [
@@ -145,5 +144,13 @@ export function describeUndefined(
     ...(isConstant(labels) ? [`one ${what} in the labels (${shown(labels[0] as number)})`] : []),
   ];
   const reason = reasons.length === 0 ? 'the scores differ too little to be told apart' : reasons.join(', ');
-  return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} undefined: ${reason}`;
+  return Object.fromEntries(names.map((name) => [name, reason]));
+}
+
+/** The same in one line: `pearson, spearmanr are undefined: one score in the labels (2.5)`; undefined where all are defined. */
+export function describeUndefined(...of: Parameters<typeof undefinedMetrics>): string | undefined {
+  const reasons = undefinedMetrics(...of);
+  const names = Object.keys(reasons);
+  if (names.length === 0) return undefined;
+  return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} undefined: ${Object.values(reasons)[0]}`;
 }

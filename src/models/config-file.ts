@@ -1,5 +1,5 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
@@ -81,6 +81,12 @@ export async function readHead(folder: string): Promise<HeadSpec> {
   return { kind: 'classification', numLabels };
 }
 
+/** `config.json` as it is understood: every field that is read, defaults filled in, by its own name. @throws DataError */
+export async function parsedConfigJson(folder: string): Promise<Record<string, unknown>> {
+  const path = join(folder, 'config.json');
+  return { ...(await readRawConfig(path)), ...configJson(await readConfig(folder)) };
+}
+
 /** Reads `config.json`. @throws DataError that names the field */
 export async function readConfig(folder: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json');
@@ -160,11 +166,16 @@ export function configJson(config: ModelConfig): Record<string, unknown> {
   };
 }
 
-/** Writes text under a temporary name, then renames. */
+/** Writes text under a temporary name, then renames. @throws DataError where it cannot; nothing is left then */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
   const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, text);
-  await rename(partial, path);
+  try {
+    await writeFile(partial, text);
+    await rename(partial, path);
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw new DataError(`${path}: could not be written: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Writes `config.json` of a model with a head. @param labels class names by id */

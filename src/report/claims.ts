@@ -1,5 +1,6 @@
 /** The paper's claims, each judged by a rule from counted parameters and measured runs. Nothing here is typed in. */
 import { mean } from 'simple-statistics';
+import { numericalVersionOf } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { type Interval, pairedDifference } from './comparison.js';
@@ -93,7 +94,10 @@ const OURS: Partial<Record<Verdict, Verdict>> = { reproduced: 'holds', 'not repr
 
 /** Paired differences -> their interval (Student's for few, else the bootstrap's) -> the verdict that it gives. */
 function judge({ noun = 'pair', more = '', ours = false, ...comparison }: Comparison): Claim {
-  const { what, where, points, cells, decide } = comparison;
+  const { where, points, cells, decide } = comparison;
+  const none = cells.filter(({ record }) => record && !Number.isFinite(score(record))).length;
+  const what =
+    none === 0 ? comparison.what : `${comparison.what} (${none} of its runs without a defined score)`;
   const claim = ours ? `${comparison.claim} (not in the paper)` : comparison.claim;
   if (points.length < 2) {
     if (!cells.some(({ record }) => record))
@@ -162,7 +166,7 @@ function differences(
     const { spec } = record;
     if (spec.schedule.kind !== kind || spec.schedule.embeddings !== 'always') return [];
     const pair = records.get(canonicalJson(pairOf(spec)));
-    if (!pair) return [];
+    if (!pair || numericalVersionOf(pair) !== numericalVersionOf(record)) return [];
     const points = score(record) - score(pair);
     const learnt = Math.max(score(record), score(pair)) > floorOf(spec) + LEARNT;
     return learnt && Number.isFinite(points) ? [{ spec, points }] : [];
@@ -204,6 +208,7 @@ function upperHalfGains(cells: readonly GridCell[]): number[] {
   const alone = cells.filter(({ spec }) => spec.schedule.kind === 'only-block');
   return groupRuns(alone, ({ spec }) => String(spec.seed)).flatMap(({ cells, records }) => {
     if (records.length < cells.length || records.length < 2) return [];
+    if (!records.every((record) => Number.isFinite(score(record)))) return [];
     const scores = [...records].sort((a, b) => blockOf(a.spec) - blockOf(b.spec)).map(score);
     const half = Math.floor(scores.length / 2);
     return [mean(scores.slice(-half)) - mean(scores.slice(0, half))];

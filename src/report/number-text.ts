@@ -1,5 +1,4 @@
 /** Numbers as a reader sees them: never rounded to a nought that they are not. */
-import { UNDEFINED } from '../metrics/metrics.js';
 
 const SIGNIFICANT = 4;
 
@@ -22,8 +21,11 @@ export function roundedText(value: number, digits: number): string {
   });
 }
 
-/** `0.9128`; `872` for counts; {@link UNDEFINED} for a metric that is (see metrics/glue.ts). */
-export function scoreText(value: number | null): string {
-  if (value === null) return UNDEFINED;
+/** Of a metric that has no value for its predictions and labels. @param reason e.g. `one class predicted` */
+export const undefinedText = (reason = 'one class predicted'): string => `undefined: ${reason}`;
+
+/** `0.9128`; `872` for counts; `undefined: one class predicted` for a metric that is (see metrics/glue.ts). */
+export function scoreText(value: number | null, reason?: string): string {
+  if (value === null) return undefinedText(reason);
   return Number.isInteger(value) && value > 1 ? String(value) : numberText(value, 4);
 }

@@ -1,8 +1,9 @@
 /** Records of runs -> groups over seeds -> rows of a table and points of a figure. What was not run stays visible. */
-import type { LedgerRecord } from '../experiments/ledger.js';
+import { type LedgerRecord, numericalVersionOf } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { machineText } from '../experiments/run-record.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
+import { undefinedText } from './number-text.js';
 import type { Row } from './table.js';
 
 /** The metric that a task is judged by (GLUE's first; SQuAD's F1). */
@@ -15,7 +16,7 @@ const METRIC: Readonly<Record<string, string>> = {
 
 export const metricName = (task: string): string => METRIC[task] ?? 'accuracy';
 
-/** In percent, as GLUE and SQuAD are reported. */
+/** In percent, as GLUE and SQuAD are reported; NaN where the metric is undefined. */
 export function score({ spec, metrics }: LedgerRecord): number {
   const value = metrics[metricName(spec.task)] ?? Number.NaN;
   return spec.task.startsWith('squad') ? value : 100 * value;
@@ -54,13 +55,22 @@ const mean = (values: readonly number[]): number | null =>
 
 const NOT_RUN = 'not run';
 
+/** `91.2 ± 0.4`; `91.2 ± 0.4 (1 undefined)`; why, where the metric is undefined in every run. */
+function scoreCell(records: readonly LedgerRecord[]): string {
+  const [first] = records;
+  if (!first) return NOT_RUN;
+  const scores = records.map(score).filter(Number.isFinite);
+  if (scores.length === 0) return undefinedText(first.undefinedMetrics[metricName(first.spec.task)]);
+  const missing = records.length - scores.length;
+  return `${meanAndSpread(scores, 1)}${missing > 0 ? ` (${missing} undefined)` : ''}`;
+}
+
 /** One row: score over seeds, updated parameters, saving, training time, memory. */
 export function runRow({ name, cells, records }: RunGroup): Row {
-  const scores = records.map(score).filter(Number.isFinite);
   return {
     run: name,
     seeds: records.length === cells.length ? records.length : `${records.length} of ${cells.length}`,
-    score: scores.length === 0 ? NOT_RUN : meanAndSpread(scores, 1),
+    score: scoreCell(records),
     'updated, millions': mean(
       records.map((record) => record.updatedParameters.reduce((sum, count) => sum + count, 0) / 1e6),
     ),
@@ -75,8 +85,11 @@ export const RUN_DIGITS = { 'updated, millions': 2, 'saved, %': 1, seconds: 1, '
 /** `+0.4 (-0.3 to 1.1)`: how much `a` is above `b`, seed by seed, with the 95 % bootstrap interval; null below two common seeds. */
 export function differenceText(a: RunGroup, b: RunGroup): string | null {
   const pairs = a.records.flatMap((left) => {
-    const right = b.records.find(({ spec }) => spec.seed === left.spec.seed);
-    return right ? [[score(left), score(right)] as const] : [];
+    const right = b.records.find(
+      (other) => other.spec.seed === left.spec.seed && numericalVersionOf(other) === numericalVersionOf(left),
+    );
+    const scores = right ? ([score(left), score(right)] as const) : [];
+    return scores.length === 2 && scores.every(Number.isFinite) ? [scores] : [];
   });
   if (pairs.length < 2) return null;
   const { mean: centre, bootstrap } = pairedDifference(
@@ -96,6 +109,14 @@ function seedsText(records: readonly LedgerRecord[]): string {
   return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}`;
 }
 
+/** Whose numbers these are; a legacy identity does not know its tokenizer and config in full. */
+function versionText(records: readonly LedgerRecord[]): string {
+  const versions = [...new Set(records.map(numericalVersionOf))].sort((a, b) => a - b);
+  const legacy = records.filter(({ identity }) => !identity).length;
+  const of = `numerical version${versions.length === 1 ? '' : 's'} ${versions.join(', ')}`;
+  return legacy === 0 ? of : `${of} (${legacy === records.length ? '' : `${legacy} of `}legacy identity)`;
+}
+
 /** Model, data, seeds and machine of a set of runs: what every figure must say. */
 export function provenance(cells: readonly GridCell[]): string {
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
@@ -112,6 +133,7 @@ export function provenance(cells: readonly GridCell[]): string {
     least === most ? `${least} training examples` : `${least} to ${most} training examples`,
     seedsText(records),
     list(machines),
+    versionText(records),
     ...(records.length < cells.length ? [`${records.length} of ${cells.length} runs made`] : []),
   ].join('; ');
 }

@@ -5,13 +5,17 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DataError } from '../errors.js';
+import { parseJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
 import type { TrainingState } from './state.js';
 
 const manifestSchema = z.object({
-  /** Identifies the run: only the same spec may resume it. */
+  /** Identifies the run: only the same may resume it. */
   key: z.string(),
+  /** What `key` is the hash of, so that a refusal can name what changed. */
+  parts: z.record(z.string(), z.unknown()).default({}),
   tensors: z.string(),
   optimiserSteps: z.record(z.string(), z.number()),
   progress: z.unknown(),
@@ -19,19 +23,61 @@ const manifestSchema = z.object({
 
 const MANIFEST = 'snapshot.json';
 
+export interface SnapshotIdentity {
+  readonly key: string;
+  /** What `key` is the hash of, as plain JSON. */
+  readonly parts: object;
+}
+
+async function readManifest(folder: string): Promise<z.infer<typeof manifestSchema> | undefined> {
+  const path = join(folder, MANIFEST);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const manifest = manifestSchema.safeParse(parseJson(text, path)).data;
+  if (!manifest) throw new DataError(`${path}: not a snapshot; delete the folder to begin anew`);
+  return manifest;
+}
+
+/** Whose snapshot lies in a folder; undefined where there is none. @throws DataError for a damaged one */
+export const snapshotIdentity = (folder: string): Promise<SnapshotIdentity | undefined> =>
+  readManifest(folder);
+
 /**
  * Writes tensors first, then the manifest that names them: a snapshot is whole or absent. The one before it is then removed.
  * @param at how far the run is: names the file @param progress what `loadSnapshot` gives back
+ * @throws DataError where it cannot be written; the one before it is then still there
  */
 export async function saveSnapshot(
   folder: string,
-  key: string,
+  identity: SnapshotIdentity,
+  at: number,
+  state: TrainingState,
+  progress: unknown,
+): Promise<void> {
+  const former = await readManifest(folder);
+  try {
+    await writeSnapshot(folder, identity, at, state, progress);
+  } catch (cause) {
+    const tensors = tensorsAt(at);
+    if (former?.tensors !== tensors) await rm(join(folder, tensors), { force: true });
+    const kept = former
+      ? 'the snapshot before it is kept: make room and give the command again'
+      : 'make room';
+    throw new DataError(`${(cause as Error).message}; ${kept}`, { cause });
+  }
+}
+
+const tensorsAt = (at: number): string => `at-${at}.safetensors`;
+
+async function writeSnapshot(
+  folder: string,
+  { key, parts }: SnapshotIdentity,
   at: number,
   state: TrainingState,
   progress: unknown,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const tensors = `at-${at}.safetensors`;
+  const tensors = tensorsAt(at);
   const entries: [string, NamedTensor][] = [];
   for (const [name, { spec, arrays }] of state.trained) {
     for (const part of ['p', 'm', 'v'] as const)
@@ -41,7 +87,7 @@ export async function saveSnapshot(
   const optimiserSteps = Object.fromEntries([...state.trained].map(([name, { steps }]) => [name, steps]));
   await writeTextAtomically(
     join(folder, MANIFEST),
-    JSON.stringify({ key, tensors, optimiserSteps, progress }),
+    JSON.stringify({ key, parts, tensors, optimiserSteps, progress }),
   );
   for (const name of await readdir(folder)) {
     if (name.endsWith('.safetensors') && name !== tensors) await rm(join(folder, name), { force: true });
@@ -58,9 +104,7 @@ export async function loadSnapshot<P>(
   state: TrainingState,
   progressSchema: z.ZodType<P>,
 ): Promise<P | undefined> {
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const manifest = manifestSchema.safeParse(parseJson(text)).data;
+  const manifest = await readManifest(folder);
   const progress = progressSchema.safeParse(manifest?.progress).data;
   if (manifest?.key !== key || progress === undefined) return undefined;
   const tensors = await readSafetensors(join(folder, manifest.tensors));
@@ -73,14 +117,6 @@ export async function loadSnapshot<P>(
     trained.steps = manifest.optimiserSteps[name] ?? 0;
   }
   return progress;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export const removeSnapshot = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -123,6 +123,7 @@ test('--save writes a Hugging Face folder; frozen tensors are the input, bit for
   assert.deepEqual((await readdir(out)).sort(), [
     'config.json',
     'model.safetensors',
+    'run.json',
     'tokenizer.json',
     'tokenizer_config.json',
     'vocab.txt',
@@ -315,6 +316,7 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     'null_odds.json',
     'predictions.json',
     'squad_settings.json',
+    'run.json',
   ]);
   assert.equal(Object.keys(JSON.parse(await readFile(join(out, 'predictions.json'), 'utf8'))).length, 8);
 });

@@ -1,16 +1,18 @@
 /** Grid and ledger: what is run, what is not run twice, what survives an interruption, what bad files get. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createModel } from '../../src/experiments/create-model.js';
 import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
-import { namedSpec, readLedger } from '../../src/experiments/ledger.js';
+import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
+import { ofOneVersion } from '../../src/experiments/notebook-runs.js';
 import { planGrid, runGrid } from '../../src/experiments/run-grid.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
+import { groupRuns, runRow } from '../../src/report/run-table.js';
 
 let home: string;
 let grid: Grid;
@@ -128,6 +130,61 @@ test('runs what is missing, keeps whole records, and runs nothing twice', async 
     runs,
   );
   assert.equal(other.missing.length, 5, 'another learning rate is another run');
+});
+
+test('a run whose metric is undefined is a record, told as such, and is not made again', async () => {
+  const data = join(home, 'constant');
+  await mkdir(join(data, 'STS-B'), { recursive: true });
+  const columns = ['index', 'genre', 'filename', 'year', 'old_index', 'source1', 'source2', 'sentence1'];
+  const row = (i: number): string => `${i}\tg\tf\ty\t${i}\ta\tb\tthe first hall\tthe second mill\t2.5`;
+  const text = [[...columns, 'sentence2', 'score'].join('\t'), ...[0, 1, 2, 3].map(row), ''].join('\n');
+  for (const name of ['train', 'dev']) await writeFile(join(data, 'STS-B', `${name}.tsv`), text);
+  const specs = await expandGrid({
+    ...grid,
+    seeds: [0],
+    tasks: { stsb: { data, epochs: 1 } },
+    schedules: [{ kind: 'full' }],
+    methods: { full: {} },
+  });
+  const runs = join(home, 'undefined');
+  assert.equal(await runGrid(await planGrid(specs, runs), { runs, threads: 1 }), 0);
+  const [record] = (await readLedger(runs)).values();
+  assert.ok(record);
+  assert.deepEqual(record.metrics, { pearson: null, spearmanr: null });
+  assert.match(record.undefinedMetrics.pearson ?? '', /^one score/);
+  const [group] = groupRuns([{ spec: record.spec, record }], () => 'flat');
+  assert.ok(group);
+  assert.match(String(runRow(group).score), /^undefined: one score/);
+  assert.equal((await planGrid(specs, runs)).missing.length, 0);
+});
+
+test('the ledger is asked for the same bytes: another config.json is another run, an altered record is none', async () => {
+  const [spec] = await small();
+  assert.ok(spec);
+  const runs = join(home, 'bytes');
+  await runGrid(await planGrid([spec], runs), { runs, threads: 1 });
+  const model = join(home, 'relu');
+  await cp(spec.model, model, { recursive: true });
+  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8'));
+  await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, hidden_act: 'relu' }));
+  assert.equal((await planGrid([{ ...spec, model }], runs)).missing.length, 1);
+  const [name] = (await readdir(runs)).filter((file) => file.endsWith('.json'));
+  const path = join(runs, name as string);
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace('"seed":0', '"seed":1'));
+  await assert.rejects(readLedger(runs), /the record was altered; delete it and run its grid again/);
+});
+
+test('a grid shows the numbers of one version of the engine: of most cells, else the newer', () => {
+  const spec = runSpec({ task: 'rte', data: 'glue', model: 'm' });
+  const of = (version: number): LedgerRecord =>
+    ({ key: String(version), identity: { numericalVersion: version } }) as unknown as LedgerRecord;
+  const shown = (...cells: number[][]): (string | undefined)[] =>
+    ofOneVersion(cells.map((versions) => ({ spec, records: versions.map(of) }))).map(
+      ({ record }) => record?.key,
+    );
+  assert.deepEqual(shown([3], [3, 4], []), ['3', '3', undefined]);
+  assert.deepEqual(shown([3, 4], [3, 4]), ['4', '4']);
 });
 
 test('a run that is killed goes on, and gives the record of an undisturbed one', async () => {

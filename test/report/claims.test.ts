@@ -43,6 +43,7 @@ function cell({
       spec,
       hashes: {},
       metrics: { accuracy },
+      undefinedMetrics: {},
       trainExamples: 10,
       dataReport: {},
     },
@@ -88,7 +89,7 @@ test('provenance says model, data, seeds, machine, and how many runs there are',
   const cells = [...pair(0, 0.8, 0.8), cell({ schedule: { kind: 'growing' }, seed: 0 })];
   assert.equal(
     provenance(cells),
-    'm; generated tasks; 10 training examples; seed 0; cpu, 2 threads; 2 of 3 runs made',
+    'm; generated tasks; 10 training examples; seed 0; cpu, 2 threads; numerical version 3 (legacy identity); 2 of 3 runs made',
   );
   assert.match(provenance([cell({ schedule: { kind: 'full' }, seed: 0 })]), /none of 1 runs made/);
 });

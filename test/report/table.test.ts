@@ -75,14 +75,10 @@ b      0.0013  0.0000           0.0000
 c    3.142e-7    9e-4           3.0000`.slice(1),
   );
   assert.equal(tableText([{ x: -0.04 }, { x: 1.5 }], { digits: 1 }), '  x\n---\n0.0\n1.5');
-  assert.deepEqual([null, 0.9128, 872, 1, 0, 2e-5].map(scoreText), [
-    'undefined: one class predicted',
-    '0.9128',
-    '872',
-    '1.0000',
-    '0.0000',
-    '2e-5',
-  ]);
+  assert.deepEqual(
+    [null, 0.9128, 872, 1, 0, 2e-5].map((value) => scoreText(value)),
+    ['undefined: one class predicted', '0.9128', '872', '1.0000', '0.0000', '2e-5'],
+  );
 });
 
 test('the frame is a danfojs one', () => {

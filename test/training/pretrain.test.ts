@@ -167,17 +167,23 @@ test('a run may go on from a finished model: lower from its first step, its runs
   assert.equal(again?.former.length, 2);
 });
 
-test('a snapshot of other settings is not used', async () => {
+test('a snapshot of other settings is refused by what differs; overwrite begins anew', async () => {
   const given = options('other', {
     onEvent: (event) => {
       if (event.kind === 'step' && event.step === 5) throw new Error('killed');
     },
   });
   await assert.rejects(runPretraining(SPEC, given), /killed/);
+  const other = { ...SPEC, learningRate: 4e-3 };
+  await assert.rejects(
+    runPretraining(other, options('other')),
+    /unfinished run with other settings \(learningRate 0\.005 -> 0\.004\); .*--overwrite/,
+  );
   let first: number | undefined;
   await runPretraining(
-    { ...SPEC, learningRate: 4e-3 },
+    other,
     options('other', {
+      overwrite: true,
       onEvent: (event) => {
         if (event.kind === 'step') first ??= event.step;
       },
