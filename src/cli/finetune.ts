@@ -233,9 +233,12 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   seconds: record.seconds,
   secondsPerEpoch: record.secondsPerEpoch,
   peakBytes: record.peakBytes,
+  peakBytesPerEpoch: record.peakBytesPerEpoch,
 });
 
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
+
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 /** What a person reads. */
 function textOf(record: RunRecord): string {
@@ -252,7 +255,7 @@ function textOf(record: RunRecord): string {
     `  dev      ${metrics.join(', ')}`,
     `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
     `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,
-    `  memory   ${(record.peakBytes / 2 ** 20).toFixed(0)} MiB at most`,
+    `  memory   ${mebibytes(record.peakBytes)} MiB at most; epochs ${record.peakBytesPerEpoch.map((bytes) => `${mebibytes(bytes)} MiB`).join(', ')}`,
   ].join('\n');
 }
 

@@ -50,6 +50,7 @@ const ledgerRecordSchema = z.object({
   losses: z.array(z.object({ step: z.number(), loss: z.number() })),
   seconds: z.number(),
   secondsPerEpoch: z.array(z.number()),
+  peakBytesPerEpoch: z.array(z.number()).optional(),
   /** Peak resident memory of the run's own process. */
   peakBytes: z.number(),
   machine: z.object({

@@ -14,6 +14,7 @@ import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
 import { startFromCounts } from '../training/counted-start.js';
 import { decaySteps } from '../training/learning-rate.js';
+import { peakBytes } from '../training/peak-memory.js';
 import {
   evaluateMaskedLm,
   type PretrainHooks,
@@ -28,7 +29,7 @@ import type { TrainingState } from '../training/state.js';
 import { exists, VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
 import { headOf, startingModel } from './pretrain-start.js';
-import { peakBytes, thisMachine } from './run-record.js';
+import { thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 import { anothersSnapshot, checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
 

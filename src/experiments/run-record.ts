@@ -33,6 +33,8 @@ export interface RunRecord {
   readonly steps: readonly StepRecord[];
   readonly seconds: number;
   readonly secondsPerEpoch: readonly number[];
+  /** Peak resident memory while each epoch ran, in bytes. */
+  readonly peakBytesPerEpoch: readonly number[];
   /** Peak resident memory of the process, in bytes. */
   readonly peakBytes: number;
   /** Tensors that the checkpoint did not hold. */
@@ -78,14 +80,3 @@ export const thisMachine = ({
 /** `AMD EPYC, 2 threads`. */
 export const machineText = ({ processor, threads, device }: Machine): string =>
   `${processor}, ${threads} thread${threads === 1 ? '' : 's'}${device === undefined ? '' : `, device ${device}`}`;
-
-/** Peak resident memory of this process. On Linux what `resourceUsage` says starts from the parent's peak, so the kernel's own line is read. */
-export function peakBytes(): number {
-  try {
-    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-    if (kibibytes) return Number(kibibytes) * 1024;
-  } catch {
-    // Not Linux.
-  }
-  return process.resourceUsage().maxRSS * 1024;
-}

@@ -13,13 +13,14 @@ import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { StepRecord } from '../training/fit.js';
 import type { Model } from '../training/model.js';
+import { peakBytes } from '../training/peak-memory.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
 import { checkSnapshots, saveRun, snapshotFolder, trainResumably } from './resumable.js';
-import { peakBytes, type RunRecord, thisMachine } from './run-record.js';
+import { type RunRecord, thisMachine } from './run-record.js';
 import { type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
 import type { DataEvent, Infer, RunTask } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
@@ -135,6 +136,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     steps: progress.steps,
     seconds: (performance.now() - start) / 1000,
     secondsPerEpoch: progress.secondsPerEpoch,
+    peakBytesPerEpoch: progress.peakBytesPerEpoch,
     peakBytes: peakBytes(),
     initialised: checkpoint.initialised,
     machine: thisMachine(options),

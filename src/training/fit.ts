@@ -13,6 +13,7 @@ import { openCachedStage, StateCache } from './frozen-prefix.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
+import { recentPeakBytes, restartPeak } from './peak-memory.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage } from './step.js';
@@ -49,6 +50,8 @@ const stepSchema = z.object({
 export const fitProgressSchema = z.object({
   steps: z.array(stepSchema),
   secondsPerEpoch: z.array(z.number()),
+  /** Peak resident memory while each epoch ran, in bytes. */
+  peakBytesPerEpoch: z.array(z.number()),
   /** Scalars updated in each epoch. */
   updatedParameters: z.array(z.number()),
 });
@@ -64,7 +67,12 @@ export interface FitHooks {
   readonly onEpoch?: (progress: FitProgress) => Promise<void>;
 }
 
-export const noProgress = (): FitProgress => ({ steps: [], secondsPerEpoch: [], updatedParameters: [] });
+export const noProgress = (): FitProgress => ({
+  steps: [],
+  secondsPerEpoch: [],
+  peakBytesPerEpoch: [],
+  updatedParameters: [],
+});
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
@@ -138,8 +146,10 @@ export async function fit(
         number = stage;
       }
       const start = performance.now();
+      restartPeak();
       await runEpoch(epoch, open.stage, plan, progress, hooks);
       progress.secondsPerEpoch.push((performance.now() - start) / 1000);
+      progress.peakBytesPerEpoch.push(recentPeakBytes());
       progress.updatedParameters.push(countParameters(model.specs, trains));
       await hooks.onEpoch?.(progress);
     }

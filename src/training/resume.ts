@@ -23,6 +23,9 @@ const manifestSchema = z.object({
 
 const MANIFEST = 'snapshot.json';
 
+/** Of AdamW. What trains no more has none. */
+const MOMENTS = ['m', 'v'] as const;
+
 export interface SnapshotIdentity {
   readonly key: string;
   /** What `key` is the hash of, as plain JSON. */
@@ -79,9 +82,10 @@ async function writeSnapshot(
   await mkdir(folder, { recursive: true });
   const tensors = tensorsAt(at);
   const entries: [string, NamedTensor][] = [];
+  for (const { name, shape } of state.everTrained)
+    entries.push([`p ${name}`, { shape, data: state.parameters.get(name) as Float32Array }]);
   for (const [name, { spec, arrays }] of state.trained) {
-    for (const part of ['p', 'm', 'v'] as const)
-      entries.push([`${part} ${name}`, { shape: spec.shape, data: arrays[part] }]);
+    for (const part of MOMENTS) entries.push([`${part} ${name}`, { shape: spec.shape, data: arrays[part] }]);
   }
   await writeSafetensors(join(folder, tensors), entries);
   const optimiserSteps = Object.fromEntries([...state.trained].map(([name, { steps }]) => [name, steps]));
@@ -109,12 +113,13 @@ export async function loadSnapshot<P>(
   if (manifest?.key !== key || progress === undefined) return undefined;
   const tensors = await readSafetensors(join(folder, manifest.tensors));
   for (const [name, trained] of state.trained) {
-    for (const part of ['p', 'm', 'v'] as const) {
+    const steps = manifest.optimiserSteps[name];
+    for (const part of steps === undefined ? (['p'] as const) : (['p', ...MOMENTS] as const)) {
       const stored = tensors.get(`${part} ${name}`);
       if (stored?.data.length !== trained.arrays[part].length) return undefined;
       trained.arrays[part].set(stored.data);
     }
-    trained.steps = manifest.optimiserSteps[name] ?? 0;
+    trained.steps = steps ?? 0;
   }
   return progress;
 }

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
 import type { Device } from '../../src/engine/device.js';
 import { Profile, productShare } from '../../src/engine/profile.js';
-import { peakBytes } from '../../src/experiments/run-record.js';
+import { peakBytes } from '../../src/training/peak-memory.js';
 import { type Contestant, type Options, ourForward, ourStep, ourTask, type TaskOptions } from './ours.js';
 
 interface Product {

@@ -74,7 +74,7 @@ test('--json: one object with every promised field, quiet stderr; the task is le
   assert.equal(result.stderr, '');
   const json = JSON.parse(result.stdout);
   const fields =
-    'task model schedule embeddings stages seed metrics totalParameters updatedParameters savedFraction losses seconds secondsPerEpoch peakBytes';
+    'task model schedule embeddings stages seed metrics totalParameters updatedParameters savedFraction losses seconds secondsPerEpoch peakBytes peakBytesPerEpoch';
   for (const field of fields.split(' ')) assert.ok(field in json, field);
   assert.equal(json.losses.length, 12 * 6);
   assert.equal(json.updatedParameters.length, 12);
