@@ -315,8 +315,8 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     'nbest_predictions.json',
     'null_odds.json',
     'predictions.json',
-    'squad_settings.json',
     'run.json',
+    'squad_settings.json',
   ]);
   assert.equal(Object.keys(JSON.parse(await readFile(join(out, 'predictions.json'), 'utf8'))).length, 8);
 });
