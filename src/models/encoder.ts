@@ -6,16 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
 import { embeddingSize, type ModelConfig } from './config.js';
-import {
-  activate,
-  closeSubLayer,
-  dense,
-  keyMap,
-  layerNorm,
-  linear,
-  type ModelContext,
-  withRowsOf,
-} from './layers.js';
+import { activate, closeSubLayer, keyMap, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
 import { recomputed } from './recompute.js';
 
 interface TokenInputs {
@@ -74,7 +65,7 @@ function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
   const embedded = context.dropout(normed, config.hiddenDropoutProb);
   return e === config.hiddenSize
     ? embedded
-    : dense(context, `${config.modelType}.embeddings_project`, embedded);
+    : linear(context, `${config.modelType}.embeddings_project`, embedded);
 }
 
 /**
