@@ -143,6 +143,10 @@ const refuse = (setting: string, text: string): never => {
  * layer can have. For a method that is about to be trained. @throws UsageError
  */
 export function checkLora(base: MethodBase, method: Lora, initialised: readonly string[]): void {
+  const { numHiddenLayers } = base.config;
+  const beyond = method.layersToTransform?.find((layer) => layer >= numHiddenLayers);
+  if (beyond !== undefined)
+    refuse('layers', `${beyond} is not among the ${numHiddenLayers} layers 0..${numHiddenLayers - 1}`);
   const targeted = loraMaps(base, method);
   const [maps, modules] = [linearMaps(base), moduleNames(base)];
   const names = targeted.map(({ module }) => module);
@@ -176,9 +180,5 @@ export function checkLora(base: MethodBase, method: Lora, initialised: readonly 
     for (const [pattern] of patterns)
       if (modulesByEnd(pattern, names, `lora ${setting}`).length === 0)
         refuse(setting, `'${pattern}' matches none of ${shown(method)}`);
-  const { numHiddenLayers } = base.config;
-  const beyond = method.layersToTransform?.find((layer) => layer >= numHiddenLayers);
-  if (beyond !== undefined)
-    refuse('layers', `${beyond} is not among the ${numHiddenLayers} layers 0..${numHiddenLayers - 1}`);
   if (method.layersPattern && !method.layersToTransform) refuse('layers pattern', 'needs the layers');
 }
