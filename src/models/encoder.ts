@@ -6,7 +6,15 @@ import * as tf from '@tensorflow/tfjs';
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
 import { embeddingSize, type ModelConfig } from './config.js';
-import { activate, closeSubLayer, keyMap, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
+import {
+  activate,
+  closeSubLayer,
+  keyMap,
+  layerNorm,
+  linear,
+  type ModelContext,
+  withRowsOf,
+} from './layers.js';
 import { recomputed } from './recompute.js';
 
 interface TokenInputs {

@@ -18,8 +18,9 @@ import { loraMaps } from '../../src/peft/lora-targets.js';
 import { checkMethod, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { moduleNames } from '../../src/peft/modules.js';
 import { matchedModules } from '../../src/peft/python-regex.js';
+import { paddedBatch } from '../batch-of.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-import { batchOf, logitsOf, worst } from './logits.js';
+import { logitsOf, worst } from './logits.js';
 
 interface Expected {
   readonly versions: { readonly peft: string };
@@ -31,7 +32,7 @@ interface Expected {
   readonly matches: [string, string, boolean][];
 }
 const expected = goldenJson<Expected>('peft_variants', 'expected.json');
-const batch = batchOf(expected.ids, expected.mask, expected.types);
+const batch = paddedBatch(expected.ids, expected.mask, expected.types);
 const HEADS: Record<string, HeadSpec> = {
   bert: { kind: 'classification', numLabels: 2 },
   roberta: { kind: 'classification', numLabels: 3 },
