@@ -61,7 +61,8 @@ export {
   saveAdapter,
 } from './peft/formats.js';
 export { LORA_DEFAULTS, type Lora, mergeLora } from './peft/lora.js';
-export { type Method, methodAdaptation, methodSpecs, methodTrains } from './peft/method.js';
+export { checkMethod, type Method, methodAdaptation, methodSpecs, methodTrains } from './peft/method.js';
+export type { MethodBase } from './peft/modules.js';
 export { LITERATURE, literatureRecipe } from './peft/recipes.js';
 export { parts } from './progressive/parts.js';
 export {

@@ -6,8 +6,9 @@ const EXAMPLES = `
 Examples:
   progtuning export --model runs/sst2 --out web/sst2
   progtuning export --model bert-base-uncased --adapter runs/sst2-lora --task sst2 --out web/sst2-lora
-Then, in JavaScript:
-  const classify = await pipeline('text-classification', 'web/sst2', { local_files_only: true, dtype: 'fp32' });`;
+Then, in JavaScript (a folder is written with ./ in front; without, it is taken for a hub id):
+  const classify = await pipeline('text-classification', './web/sst2', { local_files_only: true, dtype: 'fp32' });
+A regression model (STS-B) has no classes: read its logits with AutoModelForSequenceClassification, as the pipeline's softmax makes 1 of them.`;
 
 export function registerExport(program: Command): void {
   program

@@ -4,7 +4,7 @@ import { UsageError } from '../errors.js';
 import type { HeadTraining } from '../models/parameters.js';
 import { ADAPTER_DEFAULTS, ADAPTER_STYLES, type Adapter } from '../peft/adapter.js';
 import { BITFIT_TERMS, type Bitfit } from '../peft/bitfit.js';
-import { LORA_DEFAULTS } from '../peft/lora.js';
+import { LORA_BIASES, LORA_DEFAULTS, type Lora } from '../peft/lora.js';
 import { defaultHeadTraining, METHOD_KINDS, type Method } from '../peft/method.js';
 import { numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 
@@ -14,7 +14,15 @@ export interface MethodFlags {
   readonly loraRank?: number;
   readonly loraAlpha?: number;
   readonly loraDropout?: number;
-  readonly loraTargets?: string;
+  readonly loraTargetModules?: Lora['targets'];
+  readonly loraExcludeModules?: Lora['targets'];
+  readonly loraModulesToSave?: [string, ...string[]];
+  readonly loraRankPattern?: NonNullable<Lora['rankPattern']>;
+  readonly loraAlphaPattern?: NonNullable<Lora['alphaPattern']>;
+  readonly loraLayers?: [number, ...number[]];
+  readonly loraLayersPattern?: [string, ...string[]];
+  readonly loraBias?: (typeof LORA_BIASES)[number];
+  readonly loraUseRslora?: boolean;
   readonly adapterStyle?: Adapter['style'];
   readonly adapterSize?: number;
   readonly adapterReduction?: number;
@@ -22,6 +30,34 @@ export interface MethodFlags {
   readonly adapterLayerNorms?: boolean;
   readonly bitfitTerms?: Bitfit['terms'];
 }
+
+type List<T> = [T, ...T[]];
+
+const names = (text: string): List<string> => text.split(',').map((name) => name.trim()) as List<string>;
+
+/** `query,attention.output.dense` is a list of names; anything with another character than theirs an expression, as is `all-linear`. */
+const namesOrExpression = (text: string): Lora['targets'] =>
+  /^[\w.,\s]*$/.test(text) ? names(text) : text.trim();
+
+/** `0,2` and `4-11`, also mixed. @throws UsageError */
+function layerList(text: string): List<number> {
+  return names(text).flatMap((part) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
+    const [from, to] = [Number(first), Number(last)];
+    if (!(from <= to))
+      throw new UsageError(`--lora-layers: '${part}' is no layer and no range of layers; write 0,2 or 4-11`);
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  }) as List<number>;
+}
+
+/** Collects `name=value`, given once or more. */
+const patternsOf =
+  <T>(option: string, value: (text: string) => T) =>
+  (text: string, former: [string, T][] = []): [string, T][] => {
+    const at = text.lastIndexOf('=');
+    if (at < 1) throw new UsageError(`--${option}: '${text}' is not name=value, e.g. query=4`);
+    return [...former, [text.slice(0, at), value(text.slice(at + 1))]];
+  };
 
 export const addMethodOptions = (command: Command): Command =>
   command
@@ -40,9 +76,32 @@ export const addMethodOptions = (command: Command): Command =>
     )
     .option('--lora-dropout <rate>', 'dropout before A (default: 0)', numberBetween('lora-dropout', 0, 0.99))
     .option(
-      '--lora-targets <names>',
-      `linear maps, comma-separated (default: ${LORA_DEFAULTS.targets.join(',')})`,
+      '--lora-targets, --lora-target-modules <names>',
+      `linear maps by the ends of their names, comma-separated; all-linear; or a regular expression (Python's) of whole names (default: ${LORA_DEFAULTS.targets.join(',')})`,
+      namesOrExpression,
     )
+    .option('--lora-exclude-modules <names>', 'maps without LoRA: names or an expression', namesOrExpression)
+    .option(
+      '--lora-modules-to-save <names>',
+      'modules that train whole beside the head, e.g. LayerNorm',
+      names,
+    )
+    .option(
+      '--lora-rank-pattern <name=r...>',
+      'rank of the maps whose name ends so',
+      patternsOf('lora-rank-pattern', wholeNumber('lora-rank-pattern', 1)),
+    )
+    .option(
+      '--lora-alpha-pattern <name=alpha...>',
+      'alpha of the maps whose name ends so',
+      patternsOf('lora-alpha-pattern', positiveNumber('lora-alpha-pattern')),
+    )
+    .option('--lora-layers <numbers>', 'blocks that take LoRA, e.g. 0,2 or 4-11 (default: all)', layerList)
+    .option('--lora-layers-pattern <names>', 'what the list of blocks is called, e.g. layer', names)
+    .addOption(
+      new Option('--lora-bias <which>', 'biases that train beside LoRA (default: none)').choices(LORA_BIASES),
+    )
+    .option('--use-rslora, --lora-use-rslora', 'LoRA scale is alpha / sqrt(r)')
     .addOption(
       new Option('--adapter-style <style>', 'where adapters sit (default: houlsby)').choices(ADAPTER_STYLES),
     )
@@ -83,6 +142,26 @@ function adapterOf(flags: MethodFlags): Adapter {
   };
 }
 
+/** What is not given is absent, so that a run's identity does not change with options that came later. */
+function loraOf(flags: MethodFlags): Lora {
+  const { loraExcludeModules, loraModulesToSave, loraRankPattern, loraAlphaPattern, loraLayers } = flags;
+  return {
+    ...LORA_DEFAULTS,
+    rank: flags.loraRank ?? LORA_DEFAULTS.rank,
+    alpha: flags.loraAlpha ?? LORA_DEFAULTS.alpha,
+    dropout: flags.loraDropout ?? LORA_DEFAULTS.dropout,
+    targets: flags.loraTargetModules ?? LORA_DEFAULTS.targets,
+    ...(loraExcludeModules && { excludeModules: loraExcludeModules }),
+    ...(loraModulesToSave && { modulesToSave: loraModulesToSave }),
+    ...(loraRankPattern && { rankPattern: loraRankPattern }),
+    ...(loraAlphaPattern && { alphaPattern: loraAlphaPattern }),
+    ...(loraLayers && { layersToTransform: loraLayers }),
+    ...(flags.loraLayersPattern && { layersPattern: flags.loraLayersPattern }),
+    ...(flags.loraBias && flags.loraBias !== 'none' ? { bias: flags.loraBias } : {}),
+    ...(flags.loraUseRslora && { useRslora: true }),
+  };
+}
+
 /** @throws UsageError for an option of a method that is not the chosen one */
 export function methodOf(flags: MethodFlags): Method {
   const owner = Object.entries(flags).find(([key, value]) => {
@@ -102,18 +181,8 @@ export function methodOf(flags: MethodFlags): Method {
       return { kind: 'bitfit', terms: flags.bitfitTerms ?? 'all' };
     case 'adapter':
       return adapterOf(flags);
-    case 'lora': {
-      const [first, ...rest] = (flags.loraTargets ?? LORA_DEFAULTS.targets.join(','))
-        .split(',')
-        .map((target) => target.trim());
-      return {
-        kind: 'lora',
-        rank: flags.loraRank ?? LORA_DEFAULTS.rank,
-        alpha: flags.loraAlpha ?? LORA_DEFAULTS.alpha,
-        dropout: flags.loraDropout ?? LORA_DEFAULTS.dropout,
-        targets: [first as string, ...rest],
-      };
-    }
+    case 'lora':
+      return loraOf(flags);
     default:
       throw new Error(`internal: unknown method '${flags.method satisfies never}'`);
   }

@@ -6,7 +6,8 @@ import { type ModelConfig, PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
-import { isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
+import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
+import type { MethodBase } from '../peft/modules.js';
 import { checkSchedule } from '../progressive/schedule.js';
 import { countedUpdates, savedFraction } from '../progressive/updates.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
@@ -84,11 +85,14 @@ function countsOf(flags: ParamsFlags, config: ModelConfig): ParameterCounts {
   const epochs = flags.epochs ?? flags.stages ?? 3;
   const schedule = scheduleOf(flags, epochs, 0);
   checkSchedule(schedule, epochs, config);
-  const specs = [
-    ...modelSpecs(config, { kind: 'classification', numLabels: flags.labels }),
-    ...methodSpecs(config, method),
-  ];
-  const trains = methodTrains(method, head);
+  const base: MethodBase = {
+    config,
+    head: { kind: 'classification', numLabels: flags.labels },
+    headTraining: head,
+  };
+  checkMethod(base, method);
+  const specs = [...modelSpecs(config, base.head), ...methodSpecs(base, method)];
+  const trains = methodTrains(base, method);
   const updatedParameters = countedUpdates(schedule, epochs, config, specs, trains);
   const trainableParameters = countParameters(specs, trains);
   return {

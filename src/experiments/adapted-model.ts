@@ -6,7 +6,7 @@ import { writeTextAtomically } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
-import { methodAdaptation, methodSpecs } from '../peft/method.js';
+import { checkMethod, methodAdaptation, methodSpecs } from '../peft/method.js';
 import type { Model } from '../training/model.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -16,13 +16,15 @@ function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
     : { ...config, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
 }
 
-/** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. */
+/** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. @throws UsageError */
 export function adaptedModel(
   checkpoint: Checkpoint,
-  { method, dropout, seed }: RunSpec,
+  { method, headTraining, dropout, seed }: RunSpec,
 ): { model: Model; values: Parameters } {
   const config = withDropout(checkpoint.config, dropout);
-  const extra: ParameterSpec[] = methodSpecs(config, method);
+  const base = { config, head: checkpoint.head, headTraining };
+  checkMethod(base, method, checkpoint.initialised);
+  const extra: ParameterSpec[] = methodSpecs(base, method);
   const values = new Map(checkpoint.parameters);
   for (const spec of extra) values.set(spec.name, initialise(spec, config, seed));
   if (checkpoint.head.kind === 'masked-lm') throw new Error('internal: a task head is wanted');
@@ -30,7 +32,7 @@ export function adaptedModel(
     config,
     head: checkpoint.head,
     specs: [...checkpoint.specs, ...extra],
-    adaptation: methodAdaptation(config, method),
+    adaptation: methodAdaptation(base, method),
   };
   return { model, values };
 }

@@ -39,11 +39,12 @@ export async function loadSaved<H extends HeadSpec>(
     throw new UsageError(
       `${folder}: holds no ${fresh.join(', ')}: give a model that was fine-tuned for its task`,
     );
+  const base = loaded && { config, head, headTraining: loaded.headTraining };
   const model = {
     config,
     head,
-    specs: loaded ? [...specs, ...methodSpecs(config, loaded.method)] : specs,
-    adaptation: loaded ? methodAdaptation(config, loaded.method) : noAdaptation,
+    specs: base ? [...specs, ...methodSpecs(base, loaded.method)] : specs,
+    adaptation: base ? methodAdaptation(base, loaded.method) : noAdaptation,
   };
   return { folder, model, values: new Map([...parameters, ...(loaded?.parameters ?? [])]) };
 }

@@ -1,11 +1,12 @@
 /** A fine-tuned model as a folder that `@huggingface/transformers` serves: `onnx/model.onnx` beside config and tokenizer. */
-import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, labelCount } from '../datasets/task.js';
 import { UsageError } from '../errors.js';
-import { type HeadSpec, longestRow } from '../models/config.js';
-import { readHead, writeConfig } from '../models/config-file.js';
+import { readJson } from '../json.js';
+import { type HeadSpec, longestRow, type ModelConfig } from '../models/config.js';
+import { configJson, readHead, writeConfig, writeTextAtomically } from '../models/config-file.js';
 import { copyTokenizer } from '../tokenizers/save.js';
 import { exportOnnx } from '../training/export-model.js';
 import { loadSaved } from './evaluate-run.js';
@@ -30,6 +31,26 @@ const labelsOf = (task: string): readonly string[] | undefined => {
   return labels.length > 0 ? labels : undefined;
 };
 
+/** The model's own `config.json` with what `@huggingface/transformers` cannot do without: the model type, class names, the kind of problem. */
+async function writeServedConfig(
+  folder: string,
+  out: string,
+  config: ModelConfig,
+  head: HeadSpec,
+): Promise<void> {
+  const own = (await readJson(join(folder, 'config.json'))) as Record<string, unknown>;
+  const numLabels = head.kind === 'classification' ? head.numLabels : 0;
+  const names = Object.fromEntries(Array.from({ length: numLabels }, (_, i) => [i, `LABEL_${i}`]));
+  const json = {
+    ...configJson(config),
+    ...(numLabels > 0 ? { id2label: names } : {}),
+    ...own,
+    model_type: config.modelType,
+    ...(numLabels === 1 ? { problem_type: 'regression' } : {}),
+  };
+  await writeTextAtomically(join(out, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
+}
+
 /** @returns bytes written @throws UsageError, DataError */
 export async function exportRun({ model, adapter, task, out }: ExportRequest): Promise<number> {
   const folder = await resolveModel(model);
@@ -43,7 +64,7 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   const bytes = exportOnnx(saved, values);
   await mkdir(join(out, 'onnx'), { recursive: true });
   await copyTokenizer(folder, out, { maxLength: longestRow(config), reader: 'transformers.js' });
-  if (task === undefined) await copyFile(join(folder, 'config.json'), join(out, 'config.json'));
+  if (task === undefined) await writeServedConfig(folder, out, config, head);
   else await writeConfig(out, config, head, labelsOf(task));
   const path = join(out, 'onnx', 'model.onnx');
   await writeFile(`${path}.partial`, bytes);

@@ -2,23 +2,23 @@
 import type { Feature } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
 import type { Device } from '../engine/device.js';
-import type { ModelConfig } from '../models/config.js';
 import { both } from '../models/parameters.js';
 import { methodTrains } from '../peft/method.js';
 import { stageOfEpoch, stageTrains } from '../progressive/schedule.js';
 import { STREAM } from '../random.js';
 import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import type { FitPlan } from '../training/fit.js';
+import type { Model } from '../training/model.js';
 import type { RunSpec } from './run-spec.js';
 
 /** @param train the features of the training split, in the order of the file */
 export function fitPlan(
   spec: RunSpec,
-  config: ModelConfig,
+  { config, head }: Pick<Model, 'config' | 'head'>,
   train: readonly Feature[],
   device: Device = 'cpu',
 ): FitPlan {
-  const method = methodTrains(spec.method, spec.headTraining);
+  const method = methodTrains({ config, head, headTraining: spec.headTraining }, spec.method);
   const batching: BatchOptions = {
     batchSize: spec.batchSize,
     padTokenId: config.padTokenId,

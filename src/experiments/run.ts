@@ -105,7 +105,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     values,
     train.features.map(({ label }) => label ?? 0),
   );
-  const plan = fitPlan(spec, model.config, train.features, options.device);
+  const plan = fitPlan(spec, model, train.features, options.device);
   const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
   const state = createTrainingState(model.specs, values, (parameter) =>
     stages.some((trains) => trains(parameter)),
@@ -119,7 +119,10 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
       onEvent({ kind: 'evaluating', split, done, total: features.length }),
     );
   const evaluation = await prepared.evaluate(infer);
-  const trainable = countParameters(model.specs, methodTrains(spec.method, spec.headTraining));
+  const trainable = countParameters(
+    model.specs,
+    methodTrains({ ...model, headTraining: spec.headTraining }, spec.method),
+  );
   const record: RunRecord = {
     spec,
     identity,

@@ -14,7 +14,7 @@ export interface HookContext {
 
 export interface Adaptation {
   /**
-   * Called after every linear map inside a block, y = x W^T + b.
+   * Called after every linear map of blocks, embeddings and head, y = x W^T + b.
    * @param module Hugging Face module name, e.g. `bert.encoder.layer.3.attention.self.query`
    * @param x [rows, in]; @param y [rows, out]; @returns [rows, out]
    */

@@ -9,7 +9,6 @@ import { embeddingSize, type ModelConfig } from './config.js';
 import {
   activate,
   closeSubLayer,
-  dense,
   keyMap,
   layerNorm,
   linear,
@@ -74,7 +73,7 @@ function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
   const embedded = context.dropout(normed, config.hiddenDropoutProb);
   return e === config.hiddenSize
     ? embedded
-    : dense(context, `${config.modelType}.embeddings_project`, embedded);
+    : linear(context, `${config.modelType}.embeddings_project`, embedded);
 }
 
 /**

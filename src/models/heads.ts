@@ -1,9 +1,9 @@
 /** What sits on the encoder, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
 import * as tf from '@tensorflow/tfjs';
-import { crossEntropy, linear } from '../engine/fused.js';
+import * as fused from '../engine/fused.js';
 import type { HeadSpec } from './config.js';
 import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
-import { activate, dense, layerNorm, type ModelContext, withRowsOf } from './layers.js';
+import { activate, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
 
 /** The heads that a task is fine-tuned with. */
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
@@ -13,19 +13,19 @@ export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
  * @param rows hidden states [N, H] @returns [N, vocabulary]
  */
 export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Tensor2D {
-  const inner = activate(context.config.hiddenAct, dense(context, 'cls.predictions.transform.dense', rows));
+  const inner = activate(context.config.hiddenAct, linear(context, 'cls.predictions.transform.dense', rows));
   const normed = layerNorm(context, 'cls.predictions.transform.LayerNorm', inner);
   const words = context.parameter(`${context.config.modelType}.embeddings.word_embeddings.weight`);
-  return linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
+  return fused.linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 
 /** HF `BertPooler`: first tokens [E, H] -> [E, H]. */
 const pool = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
-  tf.tanh(dense(context, 'bert.pooler.dense', first));
+  tf.tanh(linear(context, 'bert.pooler.dense', first));
 
 /** Next-sentence logits (HF `BertForPreTraining`): first tokens [E, H] -> [E, 2]; class 0: the second segment follows the first. */
 export const nextSentenceLogits = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
-  dense(context, 'cls.seq_relationship', pool(context, first));
+  linear(context, 'cls.seq_relationship', pool(context, first));
 
 /**
  * HF `BertForSequenceClassification` (pooler, dropout, classifier), `RobertaClassificationHead` and `ElectraClassificationHead`, which
@@ -35,11 +35,11 @@ function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
   const rate = context.config.hiddenDropoutProb;
   const type = context.config.modelType;
   if (type !== 'bert') {
-    const inner = dense(context, 'classifier.dense', context.dropout(first, rate));
+    const inner = linear(context, 'classifier.dense', context.dropout(first, rate));
     const active = activate(type === 'electra' ? 'gelu' : 'tanh', inner);
-    return dense(context, 'classifier.out_proj', context.dropout(active, rate));
+    return linear(context, 'classifier.out_proj', context.dropout(active, rate));
   }
-  return dense(context, 'classifier', context.dropout(pool(context, first), rate));
+  return linear(context, 'classifier', context.dropout(pool(context, first), rate));
 }
 
 /** The hidden states that the head takes from the encoder. */
@@ -53,7 +53,7 @@ export const readsOf = (head: HeadSpec): Reads => ({
  */
 export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor2D {
   if (head.kind === 'classification') return classify(withRowsOf(context, 'examples'), hidden);
-  return tf.transpose(dense(context, 'qa_outputs', hidden), [1, 0]);
+  return tf.transpose(linear(context, 'qa_outputs', hidden), [1, 0]);
 }
 
 /**
@@ -75,7 +75,7 @@ export function headLoss(
     const own = tf.reshape(ownTokens(inputs, slots), [1, slots, tokens]);
     const both = tf.add(tf.reshape(logits, [2, 1, tokens]), own);
     const half = tf.mul(weights, 0.5) as tf.Tensor1D;
-    return crossEntropy(
+    return fused.crossEntropy(
       tf.reshape(both, [2 * slots, tokens]),
       tf.reshape(labels, [2 * slots]),
       tf.concat1d([half, half]),
@@ -85,5 +85,5 @@ export function headLoss(
     const difference = tf.sub(tf.reshape(logits, [logits.shape[0]]), labels);
     return tf.sum(tf.mul(tf.square(difference), weights));
   }
-  return crossEntropy(logits, labels as tf.Tensor1D, weights);
+  return fused.crossEntropy(logits, labels as tf.Tensor1D, weights);
 }

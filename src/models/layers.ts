@@ -61,16 +61,12 @@ export const withRowsOf = (context: ModelContext, of: RowsOf): ModelContext => (
 const vector = (context: HookContext, name: string): tf.Tensor1D =>
   context.parameter(name) as unknown as tf.Tensor1D;
 
-/** `torch.nn.Linear` without a hook: x [rows, in] -> [rows, out]. */
-export function dense(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
+/** `torch.nn.Linear`, with the hook that LoRA uses: x [rows, in] -> [rows, out]. */
+export function linear(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
   const weight = context.parameter(`${module}.weight`);
   assertShape(x, { rows: x.shape[0], in: weight.shape[1] }, `input of ${module}`);
-  return fused.linear(x, weight, vector(context, `${module}.bias`));
+  return hooked(context, module, x, fused.linear(x, weight, vector(context, `${module}.bias`)));
 }
-
-/** A linear map inside a block, with the hook that LoRA uses. */
-export const linear = (context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D =>
-  hooked(context, module, x, dense(context, module, x));
 
 /**
  * The key map. Softmax ignores what is added to all scores of a row, so the gradient of the key's bias is exactly 0; computed, it is

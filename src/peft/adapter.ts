@@ -8,8 +8,8 @@ import { gelu, linear } from '../engine/fused.js';
 import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
-import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
-import { headTrains, subLayers } from './blocks.js';
+import type { ParameterSpec, Trains } from '../models/parameters.js';
+import { headTrains, type MethodBase, subLayers } from './modules.js';
 
 export const ADAPTER_STYLES = ['houlsby', 'pfeiffer'] as const;
 
@@ -56,7 +56,7 @@ const places = (config: ModelConfig, { style }: Adapter): ReturnType<typeof subL
   subLayers(config).filter(({ kind }) => style === 'houlsby' || kind === 'feed-forward');
 
 /** `<module>.adapter.down.weight` [size, hidden], `.adapter.up.weight` [hidden, size], and their biases. */
-export function adapterSpecs(config: ModelConfig, method: Adapter): ParameterSpec[] {
+export function adapterSpecs({ config }: MethodBase, method: Adapter): ParameterSpec[] {
   const size = bottleneckSize(config, method);
   const h = config.hiddenSize;
   return places(config, method).flatMap(({ module, index }) => {
@@ -82,7 +82,7 @@ function activate(name: Adapter['activation'], x: tf.Tensor2D): tf.Tensor2D {
   return name === 'relu' ? tf.relu(x) : tf.mul(x, tf.sigmoid(x));
 }
 
-export function adapterAdaptation(config: ModelConfig, method: Adapter): Adaptation {
+export function adapterAdaptation({ config }: MethodBase, method: Adapter): Adaptation {
   bottleneckSize(config, method);
   return {
     subLayer(module, kind, h, context) {
@@ -97,8 +97,8 @@ export function adapterAdaptation(config: ModelConfig, method: Adapter): Adaptat
 }
 
 export const adapterTrains =
-  (method: Adapter, head: HeadTraining): Trains =>
+  ({ headTraining }: MethodBase, method: Adapter): Trains =>
   (spec) =>
     spec.origin === 'peft' ||
-    headTrains(spec, head) ||
+    headTrains(spec, headTraining) ||
     (method.layerNorms && spec.place.kind === 'block' && spec.name.includes('LayerNorm'));

@@ -1,9 +1,8 @@
 /** BitFit (Ben Zaken et al. 2021, arXiv 2106.10199): only biases train, all of them or the query's and the intermediate's. */
 import { z } from 'zod';
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
-import type { ModelConfig } from '../models/config.js';
-import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
-import { headTrains } from './blocks.js';
+import type { ParameterSpec, Trains } from '../models/parameters.js';
+import { headTrains, type MethodBase } from './modules.js';
 
 export const BITFIT_TERMS = ['all', 'query-intermediate'] as const;
 
@@ -12,17 +11,17 @@ export type Bitfit = z.infer<typeof bitfitSchema>;
 
 export const BITFIT_DEFAULTS: Bitfit = { kind: 'bitfit', terms: 'all' };
 
-export const bitfitSpecs = (_config: ModelConfig, _method: Bitfit): ParameterSpec[] => [];
+export const bitfitSpecs = (_base: MethodBase, _method: Bitfit): ParameterSpec[] => [];
 
-export const bitfitAdaptation = (_config: ModelConfig, _method: Bitfit): Adaptation => noAdaptation;
+export const bitfitAdaptation = (_base: MethodBase, _method: Bitfit): Adaptation => noAdaptation;
 
 const SUBSET = /\.(attention\.self\.query|intermediate\.dense)\.bias$/;
 
 /** `all` includes the embedding layer norm's bias and the pooler's, as the authors' code does. */
 export const bitfitTrains =
-  ({ terms }: Bitfit, head: HeadTraining): Trains =>
+  ({ headTraining }: MethodBase, { terms }: Bitfit): Trains =>
   (spec) => {
-    if (headTrains(spec, head)) return true;
+    if (headTrains(spec, headTraining)) return true;
     if (spec.place.kind === 'classifier') return false;
     return terms === 'all' ? spec.name.endsWith('.bias') : SUBSET.test(spec.name);
   };

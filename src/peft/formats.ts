@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { writeTextAtomically } from '../models/config-file.js';
-import type { HeadTraining, ParameterSpec, Parameters } from '../models/parameters.js';
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
+import type { HeadTraining, ParameterSpec, Parameters, Trains } from '../models/parameters.js';
+import { type NamedTensor, openSafetensors, writeSafetensors } from '../models/safetensors.js';
 import { modelSpecs } from '../models/specs.js';
-import { loraConfigJson, NAME_PREFIX, parseLoraConfig } from './hf-peft.js';
+import { isSecondCopy, loraConfigJson, parseLoraConfig, storedNames } from './hf-peft.js';
 import { type Method, methodSpecs, methodTrains } from './method.js';
+import type { MethodBase } from './modules.js';
 import { isOwnConfig, ownConfigJson, parseOwnConfig } from './own-format.js';
 
 export type PeftMethod = Exclude<Method, { kind: 'full' }>;
@@ -32,45 +33,38 @@ export interface AdapterToSave {
   readonly initialised?: readonly string[];
 }
 
-/** PEFT keeps a head module whole: RoBERTa's and ELECTRA's `classifier` holds the dense layer, BERT's pooler comes when it trains or is fresh. */
-function savesPooler({ config, headTraining, initialised = [] }: AdapterToSave): boolean {
-  return (
+/** What is written: PEFT keeps RoBERTa's and ELECTRA's `classifier` whole, dense layer included; BERT's pooler comes when it trains or is fresh. */
+function baseToSave({ config, head, headTraining, initialised = [] }: AdapterToSave): MethodBase {
+  const pooler =
     config.modelType !== 'bert' ||
     headTraining === 'classifier+pooler' ||
-    initialised.some((name) => name.startsWith('bert.pooler.'))
-  );
+    initialised.some((name) => name.startsWith('bert.pooler.'));
+  return { config, head, headTraining: pooler ? 'classifier+pooler' : 'classifier' };
 }
 
-function specsToSave(adapter: AdapterToSave): ParameterSpec[] {
-  const trains = methodTrains(adapter.method, adapter.headTraining);
-  const pooler = savesPooler(adapter);
-  return allSpecs(adapter.config, adapter.head, adapter.method).filter(
-    (spec) => trains(spec) || (spec.place.kind === 'pooler' && pooler),
-  );
-}
-
-const allSpecs = (config: ModelConfig, head: HeadSpec, method: PeftMethod): ParameterSpec[] => [
-  ...modelSpecs(config, head),
-  ...methodSpecs(config, method),
+const allSpecs = (base: MethodBase, method: PeftMethod): ParameterSpec[] => [
+  ...modelSpecs(base.config, base.head),
+  ...methodSpecs(base, method),
 ];
 
-/** A name as it stands in the file. */
-const storedName = (method: PeftMethod, name: string): string =>
-  method.kind === 'lora' ? NAME_PREFIX + name : name;
+/** Of a parameter: as it stands in the file. */
+const namesInFile = (base: MethodBase, method: PeftMethod): ((name: string) => string) =>
+  method.kind === 'lora' ? storedNames(base, method) : (name) => name;
 
 /** Writes the folder: config first, weights last, each under a temporary name until it is whole. @throws DataError */
 export async function saveAdapter(folder: string, adapter: AdapterToSave): Promise<void> {
-  const { config, head, method, headTraining, parameters, baseModel } = adapter;
-  const specs = specsToSave(adapter);
-  const pooler = config.modelType === 'bert' && specs.some(({ place }) => place.kind === 'pooler');
+  const { config, method, headTraining, parameters, baseModel } = adapter;
+  const base = baseToSave(adapter);
+  const specs = allSpecs(base, method).filter(methodTrains(base, method));
+  const storedName = namesInFile(base, method);
   const json =
     method.kind === 'lora'
-      ? loraConfigJson(method, head, pooler, baseModel)
+      ? loraConfigJson(base, method, baseModel)
       : ownConfigJson(method, config, headTraining, baseModel);
   const tensors = specs.map(({ name, shape }): [string, NamedTensor] => {
     const data = parameters.get(name);
     if (!data) throw new Error(`internal: no values for '${name}'`);
-    return [storedName(method, name), { shape, data }];
+    return [storedName(name), { shape, data }];
   });
   tensors.sort(([a], [b]) => (a < b ? -1 : 1));
   await mkdir(folder, { recursive: true });
@@ -80,6 +74,8 @@ export async function saveAdapter(folder: string, adapter: AdapterToSave): Promi
 
 export interface LoadedAdapter {
   readonly method: PeftMethod;
+  /** Which of the head it brings. */
+  readonly headTraining: MethodBase['headTraining'];
   readonly baseModel: string | null;
   /** What to lay over the base model's parameters. */
   readonly parameters: Parameters;
@@ -99,25 +95,25 @@ async function readConfigJson(path: string): Promise<Record<string, unknown>> {
 }
 
 /** A loaded method is judged as material, not as use: what the model cannot take is an error of the folder. */
-function specsFor(config: ModelConfig, head: HeadSpec, method: PeftMethod, path: string): ParameterSpec[] {
+function specsFor(base: MethodBase, method: PeftMethod, path: string): ParameterSpec[] {
   try {
-    return allSpecs(config, head, method);
+    return allSpecs(base, method);
   } catch (error) {
-    if (error instanceof UsageError)
-      throw new DataError(`${path}: made for another base model: ${error.message}`, { cause: error });
+    if (error instanceof UsageError) throw new DataError(`${path}: ${error.message}`, { cause: error });
     throw error;
   }
 }
 
 /** What of a method changes the saved model: dropout does not, nor the order of targets. */
-const essence = (method: PeftMethod): Record<string, unknown> =>
-  method.kind === 'lora'
-    ? { kind: 'lora', rank: method.rank, alpha: method.alpha, targets: [...method.targets].sort() }
-    : { ...method };
+function essence(method: PeftMethod): Record<string, unknown> {
+  if (method.kind !== 'lora') return { ...method };
+  const { dropout, targets, ...rest } = method;
+  return { ...rest, targets: typeof targets === 'string' ? targets : [...targets].sort() };
+}
 
 function checkExpected(method: PeftMethod, expected: PeftMethod, path: string): void {
   const [made, wanted] = [essence(method), essence(expected)];
-  const fields = method.kind === expected.kind ? Object.keys(wanted) : ['kind'];
+  const fields = method.kind === expected.kind ? Object.keys({ ...wanted, ...made }) : ['kind'];
   const differences = fields
     .map((field) => [field, JSON.stringify(made[field]), JSON.stringify(wanted[field])] as const)
     .filter(([, given, asked]) => given !== asked);
@@ -132,18 +128,15 @@ const blocksIn = (names: Iterable<string>): number =>
 /** Every tensor has a place in the model and its shape; everything that the method trains is there. */
 function checkTensors(
   tensors: ReadonlyMap<string, NamedTensor>,
-  specs: readonly ParameterSpec[],
-  method: PeftMethod,
+  known: ReadonlyMap<string, ParameterSpec>,
+  trains: Trains,
   config: ModelConfig,
   path: string,
 ): void {
-  const known = new Map(specs.map((spec) => [storedName(method, spec.name), spec]));
-  const blocks = blocksIn(tensors.keys());
-  if (blocks > 0 && blocks !== config.numHiddenLayers) {
-    throw new DataError(
-      `${path}: made for another base model: ${blocks} blocks, here ${config.numHiddenLayers}`,
-    );
-  }
+  const trained = new Map([...known].filter(([, spec]) => trains(spec)));
+  const [blocks, wantedBlocks] = [blocksIn(tensors.keys()), blocksIn(trained.keys())];
+  if (blocks > 0 && blocks !== wantedBlocks)
+    throw new DataError(`${path}: made for another base model: ${blocks} blocks, here ${wantedBlocks}`);
   for (const [name, { shape }] of tensors) {
     const wanted = known.get(name)?.shape;
     if (!wanted)
@@ -154,9 +147,22 @@ function checkTensors(
       );
     }
   }
-  const trains = methodTrains(method, 'classifier');
-  const missing = [...known].find(([name, spec]) => trains(spec) && !tensors.has(name));
+  const missing = [...trained].find(([name]) => !tensors.has(name));
   if (missing) throw new DataError(`${path}: tensor '${missing[0]}' [${missing[1].shape}] is missing`);
+}
+
+/** Every tensor of the file; one that cannot be read as floats is an error, as none may be left out. @throws DataError */
+async function readTensors(path: string, method: PeftMethod): Promise<Map<string, NamedTensor>> {
+  const file = await openSafetensors(path);
+  try {
+    const tensors = new Map<string, NamedTensor>();
+    for (const [name, { shape }] of file.tensors)
+      if (method.kind !== 'lora' || !isSecondCopy(name, method))
+        tensors.set(name, { shape, data: await file.read(name) });
+    return tensors;
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -172,17 +178,20 @@ export async function loadAdapter(
 ): Promise<LoadedAdapter> {
   const configPath = join(folder, CONFIG);
   const raw = await readConfigJson(configPath);
-  const { method, baseModel } = isOwnConfig(raw)
+  const { method, headTraining, baseModel } = isOwnConfig(raw)
     ? parseOwnConfig(raw, config, configPath)
-    : parseLoraConfig(raw, configPath);
+    : parseLoraConfig(raw, { config, head }, configPath);
   if (expected) checkExpected(method, expected, configPath);
-  const specs = specsFor(config, head, method, configPath);
+  const base: MethodBase = { config, head, headTraining };
+  const specs = specsFor(base, method, configPath);
+  const storedName = namesInFile(base, method);
   const path = join(folder, WEIGHTS);
-  const tensors = await readSafetensors(path);
-  checkTensors(tensors, specs, method, config, path);
+  const tensors = await readTensors(path, method);
+  const known = new Map(specs.map((spec) => [storedName(spec.name), spec]));
+  checkTensors(tensors, known, methodTrains(base, method), config, path);
   const values = specs.flatMap(({ name }): [string, Float32Array][] => {
-    const tensor = tensors.get(storedName(method, name));
+    const tensor = tensors.get(storedName(name));
     return tensor ? [[name, tensor.data]] : [];
   });
-  return { method, baseModel, parameters: new Map(values) };
+  return { method, headTraining, baseModel, parameters: new Map(values) };
 }

@@ -1,17 +1,17 @@
 /** Full fine-tuning: no extra parameters, no hooks, everything trains. */
 import { z } from 'zod';
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
-import type { ModelConfig } from '../models/config.js';
-import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
+import type { ParameterSpec, Trains } from '../models/parameters.js';
+import type { MethodBase } from './modules.js';
 
 export const fullSchema = z.object({ kind: z.literal('full') });
 export type Full = z.infer<typeof fullSchema>;
 
-export const fullSpecs = (_config: ModelConfig, _method: Full): ParameterSpec[] => [];
+export const fullSpecs = (_base: MethodBase, _method: Full): ParameterSpec[] => [];
 
-export const fullAdaptation = (_config: ModelConfig, _method: Full): Adaptation => noAdaptation;
+export const fullAdaptation = (_base: MethodBase, _method: Full): Adaptation => noAdaptation;
 
 export const fullTrains =
-  (_method: Full, head: HeadTraining): Trains =>
+  ({ headTraining }: MethodBase, _method: Full): Trains =>
   ({ place }) =>
-    place.kind !== 'pooler' || head === 'classifier+pooler';
+    place.kind !== 'pooler' || headTraining === 'classifier+pooler';

@@ -1,12 +1,13 @@
 /** The methods behind one interface: extra parameters, where they enter, which names train. What trains in a stage is method AND stage. */
 import { z } from 'zod';
 import type { Adaptation } from '../models/adaptation.js';
-import type { ModelConfig } from '../models/config.js';
 import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
 import { adapterAdaptation, adapterSchema, adapterSpecs, adapterTrains } from './adapter.js';
 import { bitfitAdaptation, bitfitSchema, bitfitSpecs, bitfitTrains } from './bitfit.js';
 import { fullAdaptation, fullSchema, fullSpecs, fullTrains } from './full.js';
 import { loraAdaptation, loraSchema, loraSpecs, loraTrains } from './lora.js';
+import { checkLora } from './lora-targets.js';
+import type { MethodBase } from './modules.js';
 
 export const methodSchema = z.discriminatedUnion('kind', [
   fullSchema,
@@ -18,48 +19,57 @@ export type Method = z.infer<typeof methodSchema>;
 export const METHOD_KINDS: readonly Method['kind'][] = ['full', 'lora', 'adapter', 'bitfit'];
 
 /** A method's parameters beside the base model's. @throws UsageError for options that the model cannot take */
-export function methodSpecs(config: ModelConfig, method: Method): ParameterSpec[] {
+export function methodSpecs(base: MethodBase, method: Method): ParameterSpec[] {
   switch (method.kind) {
     case 'full':
-      return fullSpecs(config, method);
+      return fullSpecs(base, method);
     case 'lora':
-      return loraSpecs(config, method);
+      return loraSpecs(base, method);
     case 'adapter':
-      return adapterSpecs(config, method);
+      return adapterSpecs(base, method);
     case 'bitfit':
-      return bitfitSpecs(config, method);
+      return bitfitSpecs(base, method);
     default:
       throw new Error(`internal: unknown method '${method satisfies never}'`);
   }
 }
 
+/**
+ * Refuses, before anything is trained, settings that the model cannot take or that would say nothing.
+ * @param initialised names that the model's file does not hold @throws UsageError
+ */
+export function checkMethod(base: MethodBase, method: Method, initialised: readonly string[] = []): void {
+  if (method.kind === 'lora') checkLora(base, method, initialised);
+  else methodSpecs(base, method);
+}
+
 /** How a method enters the model. */
-export function methodAdaptation(config: ModelConfig, method: Method): Adaptation {
+export function methodAdaptation(base: MethodBase, method: Method): Adaptation {
   switch (method.kind) {
     case 'full':
-      return fullAdaptation(config, method);
+      return fullAdaptation(base, method);
     case 'lora':
-      return loraAdaptation(config, method);
+      return loraAdaptation(base, method);
     case 'adapter':
-      return adapterAdaptation(config, method);
+      return adapterAdaptation(base, method);
     case 'bitfit':
-      return bitfitAdaptation(config, method);
+      return bitfitAdaptation(base, method);
     default:
       throw new Error(`internal: unknown method '${method satisfies never}'`);
   }
 }
 
 /** What a method trains when no schedule freezes it. */
-export function methodTrains(method: Method, head: HeadTraining): Trains {
+export function methodTrains(base: MethodBase, method: Method): Trains {
   switch (method.kind) {
     case 'full':
-      return fullTrains(method, head);
+      return fullTrains(base, method);
     case 'lora':
-      return loraTrains(method, head);
+      return loraTrains(base, method);
     case 'adapter':
-      return adapterTrains(method, head);
+      return adapterTrains(base, method);
     case 'bitfit':
-      return bitfitTrains(method, head);
+      return bitfitTrains(base, method);
     default:
       throw new Error(`internal: unknown method '${method satisfies never}'`);
   }

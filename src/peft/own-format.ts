@@ -63,7 +63,7 @@ export function parseOwnConfig(
   raw: Record<string, unknown>,
   config: ModelConfig,
   path: string,
-): { method: OwnMethod; baseModel: string | null } {
+): { method: OwnMethod; headTraining: HeadTraining; baseModel: string | null } {
   const parsed = configSchema.safeParse(raw);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -76,5 +76,6 @@ export function parseOwnConfig(
     const list = differences.map(([field, value]) => `${field} ${made[field]}, here ${value}`).join('; ');
     throw new DataError(`${path}: made for another base model: ${list}`);
   }
-  return { method: parsed.data.method, baseModel: parsed.data.base_model_name_or_path };
+  const { method, head: headTraining, base_model_name_or_path: baseModel } = parsed.data;
+  return { method, headTraining, baseModel };
 }

@@ -71,23 +71,29 @@ function madeUpBatches({ batch: rows, length, vocab }: Shape) {
 function modelOf({ shape, method = { kind: 'full' }, dropout }: Options) {
   const config = configOf(shape, dropout);
   const head = { kind: 'classification', numLabels: 2 } as const;
-  const specs = [...modelSpecs(config, head), ...methodSpecs(config, method)];
+  const base = {
+    config,
+    head,
+    headTraining: method.kind === 'full' ? 'classifier+pooler' : 'classifier',
+  } as const;
+  const specs = [...modelSpecs(config, head), ...methodSpecs(base, method)];
   const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
-  return { model: { config, head, specs, adaptation: methodAdaptation(config, method) }, values };
+  return {
+    model: { config, head, specs, adaptation: methodAdaptation(base, method) },
+    values,
+    byMethod: methodTrains(base, method),
+  };
 }
 
 const flopsOf = (graph: Graph | undefined): number => (graph ? matrixFlops(graph) : 0);
 
 /** Forward, backward, clipping, AdamW. */
 export async function ourStep(options: Options): Promise<Contestant> {
-  const { shape, method = { kind: 'full' }, firstBlock = 0, embeddings = true } = options;
-  const { model, values } = modelOf(options);
+  const { shape, firstBlock = 0, embeddings = true } = options;
+  const { model, values, byMethod } = modelOf(options);
   const stageTrains: Trains = ({ place }) =>
     place.kind === 'block' ? place.index >= firstBlock : place.kind !== 'embeddings' || embeddings;
-  const trains = both(
-    methodTrains(method, method.kind === 'full' ? 'classifier+pooler' : 'classifier'),
-    stageTrains,
-  );
+  const trains = both(byMethod, stageTrains);
   const objective = taskObjective(model);
   const { packed: batch } = madeUpBatches(shape);
   const from = performance.now();

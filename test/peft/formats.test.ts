@@ -118,9 +118,10 @@ const METHODS: Record<string, PeftMethod> = {
 
 /** The golden BERT after a made-up training: everything that the method trains is somewhere else. */
 function trained(method: PeftMethod, headTraining: HeadTraining): Map<string, Float32Array> {
-  const trains = methodTrains(method, headTraining);
+  const base = { config: bert.config, head: two, headTraining };
+  const trains = methodTrains(base, method);
   const values = new Map(bert.parameters);
-  for (const spec of [...bert.specs, ...methodSpecs(bert.config, method)].filter(trains)) {
+  for (const spec of [...bert.specs, ...methodSpecs(base, method)].filter(trains)) {
     const noise = initialise({ ...spec, initialiser: { kind: 'normal', deviation: 0.2 } }, bert.config, 9);
     values.set(spec.name, noise);
   }
@@ -211,15 +212,21 @@ test('a config that is not plain LoRA, and tensors that are gone, are refused by
   const cases: [object, RegExp][] = [
     [{ peft_type: 'IA3' }, /peft_type "IA3" is not supported; supported: LORA/],
     [{ use_dora: true }, /use_dora true is not supported/],
-    [{ use_rslora: true }, /use_rslora true is not supported/],
-    [{ rank_pattern: { 'layer.0': 4 } }, /rank_pattern \{"layer\.0":4\} is not supported/],
-    [{ layers_to_transform: [1] }, /layers_to_transform \[1\] is not supported/],
-    [{ bias: 'lora_only' }, /bias "lora_only" is not supported/],
     [{ init_lora_weights: 'pissa' }, /init_lora_weights "pissa" is not supported/],
     [{ some_later_variant: true }, /some_later_variant true is not supported/],
-    [{ target_modules: ['query', 'value', 'dense'] }, /'dense' also names the pooler/],
-    [{ target_modules: '.*query' }, /target_modules/],
-    [{ r: 64 }, /another base model: lora rank: 64 is not from 1 to 16/],
+    [{ r: 64 }, /lora_A\.weight': wanted \[64,16\], got \[2,16\]/],
+    [{ rank_pattern: { query: 4 } }, /query\.lora_A\.weight': wanted \[4,16\], got \[2,16\]/],
+    [{ layers_to_transform: [1] }, /another base model: 4 blocks, here 2$/],
+    [{ bias: 'lora_only' }, /query\.base_layer\.bias' \[16\] is missing/],
+    [{ bias: 'some' }, /adapter_config\.json: bias: /],
+    [{ lora_bias: true }, /lora_bias true is not supported/],
+    [{ trainable_token_indices: [1] }, /trainable_token_indices \[1\] is not supported/],
+    [{ target_modules: ['query', 'value', 'dense'] }, /dense\.lora_A\.weight' \[2,\d+\] is missing/],
+    [{ target_modules: '.*query' }, /value\.lora_[AB]\.weight' has no place/],
+    [
+      { target_modules: '.*(query' },
+      /adapter_config\.json: lora targets: '\.\*\(query': .*Unterminated group/,
+    ],
     [{ r: 3 }, /lora_A\.weight': wanted \[3,16\], got \[2,16\]/],
     [{ target_modules: ['query'] }, /value\.lora_A\.weight' has no place/],
     [{ target_modules: ['query', 'value', 'key'] }, /key\.lora_A\.weight' \[2,16\] is missing/],

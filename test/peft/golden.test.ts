@@ -81,15 +81,16 @@ const METHODS: Record<string, Method> = {
 /** The golden model under a method with the golden initial values, and a fresh training state. */
 async function start(name: string) {
   const method = METHODS[name] as Method;
-  const { config } = checkpoint;
+  const base = { config: checkpoint.config, head, headTraining: 'classifier' } as const;
+  const { config } = base;
   const values = new Map(checkpoint.parameters);
   if (method.kind !== 'bitfit') {
     const file = goldenPath('bert', `${name.split('-')[0]}.safetensors`);
     for (const [tensor, { data }] of await readSafetensors(file)) values.set(tensor, data);
   }
-  const specs = [...checkpoint.specs, ...methodSpecs(config, method)];
-  const trains = methodTrains(method, 'classifier');
-  const model = { config, head, specs, adaptation: methodAdaptation(config, method) };
+  const specs = [...checkpoint.specs, ...methodSpecs(base, method)];
+  const trains = methodTrains(base, method);
+  const model = { config, head, specs, adaptation: methodAdaptation(base, method) };
   return { model, values, trains, state: createTrainingState(specs, values, trains) };
 }
 

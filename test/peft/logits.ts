@@ -5,6 +5,7 @@ import type { Checkpoint } from '../../src/models/checkpoint.js';
 import type { TaskHead } from '../../src/models/heads.js';
 import type { Parameters } from '../../src/models/parameters.js';
 import { type Method, methodAdaptation, methodSpecs } from '../../src/peft/method.js';
+import type { MethodBase } from '../../src/peft/modules.js';
 import { predict } from '../../src/training/evaluate.js';
 
 /** @param extra laid over the checkpoint's values */
@@ -13,12 +14,14 @@ export async function logitsOf(
   method: Method,
   extra: Parameters,
   batch: PaddedBatch,
+  headTraining: MethodBase['headTraining'] = 'classifier',
 ): Promise<Float32Array> {
+  const base = { config, head, headTraining };
   const model = {
     config,
     head: head as TaskHead,
-    specs: [...specs, ...methodSpecs(config, method)],
-    adaptation: methodAdaptation(config, method),
+    specs: [...specs, ...methodSpecs(base, method)],
+    adaptation: methodAdaptation(base, method),
   };
   const [logits] = await predict(model, new Map([...parameters, ...extra]), [batch], { threads: 1 });
   return logits as Float32Array;

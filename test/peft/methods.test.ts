@@ -10,6 +10,7 @@ import { ADAPTER_DEFAULTS, type Adapter } from '../../src/peft/adapter.js';
 import { RECIPES } from '../../src/peft/defaults.js';
 import { LORA_DEFAULTS, type Lora, mergeLora } from '../../src/peft/lora.js';
 import {
+  checkMethod,
   isTrainedHead,
   METHOD_KINDS,
   type Method,
@@ -17,6 +18,7 @@ import {
   methodSpecs,
   methodTrains,
 } from '../../src/peft/method.js';
+import type { MethodBase } from '../../src/peft/modules.js';
 import { LITERATURE, literatureRecipe } from '../../src/peft/recipes.js';
 import { EMBEDDINGS, type Schedule, stageTrains, trainedBlocks } from '../../src/progressive/schedule.js';
 import { countedUpdates } from '../../src/progressive/updates.js';
@@ -26,16 +28,22 @@ import { logitsOf, worst } from './logits.js';
 
 const head = { kind: 'classification', numLabels: 2 } as const;
 const preset = (name: string): ModelConfig => PRESETS[name] as ModelConfig;
+const baseOf = (config: ModelConfig, headTraining: HeadTraining = 'classifier'): MethodBase => ({
+  ...{ config, head, headTraining },
+});
 const specsOf = (config: ModelConfig, method: Method): ParameterSpec[] => [
   ...modelSpecs(config, head),
-  ...methodSpecs(config, method),
+  ...methodSpecs(baseOf(config), method),
 ];
 const houlsby = (change: Partial<Adapter> = {}): Adapter => ({ ...ADAPTER_DEFAULTS.houlsby, ...change });
 
 /** Trained scalars without the head. */
 function withoutHead(name: string, method: Method): number {
   const notHead = (spec: ParameterSpec): boolean => !isTrainedHead('classifier')(spec);
-  return countParameters(specsOf(preset(name), method), both(methodTrains(method, 'classifier'), notHead));
+  return countParameters(
+    specsOf(preset(name), method),
+    both(methodTrains(baseOf(preset(name)), method), notHead),
+  );
 }
 
 test('trainable parameters without the head are the published ones', () => {
@@ -96,7 +104,13 @@ test('updates of every method under every schedule: counted and in closed form',
               const blocks = trainedBlocks(schedule, epoch + 1, config).size;
               return blocks * perBlock(h, i) + (all && embedded ? h : 0) + pooler + 2 * h + 2;
             });
-            const counted = countedUpdates(schedule, T, config, specs, methodTrains(method, headTraining));
+            const counted = countedUpdates(
+              schedule,
+              T,
+              config,
+              specs,
+              methodTrains(baseOf(config, headTraining), method),
+            );
             assert.deepEqual(counted, closed, `${JSON.stringify(method)} ${kind} ${embeddings}`);
           }
         }
@@ -109,7 +123,10 @@ test('what trains in a stage is method AND stage; nothing else moves', () => {
   const config = { ...preset('bert-base-uncased'), numHiddenLayers: 3 };
   const names = (method: Method, headTraining: HeadTraining, stage: number): string[] => {
     const schedule: Schedule = { kind: 'progressive', stages: 3, embeddings: 'first-stage' };
-    const trains = both(methodTrains(method, headTraining), stageTrains(schedule, stage, config));
+    const trains = both(
+      methodTrains(baseOf(config, headTraining), method),
+      stageTrains(schedule, stage, config),
+    );
     return specsOf(config, method)
       .filter(trains)
       .map(({ name }) => name);
@@ -142,7 +159,7 @@ test('what trains in a stage is method AND stage; nothing else moves', () => {
 
 test('weight decay spares biases and layer norms', () => {
   for (const [method] of PER_BLOCK) {
-    for (const { name, shape, decay } of methodSpecs(preset('bert-base-uncased'), method))
+    for (const { name, shape, decay } of methodSpecs(baseOf(preset('bert-base-uncased')), method))
       assert.equal(decay, shape.length === 2, name);
   }
 });
@@ -155,7 +172,7 @@ const batch = paddedBatch(golden.ids, golden.mask, golden.types);
 const bert = await loadCheckpoint(goldenPath('bert', 'model'), head, { seed: 0 });
 const values = (method: Method, deviation?: number): Map<string, Float32Array> =>
   new Map(
-    methodSpecs(bert.config, method).map((spec) => [
+    methodSpecs(baseOf(bert.config), method).map((spec) => [
       spec.name,
       initialise(
         deviation === undefined ? spec : { ...spec, initialiser: { kind: 'normal', deviation } },
@@ -178,7 +195,7 @@ test('merged and unmerged LoRA give the same logits, and merging leaves its inpu
   const parameters = new Map([...bert.parameters, ...extra]);
   const name = 'bert.encoder.layer.3.output.dense.weight';
   const before = Float32Array.from(parameters.get(name) as Float32Array);
-  const merged = mergeLora(bert.config, method, parameters);
+  const merged = mergeLora(baseOf(bert.config), method, parameters);
   assert.deepEqual(parameters.get(name), before);
   assert.deepEqual([...merged.keys()], [...bert.parameters.keys()]);
   const plain = await logitsOf({ ...bert, parameters: merged }, { kind: 'full' }, new Map(), batch);
@@ -200,7 +217,9 @@ test('a fresh LoRA changes nothing, a fresh adapter next to nothing', async () =
 
 test('LoRA A is drawn within Kaiming-uniform(a = sqrt 5), 1 / sqrt(in), as in HF PEFT', () => {
   const config = preset('bert-base-uncased');
-  const [a] = methodSpecs(config, { ...LORA_DEFAULTS, targets: ['intermediate.dense'] }) as [ParameterSpec];
+  const [a] = methodSpecs(baseOf(config), { ...LORA_DEFAULTS, targets: ['intermediate.dense'] }) as [
+    ParameterSpec,
+  ];
   assert.deepEqual(a.shape, [8, 768]);
   const data = initialise(a, config, 1);
   const bound = 1 / Math.sqrt(768);
@@ -212,7 +231,7 @@ test('LoRA A is drawn within Kaiming-uniform(a = sqrt 5), 1 / sqrt(in), as in HF
 test('what a model cannot take is one clear line', () => {
   const config = preset('bert-base-uncased');
   const refused = (method: Method, message: RegExp) =>
-    assert.throws(() => methodSpecs(config, method), { name: 'UsageError', message });
+    assert.throws(() => checkMethod(baseOf(config), method), { name: 'UsageError', message });
   refused(
     { ...LORA_DEFAULTS, rank: 769 },
     /rank: 769 is not from 1 to 768, the limit of attention\.self\.query \[768, 768\]/,
@@ -220,10 +239,9 @@ test('what a model cannot take is one clear line', () => {
   refused({ ...LORA_DEFAULTS, rank: 0 }, /rank: 0 is not from 1/);
   refused(
     { ...LORA_DEFAULTS, targets: ['q_proj'] },
-    /no linear map 'q_proj'; there are: attention\.self\.query, .*, output\.dense$/,
+    /no linear map 'q_proj'; there are: attention\.self\.query, .*, output\.dense, pooler\.dense$/,
   );
   refused({ ...LORA_DEFAULTS, targets: [''] }, /no linear map ''/);
-  refused({ ...LORA_DEFAULTS, targets: ['dense'] }, /'dense' also names the pooler/);
   refused(houlsby({ bottleneck: { size: 0 } }), /bottleneck: 0 is not from 1 to the hidden size, 768/);
   refused(houlsby({ bottleneck: { size: 769 } }), /bottleneck: 769 is not/);
   refused(houlsby({ bottleneck: { reduction: 1000 } }), /bottleneck: 0 is not/);

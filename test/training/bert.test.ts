@@ -66,19 +66,24 @@ const METHODS: Record<string, Method> = {
 /** The golden model under a method, with the golden initial values. */
 async function modelFor(name: string) {
   const method = METHODS[name] as Method;
-  const specs = [...checkpoint.specs, ...methodSpecs(checkpoint.config, method)];
+  const base = {
+    config: checkpoint.config,
+    head,
+    headTraining: method.kind === 'full' ? 'classifier+pooler' : 'classifier',
+  } as const;
+  const specs = [...checkpoint.specs, ...methodSpecs(base, method)];
   const values = new Map(checkpoint.parameters);
   if (['lora', 'houlsby', 'pfeiffer'].includes(name)) {
     for (const [tensor, { data }] of await readSafetensors(goldenPath('bert', `${name}.safetensors`)))
       values.set(tensor, data);
   }
   return {
-    method,
+    trains: methodTrains(base, method),
     model: {
       config: checkpoint.config,
       head,
       specs,
-      adaptation: methodAdaptation(checkpoint.config, method),
+      adaptation: methodAdaptation(base, method),
     },
     values,
   };
@@ -113,9 +118,8 @@ for (const device of ['cpu', 'tfjs'] as Device[]) {
 
 for (const run of golden.runs) {
   test(`${run.method}, ${run.schedule}, embeddings ${run.embeddings}, T = ${run.T}: ${run.losses.length} AdamW steps are PyTorch's`, async () => {
-    const { method, model, values } = await modelFor(run.method);
+    const { trains, model, values } = await modelFor(run.method);
     const schedule: Schedule = { kind: run.schedule, stages: run.T, embeddings: run.embeddings };
-    const trains = methodTrains(method, method.kind === 'full' ? 'classifier+pooler' : 'classifier');
     const stageOf = (epoch: number) => {
       const stage = stageOfEpoch(schedule, epoch, run.epochs);
       return { stage, trains: both(trains, stageTrains(schedule, stage, model.config)) };

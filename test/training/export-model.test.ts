@@ -109,7 +109,8 @@ test('an adapter is laid over its base model', async () => {
   const folder = join(home, 'base');
   const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 9 });
   const method = { ...LORA_DEFAULTS, rank: 4 };
-  const extra = methodSpecs(config, method);
+  const base = { config, head, headTraining: 'classifier+pooler' } as const;
+  const extra = methodSpecs(base, method);
   const drawn = extra.map(
     (spec) =>
       [
@@ -126,7 +127,7 @@ test('an adapter is laid over its base model', async () => {
   await exportRun({ model: folder, adapter: join(home, 'lora'), task: 'mnli', out });
   const adapted: Model = {
     ...{ config, head, specs: [...specs, ...extra] },
-    adaptation: methodAdaptation(config, method),
+    adaptation: methodAdaptation(base, method),
   };
   const batch = batchOf([4, 12, 7], false);
   const [ours] = await predict(adapted, values, [batch], { threads: 1 });

@@ -66,10 +66,11 @@ async function train(
     gradientCheckpointing = false,
   }: { device?: Device; threads?: number; gradientCheckpointing?: boolean } = {},
 ): Promise<Result> {
-  const specs = [...modelSpecs(config, head), ...methodSpecs(config, method)];
+  const base = { config, head, headTraining: 'classifier+pooler' } as const;
+  const specs = [...modelSpecs(config, head), ...methodSpecs(base, method)];
   const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
   const state = createTrainingState(specs, values, () => true);
-  const adaptation = methodAdaptation(config, method);
+  const adaptation = methodAdaptation(base, method);
   const model = { config, head, specs, adaptation, gradientCheckpointing };
   const stage = openStage(taskObjective(model), state, () => true, { device, threads });
   const losses: number[] = [];
