@@ -1,10 +1,10 @@
 /** `progtuning evaluate`: a predictions file as the official SQuAD evaluators do, or a saved model on a task. */
 
 import type { Command } from 'commander';
-import { readJson } from '../datasets/json.js';
 import { readSquadFile } from '../datasets/squad.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
+import { readJson } from '../json.js';
 import {
   missingPredictions,
   type SquadPredictions,

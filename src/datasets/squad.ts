@@ -8,8 +8,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
 import { utf16Index, utf16Table } from './code-points.js';
-import { readJson } from './json.js';
 
 export type SquadVersion = '1.1' | '2.0';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { utf16Index, utf16Table } from '../../src/datasets/code-points.js';
-import { parseJson } from '../../src/datasets/json.js';
 import { describeMisplaced, parseSquad, readSquad, squadFromRows } from '../../src/datasets/squad.js';
+import { parseJson } from '../../src/json.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'progtuning-squad-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -4,7 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { DataError } from '../errors.js';
+import { DataError } from './errors.js';
 
 const LITERALS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['true', true],
