@@ -4,24 +4,27 @@ import { UsageError } from '../errors.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import type { Parameters } from '../models/parameters.js';
 import { loadAdapter } from '../peft/formats.js';
 import { methodAdaptation, methodSpecs } from '../peft/method.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
+import { type HeadSource, inTaskOrder } from './class-order.js';
 import { findRunTask, type RunOptions } from './run.js';
 import { type RunRequest, runSpec } from './run-spec.js';
 
-export interface SavedModel<H extends HeadSpec> {
-  readonly folder: string;
+export interface SavedModel<H extends HeadSpec> extends HeadSource {
   readonly model: Omit<Model, 'head'> & { readonly head: H };
   readonly values: Parameters;
+  /** See `Checkpoint.notes`. */
+  readonly notes: readonly string[];
 }
 
 /**
  * A fine-tuned model as it was saved.
- * @param adapter a saved LoRA, Adapter or BitFit folder to lay over the model
+ * @param adapter a saved LoRA, Adapter or BitFit folder to lay over the model; what it holds, its head too, is used and not the model's
  * @throws UsageError where the head was never trained; DataError where adapter and model do not belong together
  */
 export async function loadSaved<H extends HeadSpec>(
@@ -30,20 +33,29 @@ export async function loadSaved<H extends HeadSpec>(
   head: H,
 ): Promise<SavedModel<H>> {
   const folder = await resolveModel(name);
-  const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 0 });
+  const config = await readConfig(folder);
   const loaded = adapter === undefined ? undefined : await loadAdapter(adapter, config, head);
-  const fresh = initialised.filter((tensor) => !loaded?.parameters.has(tensor));
-  if (fresh.length > 0)
+  const except = loaded?.parameters ?? new Map<string, Float32Array>();
+  const checkpoint = await loadCheckpoint(folder, head, { seed: 0, except });
+  const { specs, parameters, initialised, notes = [] } = checkpoint;
+  if (initialised.length > 0)
     throw new UsageError(
-      `${folder}: holds no ${fresh.join(', ')}: give a model that was fine-tuned for its task`,
+      `${folder}: holds no ${initialised.join(', ')}: give a model that was fine-tuned for its task`,
     );
   const model = {
-    config,
+    config: checkpoint.config,
     head,
     specs: loaded ? [...specs, ...methodSpecs(config, loaded.method)] : specs,
     adaptation: loaded ? methodAdaptation(config, loaded.method) : noAdaptation,
   };
-  return { folder, model, values: new Map([...parameters, ...(loaded?.parameters ?? [])]) };
+  const bringsHead = specs.some(({ name, place }) => place.kind === 'classifier' && except.has(name));
+  return {
+    folder,
+    adapter: bringsHead ? adapter : undefined,
+    model,
+    values: new Map([...parameters, ...except]),
+    notes,
+  };
 }
 
 export type EvaluateRequest = Pick<
@@ -60,9 +72,14 @@ export async function evaluateRun(
 ): Promise<Readonly<Record<string, number>>> {
   const task = findRunTask(request.task);
   const spec = runSpec(request);
-  const { folder, model, values } = await loadSaved(spec.model, adapter, task.head);
+  const loaded = await loadSaved(spec.model, adapter, task.head);
+  const { folder, model } = loaded;
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
+  const onNote = (text: string): void => onEvent({ kind: 'warning', text });
+  for (const note of loaded.notes) onNote(note);
+  const named = { head: model.head, specs: model.specs, parameters: loaded.values };
+  const values = await inTaskOrder(request.task, loaded, named, onNote);
   const { metrics } = await task.evaluate({ spec, tokenizer, onEvent }, (split, features) =>
     predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
       onEvent({ kind: 'evaluating', split, done, total: features.length }),

@@ -8,8 +8,9 @@ import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import type { ModelConfig } from '../models/config.js';
+import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
+import { weightFiles } from '../models/weights.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
@@ -20,6 +21,7 @@ import type { Model } from '../training/model.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression, saveResult } from './adapted-model.js';
+import { inTaskOrder } from './class-order.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { peakBytes, type RunRecord, thisMachine } from './run-record.js';
@@ -65,10 +67,32 @@ async function fileHash(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** Of one file its sha256; of shards, of theirs. */
+async function weightsHash(folder: string): Promise<string> {
+  const hashes = await Promise.all((await weightFiles(folder)).map(fileHash));
+  return hashes.length === 1 ? (hashes[0] as string) : hashOf(hashes);
+}
+
 function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
   const longest = config.maxPositionEmbeddings - (config.modelType === 'roberta' ? config.padTokenId + 1 : 0);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
+}
+
+/** The model to start from: where it has a head of the task, its classes are put in the task's order. */
+async function startingPoint(
+  spec: RunSpec,
+  folder: string,
+  head: HeadSpec,
+  onNote: (text: string) => void,
+): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(folder, head, spec);
+  for (const note of checkpoint.notes ?? []) onNote(note);
+  const isFresh = checkpoint.specs.some(
+    ({ name, place }) => place.kind === 'classifier' && checkpoint.initialised.includes(name),
+  );
+  if (isFresh) return checkpoint;
+  return { ...checkpoint, parameters: await inTaskOrder(spec.task, { folder }, checkpoint, onNote) };
 }
 
 /** Fine-tunes and evaluates. @throws UsageError, DataError */
@@ -77,7 +101,9 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const onEvent = options.onEvent ?? (() => undefined);
   const task = findRunTask(spec.task);
   const folder = await resolveModel(spec.model);
-  const checkpoint = await loadCheckpoint(folder, task.head, spec);
+  const checkpoint = await startingPoint(spec, folder, task.head, (text) =>
+    onEvent({ kind: 'warning', text }),
+  );
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
@@ -96,7 +122,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const state = createTrainingState(model.specs, values, (parameter) =>
     stages.some((trains) => trains(parameter)),
   );
-  const hashes = { train: train.hash, model: await fileHash(join(folder, 'model.safetensors')) };
+  const hashes = { train: train.hash, model: await weightsHash(folder) };
   onEvent({ kind: 'loaded', checkpoint, totalExamples: plan.epochs * train.features.length });
   const progress = await trainResumably(hashOf({ spec, hashes }), model, state, plan, options);
   const infer: Infer = (split, features) =>

@@ -107,8 +107,7 @@ async function openShards(folder: string): Promise<Weights> {
   const tensors = new Map<string, TensorEntry>();
   const path = (name?: string): string => join(folder, (name && map.get(name)) ?? INDEX);
   try {
-    for (const shard of new Set(map.values()))
-      files.set(shard, await openSafetensors(join(folder, shard)));
+    for (const shard of new Set(map.values())) files.set(shard, await openSafetensors(join(folder, shard)));
     for (const [name, shard] of map) {
       const entry = files.get(shard)?.tensors.get(name);
       if (!entry)
