@@ -88,6 +88,8 @@ async function startingPoint(
 ): Promise<Checkpoint> {
   const checkpoint = await loadCheckpoint(folder, head, spec);
   for (const note of checkpoint.notes ?? []) onNote(note);
+  if (spec.newHead)
+    onNote(`${folder}: a fresh head is drawn, whatever the model has; its classes are ${spec.task}'s`);
   const isFresh = checkpoint.specs.some(
     ({ name, place }) => place.kind === 'classifier' && checkpoint.initialised.includes(name),
   );
