@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { classOrder, matchedClasses } from '../datasets/class-names.js';
 import { TASKS, type Task } from '../datasets/task.js';
 import type { HeadSpec } from '../models/config.js';
-import { savedClassNames } from '../models/config-file.js';
+import { ADAPTER_CLASSES, savedClassNames } from '../models/config-file.js';
 import { type ParameterSpec, type Parameters, sizeOf } from '../models/parameters.js';
 
 /** Rows of the output layer, in another order. @param order of each new row, the old one */
@@ -23,7 +23,7 @@ export interface HeadSource {
 }
 
 /**
- * The names of a head's classes by id, by the `config.json` beside it. An adapter without one was trained with its base model's names where
+ * The names of a head's classes by id, by the `config.json` or the adapter's own file beside it. An adapter without one was trained with its base model's names where
  * those are the task's; otherwise its classes are taken in the task's order, and that is said.
  * @returns undefined where there are none @throws DataError for names that are not the task's
  */
@@ -32,13 +32,14 @@ export async function headClassNames(
   { folder, adapter }: HeadSource,
   onNote: (text: string) => void,
 ): Promise<{ names: readonly string[]; order: readonly number[]; path: string } | undefined> {
-  const path = join(adapter ?? folder, 'config.json');
-  const own = await savedClassNames(adapter ?? folder);
+  const modelPath = join(folder, 'config.json');
+  const path = adapter === undefined ? modelPath : join(adapter, ADAPTER_CLASSES);
+  const own = await savedClassNames(path);
   if (own) return { names: own, order: classOrder(task, own, path), path };
   if (adapter === undefined) return undefined;
-  const names = await savedClassNames(folder);
+  const names = await savedClassNames(modelPath);
   const order = names && matchedClasses(task, names);
-  if (names && order) return { names, order, path: join(folder, 'config.json') };
+  if (names && order) return { names, order, path: modelPath };
   if (names)
     onNote(
       `${adapter}: does not name its classes; taken in the order of ${task.name}: ${task.labels.join(', ')}`,

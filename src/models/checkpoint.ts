@@ -94,9 +94,11 @@ class Reader {
     return this.weights.read(stored);
   }
 
-  /** One line on the tensors that the model has no place for. */
+  /** One line on the tensors that the model has no place for; a pooler and heads of other purposes are ordinary. */
   unused(): string[] {
-    const names = [...this.weights.tensors.keys()].filter((name) => !this.#used.has(name));
+    const names = [...this.weights.tensors.keys()].filter(
+      (name) => !this.#used.has(name) && !HEADS.test(name),
+    );
     if (names.length === 0) return [];
     const rest = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
     return [
@@ -104,6 +106,9 @@ class Reader {
     ];
   }
 }
+
+const HEADS =
+  /(?:^|\.)(?:pooler|cls|lm_head|classifier|qa_outputs|discriminator_predictions|generator_\w+)\./;
 
 /** Tensors named one by one, before the rest is only counted. */
 const NAMED = 3;

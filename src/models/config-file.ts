@@ -14,6 +14,13 @@ const rate = z.number().min(0).lt(1);
 /** A class name; Python takes any value and shows it as text. */
 const name = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
+const classFields = {
+  num_labels: z.number().int().positive().optional(),
+  id2label: z.record(z.string(), name).nullish(),
+  label2id: z.record(z.string(), z.number().int().nonnegative()).nullish(),
+};
+const classesSchema = z.object(classFields);
+
 const configSchema = z.object({
   model_type: z.string().optional(),
   architectures: z.array(z.string()).nullish(),
@@ -31,9 +38,7 @@ const configSchema = z.object({
   attention_probs_dropout_prob: rate.default(0.1),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z.number().int().nonnegative().nullish(),
-  num_labels: z.number().int().positive().optional(),
-  id2label: z.record(z.string(), name).nullish(),
-  label2id: z.record(z.string(), z.number().int().nonnegative()).nullish(),
+  ...classFields,
   tie_word_embeddings: z.boolean().nullish(),
   position_embedding_type: z.string().nullish(),
   is_decoder: z.boolean().nullish(),
@@ -50,14 +55,19 @@ function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
   return known;
 }
 
+/** @throws DataError that names file and field */
+async function readFields<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const parsed = schema.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
 async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
   await access(path).catch(() => {
     throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
   });
-  const parsed = configSchema.safeParse(await readJson(path));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+  return readFields(path, configSchema);
 }
 
 /** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
@@ -91,17 +101,17 @@ function byId(pairs: readonly (readonly [number, string])[], field: string, path
 const isGeneric = (names: readonly string[]): boolean => names.every((label, id) => label === `LABEL_${id}`);
 
 /**
- * The class names that a saved model or adapter has by id, from `id2label` or `label2id`; undefined where its folder has no config, or one that names none, or only `LABEL_0`, `LABEL_1` ...
+ * The class names that a saved model or adapter has by id, from `id2label` or `label2id`; undefined where there is no such file, or it names none, or only `LABEL_0`, `LABEL_1` ...
+ * @param path of a `config.json`, or of an adapter's {@link ADAPTER_CLASSES}
  * @throws DataError where the two, or `num_labels`, contradict each other
  */
-export async function savedClassNames(folder: string): Promise<readonly string[] | undefined> {
-  const path = join(folder, 'config.json');
+export async function savedClassNames(path: string): Promise<readonly string[] | undefined> {
   const isThere = await access(path).then(
     () => true,
     () => false,
   );
   if (!isThere) return undefined;
-  const raw = await readRawConfig(path);
+  const raw = await readFields(path, classesSchema);
   const forward =
     raw.id2label && Object.entries(raw.id2label).map(([id, label]) => [Number(id), label] as const);
   const backward = raw.label2id && Object.entries(raw.label2id).map(([label, id]) => [id, label] as const);
@@ -160,6 +170,15 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
 
 const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
 
+/** Beside an adapter: the names of its own head's classes. Not `config.json`, which would make Python take the folder for a whole model. */
+export const ADAPTER_CLASSES = 'class_names.json';
+
+/** Names by id, as Hugging Face's configs have them. */
+export const classNamesJson = (names: readonly string[]): Record<string, unknown> => ({
+  id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
+  label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+});
+
 /** What `config.json` says of a fine-tuned model. */
 function headFields(
   config: ModelConfig,
@@ -174,8 +193,7 @@ function headFields(
   return {
     architectures: [`${name}ForSequenceClassification`],
     num_labels: head.numLabels,
-    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
-    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+    ...classNamesJson(names),
     problem_type: head.numLabels === 1 ? 'regression' : 'single_label_classification',
   };
 }

@@ -184,7 +184,8 @@ test('an output embedding that differs from the word embedding is read, kept and
 });
 
 test('class names: from either field; contradictions are refused; LABEL_i says nothing', async () => {
-  const names = async (json: Record<string, unknown>) => savedClassNames(await folderOf([], json));
+  const names = async (json: Record<string, unknown>) =>
+    savedClassNames(join(await folderOf([], json), 'config.json'));
   const id2label = { 0: 'no', 1: 'yes' };
   assert.deepEqual(await names({ id2label }), ['no', 'yes']);
   assert.deepEqual(await names({ label2id: { yes: 1, no: 0 } }), ['no', 'yes']);
