@@ -37,6 +37,7 @@ interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFl
   readonly gradientCheckpointing?: boolean;
   readonly cacheFrozen?: number | true;
   readonly randomWeights?: boolean;
+  readonly newHead?: boolean;
   readonly seed: number;
   readonly maxTrainExamples?: number;
   readonly maxEvalExamples?: number;
@@ -138,6 +139,7 @@ export function registerFinetune(program: Command): void {
       wholeNumber('cache-frozen', 1),
     )
     .option('--random-weights', "fresh weights in the model's shape: what pre-training is compared with")
+    .option('--new-head', 'a fresh output layer, where the model has one of another size or other classes')
     .option('--seed <n>', 'drives order, dropout and fresh parameters', wholeNumber('seed', 0), 42)
     .option(
       '--max-train-examples <n>',
@@ -174,6 +176,7 @@ function specOf(flags: FinetuneFlags): RunSpec {
       ? { cacheFrozen: flags.cacheFrozen === true ? CACHE_MEBIBYTES : flags.cacheFrozen }
       : {}),
     ...(flags.randomWeights ? { randomWeights: true } : {}),
+    ...(flags.newHead ? { newHead: true } : {}),
     method,
     headTraining: headTrainingOf(flags, method),
     schedule: scheduleOf(flags, epochs, flags.seed),

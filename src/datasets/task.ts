@@ -25,6 +25,8 @@ export interface Task {
   readonly textColumns: readonly [string] | readonly [string, string];
   /** Class names by id; empty for regression. */
   readonly labels: readonly string[];
+  /** By class id: other names under which published models have the class. */
+  readonly synonyms?: readonly (readonly string[])[];
   /** Regression: lowest and highest score. */
   readonly range?: readonly [number, number];
   readonly tsv: {
@@ -52,6 +54,10 @@ const hidden = (submission: string): Task['test'] => [{ file: 'test', hub: 'test
 const digits = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: false });
 const names = (text: Task['tsv']['text'], label: Column): Task['tsv'] => ({ text, label, named: true });
 
+const ENTAILMENT = ['entail', 'entails', 'entailed'];
+const NOT_ENTAILMENT = ['non_entailment', 'no_entailment', 'not_entail', 'not_entails', 'not_entailed'];
+const NLI = [ENTAILMENT, ['neutrals', 'neither'], ['contradict', 'contradicts', 'contradictory']];
+
 /** All GLUE tasks. */
 export const TASKS: readonly Task[] = [
   {
@@ -59,6 +65,10 @@ export const TASKS: readonly Task[] = [
     folder: 'CoLA',
     textColumns: ['sentence'],
     labels: ['unacceptable', 'acceptable'],
+    synonyms: [
+      ['not_acceptable', 'ungrammatical', 'incorrect'],
+      ['grammatical', 'correct'],
+    ],
     tsv: { text: [3], label: 1, named: false, width: 4 },
     metrics: ['matthews_correlation'],
     evaluation: dev,
@@ -70,6 +80,7 @@ export const TASKS: readonly Task[] = [
     folder: 'SST-2',
     textColumns: ['sentence'],
     labels: ['negative', 'positive'],
+    synonyms: [['neg'], ['pos']],
     tsv: digits(['sentence'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
@@ -81,6 +92,10 @@ export const TASKS: readonly Task[] = [
     folder: 'MRPC',
     textColumns: ['sentence1', 'sentence2'],
     labels: ['not_equivalent', 'equivalent'],
+    synonyms: [
+      ['non_equivalent', 'inequivalent', 'not_paraphrase', 'non_paraphrase', 'no_paraphrase'],
+      ['paraphrase'],
+    ],
     tsv: digits(['#1 String', '#2 String'], 'Quality'),
     metrics: ['accuracy', 'f1'],
     evaluation: dev,
@@ -104,6 +119,10 @@ export const TASKS: readonly Task[] = [
     folder: 'QQP',
     textColumns: ['question1', 'question2'],
     labels: ['not_duplicate', 'duplicate'],
+    synonyms: [
+      ['non_duplicate', 'no_duplicate', 'not_duplicated'],
+      ['is_duplicate', 'duplicated'],
+    ],
     tsv: { ...digits(['question1', 'question2'], 'is_duplicate'), tornRows: true },
     metrics: ['accuracy', 'f1'],
     evaluation: dev,
@@ -115,6 +134,7 @@ export const TASKS: readonly Task[] = [
     folder: 'MNLI',
     textColumns: ['premise', 'hypothesis'],
     labels: ['entailment', 'neutral', 'contradiction'],
+    synonyms: NLI,
     tsv: names(['sentence1', 'sentence2'], 'gold_label'),
     metrics: ['accuracy'],
     evaluation: [
@@ -132,6 +152,7 @@ export const TASKS: readonly Task[] = [
     folder: 'QNLI',
     textColumns: ['question', 'sentence'],
     labels: ['entailment', 'not_entailment'],
+    synonyms: [ENTAILMENT, NOT_ENTAILMENT],
     tsv: names(['question', 'sentence'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
@@ -143,6 +164,7 @@ export const TASKS: readonly Task[] = [
     folder: 'RTE',
     textColumns: ['sentence1', 'sentence2'],
     labels: ['entailment', 'not_entailment'],
+    synonyms: [ENTAILMENT, NOT_ENTAILMENT],
     tsv: names(['sentence1', 'sentence2'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
@@ -154,6 +176,7 @@ export const TASKS: readonly Task[] = [
     folder: 'WNLI',
     textColumns: ['sentence1', 'sentence2'],
     labels: ['not_entailment', 'entailment'],
+    synonyms: [NOT_ENTAILMENT, ENTAILMENT],
     tsv: digits(['sentence1', 'sentence2'], 'label'),
     metrics: ['accuracy'],
     evaluation: dev,
@@ -165,6 +188,7 @@ export const TASKS: readonly Task[] = [
     folder: 'diagnostic',
     textColumns: ['premise', 'hypothesis'],
     labels: ['entailment', 'neutral', 'contradiction'],
+    synonyms: NLI,
     tsv: names(['sentence1', 'sentence2'], 'label'),
     metrics: ['matthews_correlation'],
     evaluation: [],

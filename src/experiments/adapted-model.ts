@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
-import { writeTextAtomically } from '../models/config-file.js';
+import { ADAPTER_CLASSES, classNamesJson, writeTextAtomically } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
@@ -72,6 +72,11 @@ export async function saveResult(spec: RunSpec, folder: string, result: Result):
   else {
     const baseModel = spec.model;
     await saveAdapter(folder, { config, head, method, headTraining, parameters, baseModel, initialised });
+    // The base model's config does not name the classes of the adapter's own head.
+    if (labels.length > 0) {
+      const json = JSON.stringify(classNamesJson(labels), null, 2);
+      await writeTextAtomically(join(folder, ADAPTER_CLASSES), `${json}\n`);
+    }
   }
   for (const [name, text] of Object.entries(files)) await writeTextAtomically(join(folder, name), text);
 }

@@ -5,25 +5,28 @@ import type { Metrics } from '../metrics/metrics.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import type { Parameters } from '../models/parameters.js';
 import { loadAdapter } from '../peft/formats.js';
 import { methodAdaptation, methodSpecs } from '../peft/method.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
+import { type HeadSource, inTaskOrder } from './class-order.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { type RunRequest, runSpec, SQUAD_VERSIONS } from './run-spec.js';
 import { savedSquadSettings } from './squad-settings.js';
 
-export interface SavedModel<H extends HeadSpec> {
-  readonly folder: string;
+export interface SavedModel<H extends HeadSpec> extends HeadSource {
   readonly model: Omit<Model, 'head'> & { readonly head: H };
   readonly values: Parameters;
+  /** See `Checkpoint.notes`. */
+  readonly notes: readonly string[];
 }
 
 /**
  * A fine-tuned model as it was saved.
- * @param adapter a saved LoRA, Adapter or BitFit folder to lay over the model
+ * @param adapter a saved LoRA, Adapter or BitFit folder to lay over the model; what it holds, its head too, is used and not the model's
  * @throws UsageError where the head was never trained; DataError where adapter and model do not belong together
  */
 export async function loadSaved<H extends HeadSpec>(
@@ -32,21 +35,30 @@ export async function loadSaved<H extends HeadSpec>(
   head: H,
 ): Promise<SavedModel<H>> {
   const folder = await resolveModel(name);
-  const { config, specs, parameters, initialised } = await loadCheckpoint(folder, head, { seed: 0 });
+  const config = await readConfig(folder);
   const loaded = adapter === undefined ? undefined : await loadAdapter(adapter, config, head);
-  const fresh = initialised.filter((tensor) => !loaded?.parameters.has(tensor));
-  if (fresh.length > 0)
+  const except = loaded?.parameters ?? new Map<string, Float32Array>();
+  const checkpoint = await loadCheckpoint(folder, head, { seed: 0, except });
+  const { specs, parameters, initialised, notes = [] } = checkpoint;
+  if (initialised.length > 0)
     throw new UsageError(
-      `${folder}: holds no ${fresh.join(', ')}: give a model that was fine-tuned for its task`,
+      `${folder}: holds no ${initialised.join(', ')}: give a model that was fine-tuned for its task`,
     );
   const base = loaded && { config, head, headTraining: loaded.headTraining };
   const model = {
-    config,
+    config: checkpoint.config,
     head,
     specs: base ? [...specs, ...methodSpecs(base, loaded.method)] : specs,
     adaptation: base ? methodAdaptation(base, loaded.method) : noAdaptation,
   };
-  return { folder, model, values: new Map([...parameters, ...(loaded?.parameters ?? [])]) };
+  const bringsHead = specs.some(({ name, place }) => place.kind === 'classifier' && except.has(name));
+  return {
+    folder,
+    adapter: bringsHead ? adapter : undefined,
+    model,
+    values: new Map([...parameters, ...except]),
+    notes,
+  };
 }
 
 export type EvaluateRequest = Pick<
@@ -74,11 +86,15 @@ async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunR
 export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const task = findRunTask(request.task);
   const spec = runSpec(await completed(request));
-  const { folder, model, values } = await loadSaved(spec.model, request.adapter, task.head);
+  const loaded = await loadSaved(spec.model, request.adapter, task.head);
+  const { folder, model } = loaded;
   checkLength(spec, model.config);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
   const onEvent = options.onEvent ?? (() => undefined);
-  for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
+  const onNote = (text: string): void => onEvent({ kind: 'warning', text });
+  for (const text of [...loaded.notes, ...tokenizer.warnings]) onNote(text);
+  const named = { head: model.head, specs: model.specs, parameters: loaded.values };
+  const values = await inTaskOrder(request.task, loaded, named, onNote);
   const { evaluate } = await task.prepare({ spec, tokenizer, onEvent, strict: options.strict });
   const { metrics } = await evaluate((split, features) =>
     predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>

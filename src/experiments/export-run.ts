@@ -9,6 +9,7 @@ import { type HeadSpec, longestRow, type ModelConfig } from '../models/config.js
 import { configJson, readHead, writeConfig, writeTextAtomically } from '../models/config-file.js';
 import { copyTokenizer } from '../tokenizers/save.js';
 import { exportOnnx } from '../training/export-model.js';
+import { type HeadSource, headClassNames } from './class-order.js';
 import { loadSaved } from './evaluate-run.js';
 
 export interface ExportRequest {
@@ -26,10 +27,13 @@ const taskHead = (task: string): HeadSpec =>
     ? { kind: 'span' }
     : { kind: 'classification', numLabels: labelCount(findTask(task)) };
 
-const labelsOf = (task: string): readonly string[] | undefined => {
-  const labels = task.startsWith('squad') ? [] : findTask(task).labels;
-  return labels.length > 0 ? labels : undefined;
-};
+/** The model's own names, which must be the task's; the task's where it has none. @throws DataError for another task's */
+async function classNames(taskName: string, source: HeadSource): Promise<readonly string[] | undefined> {
+  const task = taskName.startsWith('squad') ? undefined : findTask(taskName);
+  if (!task || task.labels.length === 0) return undefined;
+  const found = await headClassNames(task, source, () => undefined);
+  return found?.names ?? task.labels;
+}
 
 /** The model's own `config.json` with what `@huggingface/transformers` cannot do without: the model type, class names, the kind of problem. */
 async function writeServedConfig(
@@ -59,13 +63,15 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   if (adapter !== undefined && task === undefined)
     throw new UsageError('export: --adapter wants --task, which tells the head it was trained with');
   const head = task === undefined ? await readHead(folder) : taskHead(task);
-  const { model: saved, values } = await loadSaved(model, adapter, head);
+  const loaded = await loadSaved(model, adapter, head);
+  const { model: saved, values } = loaded;
   const { config } = saved;
+  const labels = task === undefined ? undefined : await classNames(task, loaded);
   const bytes = exportOnnx(saved, values);
   await mkdir(join(out, 'onnx'), { recursive: true });
   await copyTokenizer(folder, out, { maxLength: longestRow(config), reader: 'transformers.js' });
   if (task === undefined) await writeServedConfig(folder, out, config, head);
-  else await writeConfig(out, config, head, labelsOf(task));
+  else await writeConfig(out, config, head, labels);
   const path = join(out, 'onnx', 'model.onnx');
   await writeFile(`${path}.partial`, bytes);
   await rename(`${path}.partial`, path);

@@ -1,9 +1,10 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
+import { readJson } from '../json.js';
 import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import {
@@ -49,15 +50,7 @@ export type Grid = z.infer<typeof gridSchema>;
 
 /** Reads a grid's JSON file. @throws DataError that names the field */
 export async function readGrid(path: string): Promise<Grid> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new DataError(`${path}: ${missing ? 'no such file' : `not JSON: ${(cause as Error).message}`}`, {
-      cause,
-    });
-  }
+  const value = await readJson(path);
   const parsed = gridSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -2,13 +2,13 @@
  * What a run is: everything that its numbers depend on, and the hash of it. The ledger, resume points and saved runs all ask here. Where
  * model and data lie, on how many threads and on which machine a run is made is no part of it.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { hashFile } from '../datasets/corpus.js';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
-import { parseJson } from '../json.js';
 import { parsedConfigJson } from '../models/config-file.js';
+import { weightFiles } from '../models/weights.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { canonicalJson, hashOf, type RunSpec } from './run-spec.js';
 
@@ -56,16 +56,6 @@ export function runIdentity(
   return { key: hashOf(parts).slice(0, 16), parts };
 }
 
-/** Names of the files that hold a model's weights. */
-async function weightFiles(folder: string): Promise<readonly string[]> {
-  const index = 'model.safetensors.index.json';
-  const path = join(folder, index);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return ['model.safetensors'];
-  const { weight_map: files } = z.object({ weight_map: hashes }).parse(parseJson(text, path));
-  return [index, ...new Set(Object.values(files))].sort();
-}
-
 /** @param tokenizer its hash @throws DataError for a file of the model that cannot be read */
 export async function modelIdentity(folder: string, tokenizer: string): Promise<ModelIdentity> {
   const there = new Set(await readdir(folder));
@@ -73,7 +63,10 @@ export async function modelIdentity(folder: string, tokenizer: string): Promise<
   return {
     config: await parsedConfigJson(folder),
     tokenizer: { 'in effect': tokenizer, ...(await hashesOf(folder, files)) },
-    weights: await hashesOf(folder, await weightFiles(folder)),
+    weights: await hashesOf(
+      folder,
+      (await weightFiles(folder)).map((path) => basename(path)),
+    ),
   };
 }
 

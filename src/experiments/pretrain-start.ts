@@ -1,17 +1,17 @@
 /** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hashFile } from '../datasets/corpus.js';
 import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
-import type { ParameterSpec } from '../models/parameters.js';
+import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
-import { newModelConfig } from './create-model.js';
+import { exists, newModelConfig } from './create-model.js';
 import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
 
 export const headOf = ({ nextSentence }: PretrainSpec): HeadSpec => ({
@@ -48,14 +48,25 @@ const recordSchema = formerRunSchema.extend({ former: z.array(formerRunSchema).d
 /** The pre-trainings of a model of ours, oldest first; none where the folder has no record. */
 async function formerRuns(folder: string): Promise<readonly FormerRun[]> {
   const path = join(folder, 'pretraining.json');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return [];
-  try {
-    const { former, ...last } = recordSchema.parse(JSON.parse(text));
-    return [...former, last];
-  } catch (cause) {
-    throw new DataError(`${path}: not the record of a pre-training; delete it to go on without`, { cause });
-  }
+  if (!(await exists(path))) return [];
+  const record = recordSchema.safeParse(await readJson(path));
+  if (!record.success)
+    throw new DataError(`${path}: not the record of a pre-training; delete it to go on without`);
+  const { former, ...last } = record.data;
+  return [...former, last];
+}
+
+async function valuesOf(
+  folder: string,
+  { tieWordEmbeddings }: ModelConfig,
+  head: HeadSpec,
+  { seed }: PretrainSpec,
+): Promise<Parameters> {
+  const { config, parameters } = await loadCheckpoint(folder, head, { seed });
+  if (config.tieWordEmbeddings === tieWordEmbeddings) return parameters;
+  throw new DataError(
+    `${join(folder, 'config.json')}: tie_word_embeddings is not false, but the weights hold another output embedding than the word embedding; set it to false to go on from both`,
+  );
 }
 
 /** @param folder of the model that `spec.continues` names @throws DataError where its weights or its record cannot be read */
@@ -72,7 +83,7 @@ export async function startingModel(spec: PretrainSpec, folder: string | undefin
   const head = headOf(spec);
   const specs = modelSpecs(config, head);
   const values = known
-    ? (await loadCheckpoint(known, head, { seed: spec.seed })).parameters
+    ? await valuesOf(known, saved, head, spec)
     : new Map(specs.map((parameter) => [parameter.name, initialise(parameter, config, spec.seed)]));
   const former = known ? await formerRuns(known) : [];
   return { saved, config, specs, state: createTrainingState(specs, values, () => true), former };

@@ -46,6 +46,8 @@ export const runSpecSchema = z.object({
   model: z.string(),
   /** Fresh weights in the model's shape, with its tokenizer: what pre-training is compared with. */
   randomWeights: z.literal(true).optional(),
+  /** A fresh output layer, even where the model has one (HF `ignore_mismatched_sizes`). */
+  newHead: z.literal(true).optional(),
   method: methodSchema,
   headTraining: z.enum(['classifier', 'classifier+pooler']),
   schedule: scheduleSchema,

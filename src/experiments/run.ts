@@ -4,7 +4,7 @@ import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import { longestRow, type ModelConfig } from '../models/config.js';
+import { type HeadSpec, longestRow, type ModelConfig } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -16,6 +16,7 @@ import type { Model } from '../training/model.js';
 import { peakBytes } from '../training/peak-memory.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
+import { inTaskOrder } from './class-order.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
@@ -74,13 +75,33 @@ export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
 }
 
+/** The model to start from: where it has a head of the task, its classes are put in the task's order. */
+async function startingPoint(
+  spec: RunSpec,
+  folder: string,
+  head: HeadSpec,
+  onNote: (text: string) => void,
+): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(folder, head, spec);
+  for (const note of checkpoint.notes ?? []) onNote(note);
+  if (spec.newHead)
+    onNote(`${folder}: a fresh head is drawn, whatever the model has; its classes are ${spec.task}'s`);
+  const isFresh = checkpoint.specs.some(
+    ({ name, place }) => place.kind === 'classifier' && checkpoint.initialised.includes(name),
+  );
+  if (isFresh) return checkpoint;
+  return { ...checkpoint, parameters: await inTaskOrder(spec.task, { folder }, checkpoint, onNote) };
+}
+
 /** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const onEvent = options.onEvent ?? (() => undefined);
   const task = findRunTask(spec.task);
   const folder = await resolveModel(spec.model);
-  const checkpoint = await loadCheckpoint(folder, task.head, spec);
+  const checkpoint = await startingPoint(spec, folder, task.head, (text) =>
+    onEvent({ kind: 'warning', text }),
+  );
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
   if (options.save !== undefined) {

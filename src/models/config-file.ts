@@ -1,14 +1,25 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
 import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
 
 export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta', 'electra'];
 
 const count = z.number().int().positive();
 const rate = z.number().min(0).lt(1);
+
+/** A class name; Python takes any value and shows it as text. */
+const name = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+const classFields = {
+  num_labels: z.number().int().positive().optional(),
+  id2label: z.record(z.string(), name).nullish(),
+  label2id: z.record(z.string(), z.number().int().nonnegative()).nullish(),
+};
+const classesSchema = z.object(classFields);
 
 const configSchema = z.object({
   model_type: z.string().optional(),
@@ -27,25 +38,11 @@ const configSchema = z.object({
   attention_probs_dropout_prob: rate.default(0.1),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z.number().int().nonnegative().nullish(),
-  num_labels: z.number().int().positive().optional(),
-  id2label: z.record(z.string(), z.string()).optional(),
+  ...classFields,
+  tie_word_embeddings: z.boolean().nullish(),
   position_embedding_type: z.string().nullish(),
   is_decoder: z.boolean().nullish(),
 });
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
-  }
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (cause) {
-    throw new DataError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
-  }
-}
 
 function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
   const byClass = MODEL_TYPES.find((type) => raw.architectures?.[0]?.startsWith(ARCHITECTURE[type]));
@@ -58,11 +55,19 @@ function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
   return known;
 }
 
-async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
-  const parsed = configSchema.safeParse(await readJson(path));
+/** @throws DataError that names file and field */
+async function readFields<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const parsed = schema.safeParse(await readJson(path));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
+  await access(path).catch(() => {
+    throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
+  });
+  return readFields(path, configSchema);
 }
 
 /** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
@@ -85,6 +90,51 @@ export async function readHead(folder: string): Promise<HeadSpec> {
 export async function parsedConfigJson(folder: string): Promise<Record<string, unknown>> {
   const path = join(folder, 'config.json');
   return { ...(await readRawConfig(path)), ...configJson(await readConfig(folder)) };
+}
+
+const idsOf = (names: readonly string[]): string => names.map((label, id) => `${id} ${label}`).join(', ');
+
+/** Names by id. @throws DataError for ids that are not 0, 1, 2 ... */
+function byId(pairs: readonly (readonly [number, string])[], field: string, path: string): string[] {
+  const names = [...pairs].sort(([a], [b]) => a - b);
+  if (names.some(([id], i) => id !== i))
+    throw new DataError(
+      `${path}: ${field}: ids are ${names.map(([id]) => id).join(', ')}, wanted 0, 1, 2 ...`,
+    );
+  return names.map(([, label]) => label);
+}
+
+const isGeneric = (names: readonly string[]): boolean => names.every((label, id) => label === `LABEL_${id}`);
+
+/**
+ * The class names that a saved model or adapter has by id, from `id2label` or `label2id`; undefined where there is no such file, or it names none, or only `LABEL_0`, `LABEL_1` ...
+ * @param path of a `config.json`, or of an adapter's {@link ADAPTER_CLASSES}
+ * @throws DataError where the two, or `num_labels`, contradict each other
+ */
+export async function savedClassNames(path: string): Promise<readonly string[] | undefined> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return undefined;
+  const raw = await readFields(path, classesSchema);
+  const forward =
+    raw.id2label && Object.entries(raw.id2label).map(([id, label]) => [Number(id), label] as const);
+  const backward = raw.label2id && Object.entries(raw.label2id).map(([label, id]) => [id, label] as const);
+  const named = [
+    forward ? byId(forward, 'id2label', path) : [],
+    backward ? byId(backward, 'label2id', path) : [],
+  ].filter((names) => !isGeneric(names));
+  const [names, other] = named;
+  if (names && other && names.join() !== other.join())
+    throw new DataError(
+      `${path}: id2label (${idsOf(names)}) and label2id (${idsOf(other)}) contradict each other; keep the one that the model was trained with`,
+    );
+  if (names && raw.num_labels !== undefined && raw.num_labels !== names.length)
+    throw new DataError(
+      `${path}: num_labels is ${raw.num_labels}, but ${names.length} classes are named: ${names.join(', ')}`,
+    );
+  return names;
 }
 
 /** Reads `config.json`. @throws DataError that names the field */
@@ -120,10 +170,20 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
     attentionProbsDropoutProb: raw.attention_probs_dropout_prob,
     initializerRange: raw.initializer_range,
     padTokenId: raw.pad_token_id ?? (type === 'roberta' ? 1 : 0),
+    ...(raw.tie_word_embeddings === false ? { tieWordEmbeddings: false as const } : {}),
   };
 }
 
 const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
+
+/** Beside an adapter: the names of its own head's classes. Not `config.json`, which would make Python take the folder for a whole model. */
+export const ADAPTER_CLASSES = 'class_names.json';
+
+/** Names by id, as Hugging Face's configs have them. */
+export const classNamesJson = (names: readonly string[]): Record<string, unknown> => ({
+  id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
+  label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+});
 
 /** What `config.json` says of a fine-tuned model. */
 function headFields(
@@ -139,8 +199,7 @@ function headFields(
   return {
     architectures: [`${name}ForSequenceClassification`],
     num_labels: head.numLabels,
-    id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
-    label2id: Object.fromEntries(names.map((label, i) => [label, i])),
+    ...classNamesJson(names),
     problem_type: head.numLabels === 1 ? 'regression' : 'single_label_classification',
   };
 }
@@ -163,6 +222,7 @@ export function configJson(config: ModelConfig): Record<string, unknown> {
     initializer_range: config.initializerRange,
     pad_token_id: config.padTokenId,
     position_embedding_type: 'absolute',
+    ...(config.tieWordEmbeddings === false ? { tie_word_embeddings: false } : {}),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ModelConfig {
   readonly attentionProbsDropoutProb: number;
   readonly initializerRange: number;
   readonly padTokenId: number;
+  /** False: masked tokens have an output embedding of their own. Absent: it is the word embedding. */
+  readonly tieWordEmbeddings?: false;
 }
 
 export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): number =>

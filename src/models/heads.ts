@@ -4,6 +4,7 @@ import * as fused from '../engine/fused.js';
 import type { HeadSpec } from './config.js';
 import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
 import { activate, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
+import { OUTPUT_EMBEDDING } from './specs.js';
 
 /** The heads that a task is fine-tuned with. */
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
@@ -15,7 +16,10 @@ export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
 export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Tensor2D {
   const inner = activate(context.config.hiddenAct, linear(context, 'cls.predictions.transform.dense', rows));
   const normed = layerNorm(context, 'cls.predictions.transform.LayerNorm', inner);
-  const words = context.parameter(`${context.config.modelType}.embeddings.word_embeddings.weight`);
+  const { modelType, tieWordEmbeddings } = context.config;
+  const words = context.parameter(
+    tieWordEmbeddings === false ? OUTPUT_EMBEDDING : `${modelType}.embeddings.word_embeddings.weight`,
+  );
   return fused.linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
 }
 

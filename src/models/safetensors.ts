@@ -1,135 +1,47 @@
 /**
- * safetensors files (https://github.com/huggingface/safetensors): 8 bytes header length, a JSON header, raw little-endian data.
- * Reading trusts nothing: lengths, types and offsets are checked before a byte of data is read.
+ * safetensors files (https://github.com/huggingface/safetensors): a header (safetensors-header.ts), then raw little-endian data.
  */
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { z } from 'zod';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { DataError } from '../errors.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
-import { sizeOf } from './parameters.js';
+import { readExactly, readHeader, type SafetensorsHeader } from './safetensors-header.js';
 
 export interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-/** The reference implementation's limit on the header. */
-const MAX_HEADER = 100_000_000;
+/** Types that are read: bytes of a value, and the value at a place. */
+const FLOATS: Readonly<Record<string, readonly [number, (bytes: Buffer, at: number) => number]>> = {
+  F64: [8, (bytes, at) => bytes.readDoubleLE(at)],
+  F32: [4, (bytes, at) => bytes.readFloatLE(at)],
+  F16: [2, (bytes, at) => fromFloat16(bytes.readUInt16LE(at))],
+  BF16: [2, (bytes, at) => fromBfloat16(bytes.readUInt16LE(at))],
+};
 
-const BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
-type StoredType = keyof typeof BYTES;
-const FLOATS: readonly string[] = ['F32', 'F16', 'BF16'];
-
-const entrySchema = z.object({
-  dtype: z.string(),
-  shape: z.array(z.number().int().nonnegative()),
-  data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
-});
-type Entry = z.infer<typeof entrySchema>;
-
-export interface SafetensorsHeader {
-  readonly tensors: ReadonlyMap<string, Entry>;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** Where the data begins, in bytes. */
-  readonly start: number;
-}
-
-async function exactly(file: FileHandle, length: number, position: number, path: string): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  let read = 0;
-  while (read < length) {
-    const { bytesRead } = await file.read(buffer, read, length - read, position + read);
-    if (bytesRead === 0)
-      throw new DataError(`${path}: truncated: ${length} bytes expected at ${position}, got ${read}`);
-    read += bytesRead;
-  }
-  return buffer;
-}
-
-function parseHeader(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new DataError(`${path}: not a safetensors file: its header is not JSON`);
-  }
-}
-
-function checkEntry(name: string, entry: Entry, available: number, path: string): void {
-  const bytes = BYTES[entry.dtype as StoredType];
-  if (bytes === undefined) {
-    throw new DataError(
-      `${path}: tensor '${name}' has type ${entry.dtype}; known: ${Object.keys(BYTES).join(', ')}`,
-    );
-  }
-  const [begin, end] = entry.data_offsets;
-  const size = sizeOf(entry.shape) * bytes;
-  if (end - begin !== size) {
-    const wanted = `[${entry.shape}] ${entry.dtype} takes ${size} bytes`;
-    throw new DataError(
-      `${path}: tensor '${name}': ${wanted}, its offsets [${begin}, ${end}] give ${end - begin}`,
-    );
-  }
-  if (end > available) {
-    throw new DataError(
-      `${path}: truncated: tensor '${name}' ends at byte ${end} of the data, the file has ${available}`,
-    );
-  }
-}
-
-/** Reads and checks the header. @throws DataError on a file that is missing, truncated or not safetensors */
-async function readHeader(file: FileHandle, size: number, path: string): Promise<SafetensorsHeader> {
-  if (size < 8) throw new DataError(`${path}: not a safetensors file: ${size} bytes`);
-  const length = Number((await exactly(file, 8, 0, path)).readBigUInt64LE());
-  if (length > MAX_HEADER || length > size - 8) {
-    throw new DataError(
-      `${path}: not a safetensors file, or truncated: header of ${length} bytes in a file of ${size}`,
-    );
-  }
-  const raw = parseHeader((await exactly(file, length, 8, path)).toString('utf8'), path);
-  if (typeof raw !== 'object' || raw === null)
-    throw new DataError(`${path}: not a safetensors file: bad header`);
-  const tensors = new Map<string, Entry>();
-  const available = size - 8 - length;
-  for (const [name, value] of Object.entries(raw)) {
-    if (name === '__metadata__') continue;
-    const parsed = entrySchema.safeParse(value);
-    if (!parsed.success) throw new DataError(`${path}: header entry of tensor '${name}' is malformed`);
-    checkEntry(name, parsed.data, available, path);
-    tensors.set(name, parsed.data);
-  }
-  checkNoOverlap(tensors, path);
-  const metadata = z
-    .record(z.string(), z.string())
-    .safeParse((raw as Record<string, unknown>).__metadata__ ?? {});
-  return { tensors, metadata: metadata.success ? metadata.data : {}, start: 8 + length };
-}
-
-function checkNoOverlap(tensors: ReadonlyMap<string, Entry>, path: string): void {
-  const spans = [...tensors].map(([name, { data_offsets }]) => ({ name, data_offsets }));
-  spans.sort((a, b) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
-  for (let i = 1; i < spans.length; i++) {
-    const [former, next] = [spans[i - 1], spans[i]] as [(typeof spans)[0], (typeof spans)[0]];
-    if (next.data_offsets[0] < former.data_offsets[1]) {
-      throw new DataError(`${path}: tensors '${former.name}' and '${next.name}' overlap`);
-    }
-  }
-}
-
-function toFloat32(bytes: Buffer, dtype: string): Float32Array {
-  if (dtype === 'F32') {
-    const data = new Float32Array(bytes.length / 4);
-    new Uint8Array(data.buffer).set(bytes);
-    return data;
-  }
-  const convert = dtype === 'F16' ? fromFloat16 : fromBfloat16;
-  const data = new Float32Array(bytes.length / 2);
-  for (let i = 0; i < data.length; i++) data[i] = convert(bytes.readUInt16LE(2 * i));
+/** @returns undefined for a type that is no float; F64 is rounded */
+function toFloat32(bytes: Buffer, dtype: string): Float32Array | undefined {
+  const [size, value] = FLOATS[dtype] ?? [];
+  if (size === undefined || value === undefined) return undefined;
+  const data = new Float32Array(bytes.length / size);
+  if (dtype === 'F32') new Uint8Array(data.buffer).set(bytes);
+  else for (let i = 0; i < data.length; i++) data[i] = value(bytes, size * i);
   return data;
+}
+
+/** @throws DataError that names the tensor and the first value that is no number or infinite */
+function checkFinite(name: string, data: Float32Array, path: string): void {
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  const wrong = data.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
+  throw new DataError(
+    `${path}: tensor '${name}' holds ${data[at]} at ${at} (${wrong} of ${data.length} values are not finite): its training diverged or the file is damaged; get it again, or train anew with a lower --learning-rate`,
+  );
 }
 
 /** An open safetensors file: names and shapes at once, values on demand. */
 export interface SafetensorsFile extends SafetensorsHeader {
-  /** float32 values of one F32, F16 or BF16 tensor. @throws DataError when it is not there or not a float */
+  /** float32 values of one F64, F32, F16 or BF16 tensor. @throws DataError when it is not there, not a float, or holds NaN or infinity */
   read(name: string): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -148,13 +60,14 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       async read(name) {
         const entry = header.tensors.get(name);
         if (!entry) throw new DataError(`${path}: no tensor '${name}'`);
-        if (!FLOATS.includes(entry.dtype)) {
-          throw new DataError(
-            `${path}: tensor '${name}' has type ${entry.dtype}; wanted ${FLOATS.join(', ')}`,
-          );
-        }
         const [begin, end] = entry.data_offsets;
-        return toFloat32(await exactly(file, end - begin, header.start + begin, path), entry.dtype);
+        const data = toFloat32(await readExactly(file, end - begin, header.start + begin, path), entry.dtype);
+        if (!data)
+          throw new DataError(
+            `${path}: tensor '${name}' has type ${entry.dtype}; wanted ${Object.keys(FLOATS).join(', ')}`,
+          );
+        checkFinite(name, data, path);
+        return data;
       },
       close: () => file.close(),
     };
@@ -164,14 +77,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-/** Every float tensor of a file. */
+/** Every tensor of a file. @throws DataError for one that is not a float: none is left out */
 export async function readSafetensors(path: string): Promise<Map<string, NamedTensor>> {
   const file = await openSafetensors(path);
   try {
     const tensors = new Map<string, NamedTensor>();
-    for (const [name, { shape, dtype }] of file.tensors) {
-      if (FLOATS.includes(dtype)) tensors.set(name, { shape, data: await file.read(name) });
-    }
+    for (const [name, { shape }] of file.tensors) tensors.set(name, { shape, data: await file.read(name) });
     return tensors;
   } finally {
     await file.close();
@@ -198,7 +109,7 @@ export async function writeSafetensors(
   let offset = 0;
   const entries = list.map(([name, { shape, data }]) => {
     const begin = offset;
-    offset += data.length * BYTES[dtype];
+    offset += data.length * (dtype === 'F32' ? 4 : 2);
     return [name, { dtype, shape, data_offsets: [begin, offset] }] as const;
   });
   const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });

@@ -60,13 +60,17 @@ function blockSpecs(prefix: string, index: number, c: ModelConfig): ParameterSpe
   ];
 }
 
-/** HF `BertOnlyMLMHead`; the output embedding is the word embedding itself (tied). */
+/** Of masked tokens, where it is not the word embedding itself. */
+export const OUTPUT_EMBEDDING = 'cls.predictions.decoder.weight';
+
+/** HF `BertOnlyMLMHead`; the output embedding is the word embedding itself (tied), unless the config says otherwise. */
 function maskedLmSpecs(c: ModelConfig, place: Place): ParameterSpec[] {
   const module = 'cls.predictions';
   return [
     { ...weight(`${module}.bias`, [c.vocabSize], place), initialiser: zeros, decay: false },
     ...linearSpecs(`${module}.transform.dense`, c.hiddenSize, c.hiddenSize, place),
     ...layerNormSpecs(`${module}.transform.LayerNorm`, c.hiddenSize, place),
+    ...(c.tieWordEmbeddings === false ? [weight(OUTPUT_EMBEDDING, [c.vocabSize, c.hiddenSize], place)] : []),
   ];
 }
 

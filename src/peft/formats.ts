@@ -2,9 +2,10 @@
  * What a PEFT method trained, saved apart from its base model: `adapter_config.json` and `adapter_model.safetensors`.
  * LoRA as Hugging Face PEFT has it (hf-peft.ts), adapters and BitFit in a layout of our own (own-format.ts).
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
+import { readJson } from '../json.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import type { HeadTraining, ParameterSpec, Parameters, Trains } from '../models/parameters.js';
@@ -82,15 +83,11 @@ export interface LoadedAdapter {
 }
 
 async function readConfigJson(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined)
+  await access(path).catch(() => {
     throw new DataError(`${path}: no such file; a saved adapter is a folder with ${CONFIG} and ${WEIGHTS}`);
-  try {
-    const raw: unknown = JSON.parse(text);
-    if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
-  } catch (cause) {
-    throw new DataError(`${path}: not JSON: ${(cause as Error).message}`, { cause });
-  }
+  });
+  const raw = await readJson(path);
+  if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
   throw new DataError(`${path}: not a JSON object`);
 }
 

@@ -50,6 +50,7 @@ const OTHER: { readonly [K in keyof Required<RunSpec>]: RunSpec[K] | 'by content
   data: 'by content',
   model: 'by content',
   randomWeights: true,
+  newHead: true,
   method: { kind: 'bitfit', terms: 'all' },
   headTraining: 'classifier',
   schedule: { kind: 'full', stages: 2, embeddings: 'always' },

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
+import { parseJson } from '../../json.js';
 
 /** nbformat's `multiline_string`, always kept as lines with their ends. */
 export type Lines = readonly string[];
@@ -145,12 +146,8 @@ export function notebookFromJson(json: string, path: string): Notebook {
 }
 
 function parse(json: string, path: string): object {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (value !== null && typeof value === 'object') return value;
-  } catch (error) {
-    throw new DataError(`${path}: not a notebook: ${(error as Error).message}`);
-  }
+  const value = parseJson(json, path);
+  if (value !== null && typeof value === 'object') return value;
   throw new DataError(`${path}: not a notebook: expected a JSON object.`);
 }
 
