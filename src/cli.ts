@@ -12,6 +12,7 @@ import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
 import { registerPretrain } from './cli/pretrain.js';
 import { registerReproduce } from './cli/reproduce.js';
+import { registerRerun } from './cli/rerun.js';
 import { DataError, UsageError } from './errors.js';
 
 function packageVersion(): string {
@@ -37,6 +38,7 @@ function buildProgram(): Command {
     registerGrid,
     registerNotebooks,
     registerReproduce,
+    registerRerun,
   ]) {
     register(program);
   }

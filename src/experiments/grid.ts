@@ -70,7 +70,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** The folder of a task's files: inside `data`, the one that the grid names, else `glue` or `squad`; else `data` itself. */
-async function dataOf(data: string, task: string, named: string | undefined): Promise<string> {
+export async function dataOf(data: string, task: string, named: string | undefined): Promise<string> {
   for (const name of [named, SQUAD_VERSIONS.has(task) ? 'squad' : 'glue']) {
     if (name !== undefined && (await exists(join(data, name)))) return join(data, name);
   }

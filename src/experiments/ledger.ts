@@ -174,7 +174,8 @@ export async function writeRecord(folder: string, record: LedgerRecord): Promise
   await writeTextAtomically(join(folder, `${record.key}.json`), `${JSON.stringify(record)}\n`);
 }
 
-async function readRecord(path: string): Promise<LedgerRecord> {
+/** One record of a folder. @throws DataError for a damaged or altered file */
+export async function readRecord(path: string): Promise<LedgerRecord> {
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, 'utf8'));
