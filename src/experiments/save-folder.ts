@@ -1,6 +1,6 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
-import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { access, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { parseJson } from '../json.js';
@@ -10,7 +10,8 @@ import { changesBetween, type RunIdentity } from './identity.js';
 /** A saved run's record: spec, identity, metrics, losses. */
 export const RUN_FILE = 'run.json';
 
-const WEIGHTS = /\.safetensors(\.index\.json)?$/;
+/** Names of files that make a folder a model's or an adapter's. */
+export const WEIGHTS = /\.safetensors(\.index\.json)?$/;
 /** What a former result would still say of the new one. */
 const STALE = ['adapter_config.json', RUN_FILE];
 
@@ -20,11 +21,24 @@ const runFileSchema = z.object({
   identity: z.object({ key: z.string(), parts: z.record(z.string(), z.unknown()) }),
 });
 
+/** As `mkdir` with `recursive`, which never returns where a parent exists that takes no folders (`/proc`). */
+async function makeFolder(folder: string): Promise<void> {
+  const isThere = await access(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  await makeFolder(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
 /** @throws DataError where files cannot be made in the folder */
 export async function checkWritable(folder: string): Promise<void> {
   const probe = join(folder, `${process.pid}.partial`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await writeFile(probe, 'x');
     await rm(probe);
   } catch (cause) {
