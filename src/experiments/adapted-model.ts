@@ -12,9 +12,9 @@ import { inBaseOrder } from './class-order.js';
 import type { RunSpec } from './run-spec.js';
 
 function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
-  return dropout === null
-    ? config
-    : { ...config, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  if (dropout === null) return config;
+  const { classifierDropout: _likeTheOthers, ...shape } = config;
+  return { ...shape, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
 }
 
 /** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. @throws UsageError */
