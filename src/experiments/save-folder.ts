@@ -4,8 +4,11 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { parseJson } from '../json.js';
+import { ADAPTER_CLASSES } from '../models/config-file.js';
+import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { snapshotIdentity } from '../training/resume.js';
 import { changesBetween, type RunIdentity } from './identity.js';
+import { SQUAD_SETTINGS_FILE } from './squad-settings.js';
 
 /** A saved run's record: spec, identity, metrics, losses. */
 export const RUN_FILE = 'run.json';
@@ -13,7 +16,14 @@ export const RUN_FILE = 'run.json';
 /** Names of files that make a folder a model's or an adapter's. */
 export const WEIGHTS = /\.safetensors(\.index\.json)?$/;
 /** What a former result would still say of the new one. */
-const STALE = ['adapter_config.json', RUN_FILE];
+const STALE: ReadonlySet<string> = new Set([
+  'adapter_config.json',
+  'config.json',
+  ADAPTER_CLASSES,
+  RUN_FILE,
+  SQUAD_SETTINGS_FILE,
+  ...TOKENIZER_FILES,
+]);
 
 const REMEDY = 'give another folder, or --overwrite to lose it';
 
@@ -131,8 +141,10 @@ export async function writeWhole(folder: string, write: (staging: string) => Pro
   try {
     await mkdir(staging, { recursive: true });
     await write(staging);
-    for (const name of await readdir(folder))
-      if (WEIGHTS.test(name) || STALE.includes(name)) await rm(join(folder, name));
+    const former = await readdir(folder);
+    const isResult = former.some((name) => WEIGHTS.test(name) || name === RUN_FILE);
+    for (const name of isResult ? former : [])
+      if (WEIGHTS.test(name) || STALE.has(name)) await rm(join(folder, name));
     const order = (name: string): number => (name === RUN_FILE ? 2 : WEIGHTS.test(name) ? 1 : 0);
     const names = (await readdir(staging)).sort((a, b) => order(a) - order(b));
     for (const name of names) await rename(join(staging, name), join(folder, name));
