@@ -177,7 +177,7 @@ export async function writeRecord(folder: string, record: LedgerRecord): Promise
 
 async function readRecord(path: string): Promise<LedgerRecord> {
   const value = await readJson(path).catch((cause: Error) => {
-    throw new DataError(`${cause.message} Delete it and run its grid again.`, { cause });
+    throw new DataError(`${cause.message} If not, delete it and run its grid again.`, { cause });
   });
   const parsed = ledgerRecordSchema.safeParse(value);
   if (parsed.success && `${parsed.data.key}.json` === basename(path)) return checked(parsed.data, path);
