@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, Help } from 'commander';
-import { hashFile } from '../datasets/corpus.js';
 import { resolveModel, SHIPPED_MODEL } from '../datasets/source.js';
 import { DEVICES, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvidencePart, evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from '../experiments/evidence-grids.js';
 import { expandGrid, readGrid } from '../experiments/grid.js';
+import { hashWeights } from '../experiments/identity.js';
 import { readLedger } from '../experiments/ledger.js';
 import {
   type GridCell,
@@ -116,7 +116,7 @@ async function makeRealRuns({ model, data, threads, device }: ReproduceFlags): P
 /** What the notebooks show besides what their sources say: a change of it executes them again. */
 async function notebookInputs(): Promise<string> {
   const model = await resolveModel(liveModel() ?? SHIPPED_MODEL);
-  const { sha256 } = await hashFile(join(model, 'model.safetensors'));
+  const sha256 = await hashWeights(model);
   const grids = await readdir(dirname(gridPath('any')));
   const texts = await Promise.all(grids.sort().map((name) => readFile(gridPath(basename(name, '.json')))));
   const { PROGTUNING_LEDGER_MODEL: ledgerModel, PROGTUNING_LEDGER_DATA: ledgerData } = process.env;

@@ -19,7 +19,9 @@ import {
   type PathInfo,
   pathsInfo,
 } from '@huggingface/hub';
+import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
+import { readJson } from '../json.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 
 export interface HubRepo {
@@ -228,6 +230,23 @@ export async function hubFile(repo: HubRepo, path: string, options: HubOptions =
   }
 }
 
+const lacksFile = (error: Error): boolean => /has no file|not found|is not in/.test(error.message);
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/** `model.safetensors`, which wins as in Python, or the index and its shards. */
+async function fetchWeights(repo: HubRepo, options: HubOptions): Promise<void> {
+  const single = await hubFile(repo, 'model.safetensors', options).catch((error: Error) => error);
+  if (typeof single === 'string') return;
+  if (!lacksFile(single)) throw single;
+  const path = await hubFile(repo, 'model.safetensors.index.json', options).catch((error: Error) => {
+    throw lacksFile(error) ? single : error;
+  });
+  const index = indexSchema.safeParse(await readJson(path));
+  if (!index.success) throw new DataError(`${path}: no weight_map, which says in which shard each tensor is`);
+  for (const shard of new Set(Object.values(index.data.weight_map))) await hubFile(repo, shard, options);
+}
+
 /** The local folder of a model by its hub id, with config, weights and tokenizer. @throws DataError */
 export async function modelFolder(name: string, options: HubOptions = {}): Promise<string> {
   const repo: HubRepo = { type: 'model', name };
@@ -236,10 +255,10 @@ export async function modelFolder(name: string, options: HubOptions = {}): Promi
   });
   const pinned = { ...repo, revision: commit };
   const config = await hubFile(pinned, 'config.json', options);
-  await hubFile(pinned, 'model.safetensors', options);
+  await fetchWeights(pinned, options);
   for (const file of TOKENIZER_FILES) {
     await hubFile(pinned, file, options).catch((error: Error) => {
-      if (!/has no file|not found|is not in/.test(error.message)) throw error;
+      if (!lacksFile(error)) throw error;
     });
   }
   return dirname(config);

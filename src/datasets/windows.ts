@@ -58,6 +58,8 @@ export interface WindowOptions {
   readonly maxLength?: number;
   /** Context tokens that two neighbouring windows share. Default 128. */
   readonly docStride?: number;
+  /** The file that the examples are from, for errors. */
+  readonly path?: string;
   /** Called with questions done and questions in all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -73,14 +75,14 @@ const CHUNK = 1024;
 export async function buildWindows(
   examples: readonly SquadExample[],
   tokenizer: Tokenizer,
-  { purpose, maxLength = 384, docStride = 128, onProgress }: WindowOptions,
+  { purpose, maxLength = 384, docStride = 128, path, onProgress }: WindowOptions,
 ): Promise<SpanWindows> {
   if (!Number.isInteger(maxLength) || !Number.isInteger(docStride) || docStride < 0 || maxLength <= docStride)
     throw new UsageError(
       `maximum length ${maxLength}, document stride ${docStride}: expected whole numbers, the length above the stride, the stride 0 or more.`,
     );
   const encoder = await pairEncoder(tokenizer);
-  const size = { maxLength, docStride };
+  const size = { maxLength, docStride, path };
   const features: SpanFeature[] = [];
   const report = { questions: 0, misplaced: 0, windowsWithoutAnswer: 0, lost: 0, widened: 0 };
   for (let from = 0; from < examples.length; from += CHUNK) {
@@ -105,6 +107,7 @@ export async function buildWindows(
 interface WindowSize {
   readonly maxLength: number;
   readonly docStride: number;
+  readonly path: string | undefined;
 }
 
 interface Placed {
@@ -131,13 +134,13 @@ function windowsOf(
 }
 
 function noRoom(
-  { maxLength, docStride }: WindowSize,
+  { maxLength, docStride, path }: WindowSize,
   { id }: SquadExample,
   tokens: number,
   room: number,
 ): DataError {
   return new DataError(
-    `question ${id}: its ${tokens} tokens leave ${Math.max(room, 0)} of ${maxLength} for the context, which must be more than the document stride ${docStride}. Raise the maximum length, lower the stride, or leave the question out.`,
+    `${path === undefined ? '' : `${path}: `}question ${id}: its ${tokens} tokens leave ${Math.max(room, 0)} of ${maxLength} for the context, which must be more than the document stride ${docStride}. Raise the maximum length, lower the stride, or leave the question out.`,
   );
 }
 

@@ -8,12 +8,13 @@ import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
 import { checkMethod, methodAdaptation, methodSpecs } from '../peft/method.js';
 import type { Model } from '../training/model.js';
+import { inBaseOrder } from './class-order.js';
 import type { RunSpec } from './run-spec.js';
 
 function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
-  return dropout === null
-    ? config
-    : { ...config, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  if (dropout === null) return config;
+  const { classifierDropout: _likeTheOthers, ...shape } = config;
+  return { ...shape, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
 }
 
 /** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. @throws UsageError */
@@ -71,10 +72,22 @@ export async function saveResult(spec: RunSpec, folder: string, result: Result):
     await saveCheckpoint(folder, { ...checkpoint, parameters }, labels.length > 0 ? { labels } : {});
   else {
     const baseModel = spec.model;
-    await saveAdapter(folder, { config, head, method, headTraining, parameters, baseModel, initialised });
+    const saved = checkpoint.folder
+      ? await inBaseOrder(spec.task, checkpoint.folder, { specs: checkpoint.specs, parameters })
+      : { parameters, labels };
+    const values = saved.parameters;
+    await saveAdapter(folder, {
+      config,
+      head,
+      method,
+      headTraining,
+      parameters: values,
+      baseModel,
+      initialised,
+    });
     // The base model's config does not name the classes of the adapter's own head.
-    if (labels.length > 0) {
-      const json = JSON.stringify(classNamesJson(labels), null, 2);
+    if (saved.labels.length > 0) {
+      const json = JSON.stringify(classNamesJson(saved.labels), null, 2);
       await writeTextAtomically(join(folder, ADAPTER_CLASSES), `${json}\n`);
     }
   }

@@ -6,8 +6,8 @@ import type { HeadSpec } from '../models/config.js';
 import { ADAPTER_CLASSES, savedClassNames } from '../models/config-file.js';
 import { type ParameterSpec, type Parameters, sizeOf } from '../models/parameters.js';
 
-/** Rows of the output layer, in another order. @param order of each new row, the old one */
-function reordered(values: Float32Array, rowLength: number, order: readonly number[]): Float32Array {
+/** @param order of each new row, the old one */
+function rowsInOrder(values: Float32Array, rowLength: number, order: readonly number[]): Float32Array {
   const result = new Float32Array(values.length);
   for (const [i, row] of order.entries())
     result.set(values.subarray(row * rowLength, (row + 1) * rowLength), i * rowLength);
@@ -72,13 +72,41 @@ export async function inTaskOrder(
   onNote(
     `${path}: classes ${names.join(', ')} are put in the order of ${task.name}: ${task.labels.join(', ')}`,
   );
+  return outputsInOrder(specs, parameters, order);
+}
+
+/** The parameters with the rows of the output layer in another order. @param order of each new row, the old one */
+function outputsInOrder(
+  specs: readonly ParameterSpec[],
+  parameters: Parameters,
+  order: readonly number[],
+): Parameters {
   const outputs = specs.filter(
     ({ origin, place, shape }) =>
       origin === 'base' && place.kind === 'classifier' && shape[0] === order.length,
   );
   const changed = outputs.flatMap(({ name, shape }): [string, Float32Array][] => {
     const values = parameters.get(name);
-    return values ? [[name, reordered(values, sizeOf(shape.slice(1)), order)]] : [];
+    return values ? [[name, rowsInOrder(values, sizeOf(shape.slice(1)), order)]] : [];
   });
   return new Map([...parameters, ...changed]);
+}
+
+/**
+ * An adapter's head as it is saved: Python names its classes by the base model's `config.json`, so where the base names the task's classes
+ * in an order of its own the rows go back to that order.
+ * @param folder of the base model @returns parameters, and the names by id that belong to them
+ */
+export async function inBaseOrder(
+  taskName: string,
+  folder: string,
+  { specs, parameters }: Omit<NamedHead, 'head'>,
+): Promise<{ parameters: Parameters; labels: readonly string[] }> {
+  const task = TASKS.find(({ name }) => name === taskName);
+  if (!task || task.labels.length === 0) return { parameters, labels: [] };
+  const names = await savedClassNames(join(folder, 'config.json'));
+  const order = names && matchedClasses(task, names);
+  if (!names || !order) return { parameters, labels: task.labels };
+  const taskIds = names.map((_, row) => order.indexOf(row));
+  return { parameters: outputsInOrder(specs, parameters, taskIds), labels: names };
 }

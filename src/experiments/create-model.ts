@@ -1,12 +1,12 @@
 /** A BERT with random weights and a vocabulary learnt from given texts, as a Hugging Face folder. */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
 import { type ModelConfig, PRESETS } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
 import { modelSpecs } from '../models/specs.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
+import { WEIGHTS } from './save-folder.js';
 
 /** Characters that a vocabulary is learnt from: more change it little. */
 export const VOCABULARY_CHARACTERS = 40e6;
@@ -61,7 +61,7 @@ export async function createModel({
   seed,
   heads,
 }: NewModel): Promise<void> {
-  if (await exists(join(out, 'model.safetensors')))
+  if ((await readdir(out).catch((): string[] => [])).some((name) => WEIGHTS.test(name)))
     throw new UsageError(`${out}: holds a model already; choose another folder`);
   const vocabulary = trainVocabulary(texts, { vocabSize, lowercase: true });
   const config = newModelConfig(layers, hidden, heads, vocabulary.length);

@@ -63,10 +63,7 @@ export async function modelIdentity(folder: string, tokenizer: string): Promise<
   return {
     config: await parsedConfigJson(folder),
     tokenizer: { 'in effect': tokenizer, ...(await hashesOf(folder, files)) },
-    weights: await hashesOf(
-      folder,
-      (await weightFiles(folder)).map((path) => basename(path)),
-    ),
+    weights: await weightHashes(folder),
   };
 }
 
@@ -74,6 +71,16 @@ async function hashesOf(folder: string, names: readonly string[]): Promise<Recor
   const found = await Promise.all(names.map((name) => hashFile(join(folder, name))));
   return Object.fromEntries(found.map(({ sha256 }, i) => [names[i], sha256]));
 }
+
+const weightHashes = async (folder: string): Promise<Record<string, string>> =>
+  hashesOf(
+    folder,
+    (await weightFiles(folder)).map((path) => basename(path)),
+  );
+
+/** {@link weightsHash} of a folder. @throws DataError for one without weights */
+export const hashWeights = async (folder: string): Promise<string> =>
+  weightsHash({ weights: await weightHashes(folder) });
 
 /** One hash for all files of a model's weights; of a single file its own sha256. */
 export function weightsHash({ weights }: Pick<ModelIdentity, 'weights'>): string {

@@ -3,7 +3,7 @@
  * long it took stand in the record, not in its name: the same spec on the same files is the same run on any machine.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
+import { readJson } from '../json.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import {
@@ -176,14 +177,9 @@ export async function writeRecord(folder: string, record: LedgerRecord): Promise
 
 /** One record of a folder. @throws DataError for a damaged or altered file */
 export async function readRecord(path: string): Promise<LedgerRecord> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new DataError(`${path}: not JSON: ${(cause as Error).message}; delete it and run its grid again`, {
-      cause,
-    });
-  }
+  const value = await readJson(path).catch((cause: Error) => {
+    throw new DataError(`${cause.message} If not, delete it and run its grid again.`, { cause });
+  });
   const parsed = ledgerRecordSchema.safeParse(value);
   if (parsed.success && `${parsed.data.key}.json` === basename(path)) return checked(parsed.data, path);
   const issue = parsed.success ? undefined : parsed.error.issues[0];

@@ -1,10 +1,10 @@
 /** Runs as notebooks ask for them: a grid's cells with their records, from the committed ledger or made on the spot. */
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hashFile } from '../datasets/corpus.js';
 import { localModel } from '../datasets/source.js';
 import { processors } from '../engine/session.js';
 import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
+import { hashWeights } from './identity.js';
 import { type LedgerRecord, namedSpec, numericalVersionOf, readLedger } from './ledger.js';
 import { planGrid, runGrid } from './run-grid.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
@@ -51,7 +51,7 @@ async function weightsByName(models: Iterable<string>): Promise<ReadonlyMap<stri
   for (const model of new Set(models)) {
     const folder = await localModel(model);
     if (folder === undefined) continue;
-    weights.set(basename(model), (await hashFile(join(folder, 'model.safetensors'))).sha256);
+    weights.set(basename(model), await hashWeights(folder));
   }
   return weights;
 }

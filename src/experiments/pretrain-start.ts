@@ -1,7 +1,6 @@
 /** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { hashFile } from '../datasets/corpus.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
@@ -12,6 +11,7 @@ import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
 import { exists, newModelConfig } from './create-model.js';
+import { hashWeights } from './identity.js';
 import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
 
 export const headOf = ({ nextSentence }: PretrainSpec): HeadSpec => ({
@@ -36,10 +36,9 @@ export async function continuedFrom(
   const { modelType, numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = await readConfig(folder);
   if (modelType !== 'bert')
     throw new DataError(`${folder}: a ${modelType} model; pre-training goes on from BERT models only`);
-  const { sha256 } = await hashFile(join(folder, 'model.safetensors'));
   return {
     ...{ layers: numHiddenLayers, hidden: hiddenSize, heads: numAttentionHeads },
-    ...{ vocabSize, continues: sha256 },
+    ...{ vocabSize, continues: await hashWeights(folder) },
   };
 }
 

@@ -1,18 +1,29 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
-import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { access, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { parseJson } from '../json.js';
+import { ADAPTER_CLASSES } from '../models/config-file.js';
+import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { snapshotIdentity } from '../training/resume.js';
 import { changesBetween, type RunIdentity } from './identity.js';
+import { SQUAD_SETTINGS_FILE } from './squad-settings.js';
 
 /** A saved run's record: spec, identity, metrics, losses. */
 export const RUN_FILE = 'run.json';
 
-const WEIGHTS = /\.safetensors(\.index\.json)?$/;
+/** Names of files that make a folder a model's or an adapter's. */
+export const WEIGHTS = /\.safetensors(\.index\.json)?$/;
 /** What a former result would still say of the new one. */
-const STALE = ['adapter_config.json', RUN_FILE];
+const STALE: ReadonlySet<string> = new Set([
+  'adapter_config.json',
+  'config.json',
+  ADAPTER_CLASSES,
+  RUN_FILE,
+  SQUAD_SETTINGS_FILE,
+  ...TOKENIZER_FILES,
+]);
 
 const REMEDY = 'give another folder, or --overwrite to lose it';
 
@@ -20,11 +31,24 @@ const runFileSchema = z.object({
   identity: z.object({ key: z.string(), parts: z.record(z.string(), z.unknown()) }),
 });
 
+/** As `mkdir` with `recursive`, which never returns where a parent exists that takes no folders (`/proc`). */
+async function makeFolder(folder: string): Promise<void> {
+  const isThere = await access(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  await makeFolder(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
 /** @throws DataError where files cannot be made in the folder */
 export async function checkWritable(folder: string): Promise<void> {
   const probe = join(folder, `${process.pid}.partial`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await writeFile(probe, 'x');
     await rm(probe);
   } catch (cause) {
@@ -117,8 +141,10 @@ export async function writeWhole(folder: string, write: (staging: string) => Pro
   try {
     await mkdir(staging, { recursive: true });
     await write(staging);
-    for (const name of await readdir(folder))
-      if (WEIGHTS.test(name) || STALE.includes(name)) await rm(join(folder, name));
+    const former = await readdir(folder);
+    const isResult = former.some((name) => WEIGHTS.test(name) || name === RUN_FILE);
+    for (const name of isResult ? former : [])
+      if (WEIGHTS.test(name) || STALE.has(name)) await rm(join(folder, name));
     const order = (name: string): number => (name === RUN_FILE ? 2 : WEIGHTS.test(name) ? 1 : 0);
     const names = (await readdir(staging)).sort((a, b) => order(a) - order(b));
     for (const name of names) await rename(join(staging, name), join(folder, name));

@@ -22,7 +22,7 @@ const FORMAT = 1;
 /** The windows of a split, from the cache or reported to the bar. */
 function windowsOf(
   input: TaskInput,
-  { examples, hash }: SquadSource,
+  { examples, hash, path }: SquadSource,
   split: 'train' | 'dev',
 ): Promise<SpanWindows> {
   const { spec, tokenizer, onEvent } = input;
@@ -32,6 +32,7 @@ function windowsOf(
     buildWindows(examples, tokenizer.tokenizer, {
       purpose: split === 'train' ? 'train' : 'evaluate',
       ...settings,
+      path,
       onProgress: (done, total) => onEvent({ kind: 'tokenising', split, done, total }),
     }),
   );

@@ -1,6 +1,6 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
 import { access, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
@@ -36,6 +36,7 @@ const configSchema = z.object({
   layer_norm_eps: z.number().positive().default(1e-12),
   hidden_dropout_prob: rate.default(0.1),
   attention_probs_dropout_prob: rate.default(0.1),
+  classifier_dropout: rate.nullish().transform((value) => value ?? undefined),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z.number().int().nonnegative().nullish(),
   ...classFields,
@@ -60,13 +61,24 @@ async function readFields<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   const parsed = schema.safeParse(await readJson(path));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+  const field = issue?.path.length ? `${issue.path.join('.')}: ` : '';
+  throw new DataError(`${path}: ${field}${issue?.message}`);
 }
 
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
-  await access(path).catch(() => {
-    throw new DataError(`${path}: no such file; a model is a folder with config.json and model.safetensors`);
-  });
+  if (!(await isThere(path))) {
+    const isAdapter = await isThere(join(dirname(path), 'adapter_config.json'));
+    const what = isAdapter
+      ? 'the folder is an adapter; give its base model as --model and this folder as --adapter'
+      : 'a model is a folder with config.json and model.safetensors';
+    throw new DataError(`${path}: no such file; ${what}`);
+  }
   return readFields(path, configSchema);
 }
 
@@ -112,11 +124,7 @@ const isGeneric = (names: readonly string[]): boolean => names.every((label, id)
  * @throws DataError where the two, or `num_labels`, contradict each other
  */
 export async function savedClassNames(path: string): Promise<readonly string[] | undefined> {
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return undefined;
+  if (!(await isThere(path))) return undefined;
   const raw = await readFields(path, classesSchema);
   const forward =
     raw.id2label && Object.entries(raw.id2label).map(([id, label]) => [Number(id), label] as const);
@@ -168,6 +176,7 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
     layerNormEps: raw.layer_norm_eps,
     hiddenDropoutProb: raw.hidden_dropout_prob,
     attentionProbsDropoutProb: raw.attention_probs_dropout_prob,
+    ...(raw.classifier_dropout === undefined ? {} : { classifierDropout: raw.classifier_dropout }),
     initializerRange: raw.initializer_range,
     padTokenId: raw.pad_token_id ?? (type === 'roberta' ? 1 : 0),
     ...(raw.tie_word_embeddings === false ? { tieWordEmbeddings: false as const } : {}),
@@ -219,6 +228,7 @@ export function configJson(config: ModelConfig): Record<string, unknown> {
     layer_norm_eps: config.layerNormEps,
     hidden_dropout_prob: config.hiddenDropoutProb,
     attention_probs_dropout_prob: config.attentionProbsDropoutProb,
+    ...(config.classifierDropout === undefined ? {} : { classifier_dropout: config.classifierDropout }),
     initializer_range: config.initializerRange,
     pad_token_id: config.padTokenId,
     position_embedding_type: 'absolute',

@@ -20,6 +20,8 @@ export interface ModelConfig {
   readonly layerNormEps: number;
   readonly hiddenDropoutProb: number;
   readonly attentionProbsDropoutProb: number;
+  /** Of a classification head. Absent: `hiddenDropoutProb`. */
+  readonly classifierDropout?: number;
   readonly initializerRange: number;
   readonly padTokenId: number;
   /** False: masked tokens have an output embedding of their own. Absent: it is the word embedding. */

@@ -36,8 +36,7 @@ export const nextSentenceLogits = (context: ModelContext, first: tf.Tensor2D): t
  * has a GELU where RoBERTa's has tanh: first [E, H] -> [E, C].
  */
 function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
-  const rate = context.config.hiddenDropoutProb;
-  const type = context.config.modelType;
+  const { modelType: type, hiddenDropoutProb, classifierDropout: rate = hiddenDropoutProb } = context.config;
   if (type !== 'bert') {
     const inner = linear(context, 'classifier.dense', context.dropout(first, rate));
     const active = activate(type === 'electra' ? 'gelu' : 'tanh', inner);

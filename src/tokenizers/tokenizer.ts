@@ -81,6 +81,9 @@ function sameOnceNormalised(
   return undefined;
 }
 
+/** Share of a model's rows that its tokenizer has at least: published ones pad their vocabulary to a round number, by less than this leaves. */
+const FULL_VOCABULARY = 0.9;
+
 /**
  * Opens the tokenizer of a model's folder.
  * @param expectedVocabSize rows of the model's word embeddings: a larger vocabulary cannot be looked up
@@ -100,11 +103,8 @@ export async function textTokenizer(
   const tokenizer = open(effective, folder);
   const vocabSize = 1 + Math.max(highestId(effective.vocabulary), effective.added.at(-1)?.id ?? -1);
   const { single, pair } = await templates(tokenizer, effective, folder);
-  const warnings = tokenizerWarnings(
-    files,
-    effective,
-    pair.types.some((type) => type !== 0),
-  );
+  const hasTypes = pair.types.some((type) => type !== 0);
+  const warnings = [...tokenizerWarnings(files, effective, hasTypes)];
   if (expectedVocabSize !== undefined && vocabSize > expectedVocabSize) {
     throw new DataError(
       [
@@ -113,6 +113,10 @@ export async function textTokenizer(
       ].join('. '),
     );
   }
+  if (expectedVocabSize !== undefined && vocabSize < FULL_VOCABULARY * expectedVocabSize)
+    warnings.push(
+      `${folder}: the tokenizer has ${vocabSize} tokens, the model ${expectedVocabSize}: is its vocabulary whole, and this model's?`,
+    );
   const meaning = JSON.stringify(canonical({ json: effective.json, single, pair }));
   return {
     tokenizer,

@@ -150,6 +150,39 @@ test('a model is one folder; tokenizer files that it does not have are no error'
   assert.deepEqual((await readdir(folder)).sort(), ['config.json', 'model.safetensors', 'vocab.txt']);
 });
 
+test('of a model in shards the index and each shard come; without either the weights are named', async (t) => {
+  const { 'model.safetensors': single, ...rest } = files;
+  t.after(() => {
+    for (const name of Object.keys(files)) delete files[name];
+    Object.assign(files, rest, { 'model.safetensors': single });
+  });
+  delete files['model.safetensors'];
+  await assert.rejects(modelFolder('tiny/bert'), /has no file 'model\.safetensors'/);
+  const shards = ['model-1-of-2.safetensors', 'model-2-of-2.safetensors'];
+  const index = { weight_map: { a: shards[0], b: shards[1], c: shards[0] } };
+  files['model.safetensors.index.json'] = Buffer.from(JSON.stringify(index));
+  for (const shard of shards) files[shard] = Buffer.from(shard);
+  const folder = await modelFolder('tiny/bert');
+  const wanted = ['config.json', ...shards, 'model.safetensors.index.json', 'vocab.txt'];
+  assert.deepEqual((await readdir(folder)).sort(), wanted.sort());
+  process.env.HF_HUB_OFFLINE = '1';
+  assert.equal(await modelFolder('tiny/bert'), folder);
+});
+
+test("an index may not reach out of the repository's folder", async (t) => {
+  const { 'model.safetensors': single } = files;
+  t.after(() => {
+    delete files['model.safetensors.index.json'];
+    Object.assign(files, { 'model.safetensors': single });
+  });
+  delete files['model.safetensors'];
+  files['model.safetensors.index.json'] = Buffer.from('{"weight_map":{"a":"../../escape.safetensors"}}');
+  await assert.rejects(
+    modelFolder('tiny/bert'),
+    /'\.\.\/\.\.\/escape\.safetensors' is no file of a repository/,
+  );
+});
+
 test('a cut connection is one clear error, leaves no final file, and the next try goes on from there', async () => {
   behaviour.cutAfter = 100_000;
   const model = { type: 'model', name: 'tiny/bert' } as const;

@@ -94,7 +94,13 @@ test('every field of config.json as parsed is part of the identity', async () =>
   const given = configJson(await readConfig(model));
   const others: Readonly<Record<string, unknown>> = {
     ...{ hidden_act: 'relu', num_attention_heads: 4, layer_norm_eps: 0.1, initializer_range: 0.5 },
-    ...{ hidden_dropout_prob: 0.5, attention_probs_dropout_prob: 0.5, pad_token_id: 3, vocab_size: 61 },
+    ...{
+      hidden_dropout_prob: 0.5,
+      attention_probs_dropout_prob: 0.5,
+      classifier_dropout: 0.5,
+      pad_token_id: 3,
+      vocab_size: 61,
+    },
     ...{ model_type: 'roberta', hidden_size: 32, num_hidden_layers: 3, intermediate_size: 65 },
     ...{ max_position_embeddings: 511, type_vocab_size: 3, position_embedding_type: null },
   };

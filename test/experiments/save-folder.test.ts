@@ -141,14 +141,16 @@ test('a model that no run of ours made is not written over', async () => {
   assert.equal(steps, 0);
 });
 
-test('a result that cannot be written whole leaves the folder as it was', async () => {
-  const folder = await folderOf({ 'model.safetensors': 'old', 'notes.txt': 'kept' });
+test('a result that cannot be written whole leaves the folder as it was; one that is takes the place of the former', async () => {
+  const former = ['added_tokens.json', 'config.json', 'model.safetensors', 'notes.txt'];
+  const folder = await folderOf(Object.fromEntries(former.map((name) => [name, 'old'])));
   const full = writeWhole(folder, async (staging) => {
     await writeFile(join(staging, 'config.json'), '{}');
     throw new Error('no space left on device');
   });
   await assert.rejects(full, /no space/);
-  assert.deepEqual((await readdir(folder)).sort(), ['model.safetensors', 'notes.txt']);
+  assert.deepEqual((await readdir(folder)).sort(), former);
+  // An adapter beside the former config.json would be taken for a model, and the former's added tokens for the new one's.
   await writeWhole(folder, (staging) => writeFile(join(staging, 'adapter_model.safetensors'), 'new'));
   assert.deepEqual((await readdir(folder)).sort(), ['adapter_model.safetensors', 'notes.txt']);
 });
