@@ -104,8 +104,11 @@ for (const [name, { base, head, headTraining }] of Object.entries(CASES)) {
 function wideTensors(tensors: ReadonlyMap<string, NamedTensor>): Buffer {
   const header: Record<string, unknown> = {};
   let end = 0;
-  for (const [tensor, { shape, data }] of tensors)
-    header[tensor] = { dtype: 'F64', shape, data_offsets: [end, (end += 8 * data.length)] };
+  for (const [tensor, { shape, data }] of tensors) {
+    const start = end;
+    end += 8 * data.length;
+    header[tensor] = { dtype: 'F64', shape, data_offsets: [start, end] };
+  }
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));

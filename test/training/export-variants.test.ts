@@ -21,7 +21,12 @@ import { modelSpecs } from '../../src/models/specs.js';
 import { saveAdapter } from '../../src/peft/formats.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 import { methodSpecs } from '../../src/peft/method.js';
-import { encodeTexts, loadTokenizer, type TextTokenizer } from '../../src/tokenizers/tokenizer.js';
+import {
+  type EncodedText,
+  encodeTexts,
+  loadTokenizer,
+  type TextTokenizer,
+} from '../../src/tokenizers/tokenizer.js';
 import { predictFeatures } from '../../src/training/evaluate.js';
 
 const WORDS = 'the cat sat on the mat and saw a dog that ran to the red park';
@@ -116,11 +121,12 @@ async function assertServed(
   const served = await AutoModelForSequenceClassification.from_pretrained(basename(out), { dtype: 'fp32' });
   const tokenizer = await AutoTokenizer.from_pretrained(basename(out));
   for (const [i, [one, other]] of TEXTS.entries()) {
+    const row = rows[i] as EncodedText;
     const pair = other === undefined ? {} : { text_pair: other };
     const inputs = tokenizer(one, { ...pair, truncation: true }) as Record<string, Tensor>;
     const numbers = (name: string): number[] => Array.from(inputs[name]?.data as BigInt64Array, Number);
-    assert.deepEqual(numbers('input_ids'), [...(rows[i]?.inputIds as Int32Array)], one);
-    assert.deepEqual(numbers('token_type_ids'), [...(rows[i]?.tokenTypeIds as Int32Array)], one);
+    assert.deepEqual(numbers('input_ids'), [...row.inputIds], one);
+    assert.deepEqual(numbers('token_type_ids'), [...row.tokenTypeIds], one);
     const { logits } = (await served(inputs)) as Record<string, Tensor>;
     const theirs = logits?.data as Float32Array;
     assert.equal(theirs.length, ours[i]?.length);
