@@ -63,9 +63,9 @@ With the schedule warmup_stable_decay it may then also be given more or fewer --
 
 Examples:
   A tiny one, to see how it goes:
-    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 1000 --tokens 2e4
+    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 1000 --held-out-share 0.1 --tokens 2e4
   More of it for a model that has been pre-trained before, or text of another field:
-    progtuning pretrain --model models/tiny --text law-*.txt.gz --out models/tiny-law --tokens 2e4
+    progtuning pretrain --model models/tiny --text law-*.txt.gz --out models/tiny-law --held-out-share 0.1 --tokens 2e4
 A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.`;
 
 export function registerPretrain(program: Command): void {

@@ -101,9 +101,7 @@ async function packSplits(
     report();
   };
   const total = await countDocuments(files, onBytes);
-  // A share of a few documents is one of them: over none, the loss would be no number.
-  const wanted = heldOutShare > 0 && total > 1 ? Math.max(1, Math.round(total * heldOutShare)) : 0;
-  const firstHeldOut = total - wanted;
+  const firstHeldOut = total - Math.round(total * heldOutShare);
   const tokenizer = await loadTokenizer(home, vocabSize);
   const train = rowWriter(trainFile, length, tokenizer);
   const heldOut = rowWriter(heldOutFile, length, tokenizer);
