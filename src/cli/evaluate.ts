@@ -116,11 +116,17 @@ interface EvaluateModelFlags extends Omit<EvaluateRequest, 'squad' | 'task'>, Sq
   readonly json?: boolean;
 }
 
-const EXAMPLES = `
+const MODEL_EXAMPLE =
+  '  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora';
+
+const MODEL_EXAMPLES = `
 Examples:
   progtuning evaluate model --task sst2 --data glue/ --model runs/sst2
-  progtuning evaluate model --task sst2 --data glue/ --model bert-base-uncased --adapter runs/sst2-lora
-  progtuning evaluate model --task squad --data squad/ --model out/ --max-length 384 --doc-stride 128`;
+${MODEL_EXAMPLE}
+  progtuning evaluate model --task squad --data squad/ --model runs/squad --max-length 384 --doc-stride 128`;
+
+const SQUAD_EXAMPLE =
+  '  progtuning evaluate squad --data squad/dev-v1.1.json --predictions runs/squad/predictions.json';
 
 function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
@@ -144,7 +150,7 @@ function registerEvaluateModel(evaluate: Command): void {
     .option('--strict', STRICT);
   addSquadOptions(command)
     .option('--json', 'on one line, for programs')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', MODEL_EXAMPLES)
     .action(async ({ json, strict, threads, device, profile, ...given }: EvaluateModelFlags) => {
       const { docStride, maxAnswerLength, nBest, nullScoreThreshold, ...request } = given;
       const squad = squadOf(given);
@@ -160,7 +166,10 @@ function registerEvaluateModel(evaluate: Command): void {
 
 /** Adds `evaluate squad` and `evaluate model` to the program. Scores go to its output as JSON, warnings to its error output. */
 export function registerEvaluate(program: Command): void {
-  const evaluate = program.command('evaluate').description('score predictions, or a saved model');
+  const evaluate = program
+    .command('evaluate')
+    .description('score predictions, or a saved model')
+    .addHelpText('after', `\nExamples:\n${MODEL_EXAMPLE}\n${SQUAD_EXAMPLE}`);
   registerEvaluateModel(evaluate);
   evaluate
     .command('squad')
@@ -177,6 +186,7 @@ export function registerEvaluate(program: Command): void {
       parseThreshold,
     )
     .option('--json', 'on one line, for programs')
+    .addHelpText('after', `\nExample:\n${SQUAD_EXAMPLE}`)
     .action(async (options: EvaluateSquadOptions & { readonly json?: boolean }) => {
       const { scores, warnings } = await evaluateSquad(options);
       const { writeOut, writeErr } = program.configureOutput();

@@ -7,8 +7,11 @@ Examples:
   progtuning export --model runs/sst2 --out web/sst2
   progtuning export --model bert-base-uncased --adapter runs/sst2-lora --task sst2 --out web/sst2-lora
 Then, in JavaScript (a folder is written with ./ in front; without, it is taken for a hub id):
+  import { pipeline } from '@huggingface/transformers';
   const classify = await pipeline('text-classification', './web/sst2', { local_files_only: true, dtype: 'fp32' });
-A regression model (STS-B) has no classes: read its logits with AutoModelForSequenceClassification, as the pipeline's softmax makes 1 of them.`;
+  console.log(await classify('a lovely film'));
+A regression model (STS-B) has no classes, and this pipeline's softmax makes 1 of every score. The score is what the model itself gives,
+(await model(tokenizer(one, { text_pair: other }))).logits, with AutoTokenizer and AutoModelForSequenceClassification.`;
 
 export function registerExport(program: Command): void {
   program

@@ -54,13 +54,15 @@ const CACHE_MEBIBYTES = 1024;
 const EXAMPLES = `
 Examples:
   Progtuning, three stages, on SST-2 in GLUE's original layout:
-    progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3
+    progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3 --save runs/sst2
   Full fine-tuning with the same settings, as one JSON object:
     progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --epochs 3 --schedule full --json
   LoRA under Progtuning:
-    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-rank 8
+    progtuning finetune --task sst2 --data glue/ --model bert-base-uncased/ --method lora --lora-rank 8 --save runs/sst2-lora
+  LoRA on every linear map of the blocks, as PEFT's all-linear:
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-targets all-linear
   SQuAD v1.1 from its official files; predictions.json and nbest_predictions.json beside the checkpoint:
-    progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save out/`;
+    progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save runs/squad`;
 
 export function registerFinetune(program: Command): void {
   const command = program

@@ -30,12 +30,12 @@ A run that is in the ledger is not made again; one that was cut off goes on from
 Examples:
   What a grid holds, and what of it is missing:
     progtuning grid data/grids/glue.json --data glue/ --list
-  Run what is missing, for an hour:
-    progtuning grid data/grids/glue.json --data glue/ --max-minutes 60
+  Only one task's runs with one method:
+    progtuning grid data/grids/glue.json --data glue/ --only "rte, lora"
+  Run what is missing, and begin no run after a minute (for a night: 480):
+    progtuning grid data/grids/glue.json --data glue/ --max-minutes 1
   Small models are faster side by side, each on a thread of its own (a fifth more on two cores):
-    progtuning grid data/grids/glue.json --data glue/ --jobs 2 --threads 1
-  Only one task's runs:
-    progtuning grid data/grids/glue.json --data glue/ --only "rte, lora"`;
+    progtuning grid data/grids/glue.json --data glue/ --max-minutes 1 --jobs 2 --threads 1`;
 
 export function registerGrid(program: Command): void {
   program

@@ -22,9 +22,11 @@ interface InitOptions {
 }
 
 const EXAMPLES = `
-Example:
-  A BERT of 4 blocks, 256 wide, with a vocabulary learnt from SST-2's training sentences:
-    progtuning init --layers 4 --hidden 256 --vocab-size 8000 --task sst2 --data glue/ --out models/random-4x256`;
+Examples:
+  A BERT of 4 blocks, 256 wide, with a vocabulary learnt from sentences that come along:
+    progtuning init --layers 4 --hidden 256 --vocab-size 500 --task sst2 --out models/random-4x256
+  With a vocabulary learnt from your text:
+    progtuning init --layers 2 --hidden 128 --vocab-size 1000 --text book.txt --out models/random-2x128`;
 
 export function registerInit(program: Command): void {
   program

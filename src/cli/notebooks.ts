@@ -81,6 +81,15 @@ function parseSeconds(text: string): number {
   return seconds;
 }
 
+const EXAMPLES = `
+Examples:
+  One notebook from its Markdown source, into another folder:
+    progtuning notebooks lesson.md --output-dir executed
+  Those of notebooks/source/ whose sources have changed:
+    progtuning notebooks --changed
+  For Jupyter:
+    progtuning notebooks --kernelspec jupyter`;
+
 /** Adds `notebooks` to the program. */
 export function registerNotebooks(program: Command): void {
   program
@@ -91,5 +100,6 @@ export function registerNotebooks(program: Command): void {
     .option('--timeout <seconds>', 'time allowed for one cell', parseSeconds, TIMEOUT)
     .option('--changed', 'skip notebooks whose sources and package version are as when they were executed')
     .option('--kernelspec <folder>', 'only write the kernel spec, for Jupyter with JUPYTER_PATH=<folder>')
+    .addHelpText('after', EXAMPLES)
     .action(notebooksCommand);
 }

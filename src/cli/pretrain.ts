@@ -62,12 +62,11 @@ A run that is cut off, at any moment, goes on from its last snapshot when the sa
 With the schedule warmup_stable_decay it may then also be given more or fewer --tokens, as long as the decay had not begun.
 
 Examples:
-  A BERT of 6 blocks, 256 wide, on Wikipedia text:
-    progtuning pretrain --text wiki-*.txt.xz --out models/bert-6x256 --tokens 50e6
   A tiny one, to see how it goes:
-    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 2000 --tokens 1e6
+    progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 1000 --held-out-share 0.1 --tokens 2e4
   More of it for a model that has been pre-trained before, or text of another field:
-    progtuning pretrain --model models/bert-6x256 --text law-*.txt.gz --out models/bert-6x256-law --tokens 10e6`;
+    progtuning pretrain --model models/tiny --text law-*.txt.gz --out models/tiny-law --held-out-share 0.1 --tokens 2e4
+A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.`;
 
 export function registerPretrain(program: Command): void {
   const command = program

@@ -43,14 +43,12 @@ interface ReproduceFlags {
 
 const EXAMPLES = `
 Interrupted at any moment, it goes on where it was when it is called again; --fresh starts over. Results lie in reproduction/.
+--full --data FOLDER first makes the runs on real GLUE and SQuAD that the ledger lacks (many hours; stop and go on at will).
+The paper's own setting is --full --model bert-base-uncased --data hub --device cuda (a GPU is wanted).
 
-Examples:
-  Everything on the embedded default, offline:
-    progtuning reproduce
-  With the runs on real GLUE and SQuAD that the ledger lacks (many hours; stop and go on at will):
-    progtuning reproduce --full --data /data
-  The paper's own setting (a GPU is wanted):
-    progtuning reproduce --full --model bert-base-uncased --data hub --device cuda`;
+Example:
+  Everything on the embedded default, offline, in about 20 minutes:
+    progtuning reproduce`;
 
 export function registerReproduce(program: Command): void {
   program

@@ -15,16 +15,16 @@ interface RerunFlags extends EngineFlags {
 
 const EXAMPLES = `
 Examples:
-  Make a committed record again; its model is given by its folder, its data by theirs:
-    progtuning rerun data/runs/0123456789abcdef.json --model bert-base-uncased/ --data glue/
+  Make records again; the model that they name is given by its folder, and so are data (--data) that do not ship:
+    progtuning rerun runs/*.json --model bert-base-uncased/
 On the same kind of processor every number must be the same to the last digit, elsewhere within 0.02 (SQuAD's scores: 2 points).
 Exit code 1 where it is not.`;
 
 export function registerRerun(program: Command): void {
   const command = program
     .command('rerun')
-    .description('Make the run of a record again and compare the numbers.')
-    .argument('<record>', 'a file of a ledger')
+    .description('Make the runs of records again and compare the numbers.')
+    .argument('<records...>', 'files of a ledger')
     .option('--model <folder>', 'where its model lies: folder or hub id')
     .option('--data <source>', 'a folder with the tasks’ folders, or with glue/ and squad/; embedded; hub')
     .option('--json', 'print the comparison as JSON');
@@ -36,7 +36,14 @@ const line = ({ name, recorded, now, ...rest }: Comparison): string => {
   return `  ${name.padEnd(30)} ${scoreText(recorded).padStart(12)} ${scoreText(now).padStart(12)}${verdict}`;
 };
 
-async function rerunCommand(path: string, { model, data, json, ...engine }: RerunFlags): Promise<void> {
+async function rerunCommand(paths: readonly string[], flags: RerunFlags): Promise<void> {
+  let differing = 0;
+  for (const path of paths) differing += await rerunOne(path, flags);
+  if (differing > 0) throw new DataError(`${differing} numbers differ from those of the records`);
+}
+
+/** @returns how many numbers differ */
+async function rerunOne(path: string, { model, data, json, ...engine }: RerunFlags): Promise<number> {
   const shown = runDisplay();
   const result = await withEngine(engine, (options) =>
     rerun({ path, model, data }, { ...options, onEvent: shown.onEvent }),
@@ -58,6 +65,5 @@ async function rerunCommand(path: string, { model, data, json, ...engine }: Reru
       ].join('\n'),
     );
   }
-  if (differing.length > 0)
-    throw new DataError(`${path}: ${differing.length} of ${comparisons.length} numbers differ`);
+  return differing.length;
 }

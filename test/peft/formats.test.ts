@@ -3,7 +3,7 @@
  * its names, shapes and fields; every method comes back as it was; a folder that does not fit is refused in one line.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -11,7 +11,7 @@ import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import type { HeadSpec } from '../../src/models/config.js';
 import { initialise } from '../../src/models/initialise.js';
 import type { HeadTraining } from '../../src/models/parameters.js';
-import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
+import { type NamedTensor, readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { loadAdapter, type PeftMethod, saveAdapter } from '../../src/peft/formats.js';
 import { LORA_DEFAULTS, type Lora } from '../../src/peft/lora.js';
@@ -99,6 +99,34 @@ for (const [name, { base, head, headTraining }] of Object.entries(CASES)) {
     assert.deepEqual(ourTensors, theirTensors);
   });
 }
+
+/** A safetensors file whose every tensor is F64, as `torch.double` saves it. */
+function wideTensors(tensors: ReadonlyMap<string, NamedTensor>): Buffer {
+  const header: Record<string, unknown> = {};
+  let end = 0;
+  for (const [tensor, { shape, data }] of tensors) {
+    const start = end;
+    end += 8 * data.length;
+    header[tensor] = { dtype: 'F64', shape, data_offsets: [start, end] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const values = [...tensors.values()].map(({ data }) => Buffer.from(Float64Array.from(data).buffer));
+  return Buffer.concat([length, json, ...values]);
+}
+
+test('an adapter whose pooler and maps are F64 is the same adapter', async () => {
+  const [theirs, wide] = [goldenPath('peft_folder', 'bert-pooler'), join(home, 'wide')];
+  await cp(theirs, wide, { recursive: true });
+  const tensors = await readSafetensors(join(theirs, 'adapter_model.safetensors'));
+  await writeFile(join(wide, 'adapter_model.safetensors'), wideTensors(tensors));
+  const [narrow, read64] = await Promise.all(
+    [theirs, wide].map((folder) => loadAdapter(folder, bert.config, two)),
+  );
+  assert.deepEqual(read64?.parameters, narrow?.parameters);
+  assert.ok([...(read64?.parameters.keys() ?? [])].some((name) => name.includes('pooler')));
+});
 
 const bert = await loadCheckpoint(goldenPath('bert', 'model'), two, { seed: 0 });
 const lora: Lora = { ...LORA_DEFAULTS, rank: 2, alpha: 4 };
