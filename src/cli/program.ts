@@ -47,7 +47,6 @@ export function buildProgram(): Command {
     registerNotebooks,
     registerReproduce,
     registerRerun,
-    registerRerun,
   ]) {
     register(program);
   }
