@@ -46,7 +46,7 @@ export function centreRegression(
   values: Parameters,
   labels: readonly number[],
 ): void {
-  if (head.kind !== 'classification' || head.numLabels !== 1) return;
+  if (head.kind !== 'classification' || head.numLabels !== 1 || head.multiLabel) return;
   const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
   for (const name of ['classifier.bias', 'classifier.out_proj.bias'])
     if (initialised.includes(name)) values.get(name)?.fill(mean);
