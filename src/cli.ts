@@ -10,6 +10,7 @@ import { registerGrid } from './cli/grid.js';
 import { registerInit } from './cli/init.js';
 import { registerNotebooks } from './cli/notebooks.js';
 import { registerParams } from './cli/params.js';
+import { registerPredict } from './cli/predict.js';
 import { registerPretrain } from './cli/pretrain.js';
 import { registerReproduce } from './cli/reproduce.js';
 import { DataError, UsageError } from './errors.js';
@@ -30,6 +31,7 @@ function buildProgram(): Command {
     registerFinetune,
     registerParams,
     registerEvaluate,
+    registerPredict,
     registerExport,
     registerInit,
     registerPretrain,

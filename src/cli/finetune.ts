@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
-import { run } from '../experiments/run.js';
+import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
@@ -258,12 +258,15 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
-  process.stderr.write(`${planText(spec)}\n`);
   const shown = runDisplay();
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
-    const { onEvent } = shown;
+    const onEvent = (event: RunEvent): void => {
+      // `--json` says it in its object.
+      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${planText(spec)}\n`);
+      shown.onEvent(event);
+    };
     const record = await withEngine(flags, (engine) =>
       run(spec, { ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent, ...save }),
     );
