@@ -121,6 +121,8 @@ test('--save writes a Hugging Face folder; frozen tensors are the input, bit for
   const result = finetune('--schedule', 'only-block', '--block', '1', '--embeddings', 'never', '--save', out);
   assert.equal(result.status, 0, result.stderr);
   assert.deepEqual((await readdir(out)).sort(), [
+    'README.md',
+    'all_results.json',
     'config.json',
     'model.safetensors',
     'run.json',
@@ -310,8 +312,10 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     assert.ok(name in metrics, name);
   assert.deepEqual([metrics.total, trainExamples, dataReport.questions, dataReport.lost], [8, 16, 16, 0]);
   assert.deepEqual((await readdir(out)).sort(), [
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
+    'all_results.json',
     'nbest_predictions.json',
     'null_odds.json',
     'predictions.json',
