@@ -9,6 +9,8 @@ export { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } fr
 export { readSplit } from './datasets/source.js';
 export { readSquad, squadFromRows } from './datasets/squad.js';
 export { readSquadSplit } from './datasets/squad-source.js';
+export { tableLayout } from './datasets/tables/columns.js';
+export { readRows } from './datasets/tables/rows.js';
 export { findTask, TASKS, type Task } from './datasets/task.js';
 export { readDocuments, sampleDocuments } from './datasets/text.js';
 export { buildWindows, spanText } from './datasets/windows.js';
@@ -23,6 +25,7 @@ export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';
 export { type GridCell, ledgerRuns, liveRuns } from './experiments/notebook-runs.js';
+export { type Prediction, type PredictRequest, predictTexts } from './experiments/predict-run.js';
 export { runPretraining } from './experiments/pretrain-run.js';
 export type { PretrainRecord, PretrainSpec } from './experiments/pretrain-spec.js';
 export { type RunEvent, type RunOptions, run } from './experiments/run.js';

@@ -20,6 +20,7 @@ export const STREAM = {
   mask: 5,
   generate: 6,
   pair: 7,
+  validation: 8,
 } as const;
 
 const MULTIPLIER = 0xd256d193;

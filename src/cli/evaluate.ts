@@ -2,8 +2,10 @@
 
 import type { Command } from 'commander';
 import { readSquadFile } from '../datasets/squad.js';
+import { TASK_KINDS, tableLayout } from '../datasets/tables/columns.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
+import { ownKind } from '../experiments/run-spec.js';
 import { readJsonEntries } from '../json.js';
 import {
   missingPredictions,
@@ -15,6 +17,7 @@ import {
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
+import { addColumnOptions, type ColumnFlags, givenColumns } from './own-data-options.js';
 import { runDisplay } from './run-display.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
@@ -111,7 +114,11 @@ function parseThreshold(text: string): number {
   return value;
 }
 
-interface EvaluateModelFlags extends Omit<EvaluateRequest, 'squad' | 'task'>, SquadFlags, EngineFlags {
+interface EvaluateModelFlags
+  extends Omit<EvaluateRequest, 'squad' | 'task' | 'columns'>,
+    SquadFlags,
+    ColumnFlags,
+    EngineFlags {
   readonly strict?: boolean;
   readonly json?: boolean;
 }
@@ -128,14 +135,28 @@ ${MODEL_EXAMPLE}
 const SQUAD_EXAMPLE =
   '  progtuning evaluate squad --data squad/dev-v1.1.json --predictions runs/squad/predictions.json';
 
+/** The columns of own data, as said or guessed. */
+async function ownColumns(
+  flags: ColumnFlags & Pick<EvaluateRequest, 'task' | 'data'>,
+): Promise<Pick<EvaluateRequest, 'columns'>> {
+  const kind = ownKind(flags.task);
+  if (kind === undefined) return {};
+  const given = givenColumns(flags);
+  const { columns } = await tableLayout(flags.data, given, kind);
+  return columns ? { columns: { ...columns, delimiter: given.delimiter } } : {};
+}
+
 function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
     .command('model')
     .description(
       "a saved model, or an adapter on its base model, on a task's development set; SQuAD: windows and answers as in its training, if not said otherwise",
     )
-    .requiredOption('--task <name>', "Hugging Face's name of a GLUE task, squad, squad_v2")
-    .requiredOption('--data <source>', "folder with the task's files, hub, or embedded")
+    .requiredOption(
+      '--task <name>',
+      `Hugging Face's name of a GLUE task, squad, squad_v2; of own data ${TASK_KINDS.join(', ')}`,
+    )
+    .requiredOption('--data <source>', "folder with the task's files, hub, or embedded; own data: the file")
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',
@@ -148,11 +169,16 @@ function registerEvaluateModel(evaluate: Command): void {
     )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))
     .option('--strict', STRICT);
+  addColumnOptions(command);
   addSquadOptions(command)
     .option('--json', 'on one line, for programs')
     .addHelpText('after', MODEL_EXAMPLES)
     .action(async ({ json, strict, threads, device, profile, ...given }: EvaluateModelFlags) => {
-      const { docStride, maxAnswerLength, nBest, nullScoreThreshold, ...request } = given;
+      const { task, data, model, adapter, maxLength, maxEvalExamples } = given;
+      const sizes = Object.fromEntries(
+        Object.entries({ maxLength, maxEvalExamples }).filter(([, value]) => value !== undefined),
+      );
+      const request = { task, data, model, adapter, ...sizes, ...(await ownColumns(given)) };
       const squad = squadOf(given);
       const { onEvent, stop } = runDisplay();
       const flags = { threads, device, ...(profile === undefined ? {} : { profile }) };

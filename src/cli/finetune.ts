@@ -1,25 +1,29 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { type Command, Option } from 'commander';
+import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
-import { run } from '../experiments/run.js';
+import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
-import { numberText, scoreText } from '../report/number-text.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
-import { duration } from './progress.js';
+import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
 import { runDisplay } from './run-display.js';
+import { planText, recordText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
-interface FinetuneFlags extends MethodFlags, ScheduleFlags, SquadFlags, EngineFlags {
-  readonly task: string;
-  readonly data: string;
+interface FinetuneFlags
+  extends MethodFlags,
+    ScheduleFlags,
+    Omit<SquadFlags, 'task'>,
+    EngineFlags,
+    OwnDataFlags {
   readonly model: string;
   readonly recipe: 'default' | 'literature';
   readonly epochs?: number;
@@ -62,22 +66,27 @@ Examples:
   LoRA on every linear map of the blocks, as PEFT's all-linear:
     progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --method lora --lora-targets all-linear
   SQuAD v1.1 from its official files; predictions.json and nbest_predictions.json beside the checkpoint:
-    progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save runs/squad`;
+    progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save runs/squad
+  Your own reviews, a tenth of them held out; the classes are those of the file:
+    progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews`;
 
 export function registerFinetune(program: Command): void {
   const command = program
     .command('finetune')
-    .description('Fine-tune a model on a GLUE task or SQuAD and evaluate it on the dev set.')
-    .requiredOption('--task <name>', 'cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2')
+    .description('Fine-tune a model on a GLUE task, SQuAD or data of your own, and evaluate it.')
+    .option(
+      '--task <name>',
+      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${TASK_KINDS.join(' ')} (default: guessed)`,
+    )
     .option(
       '--data <source>',
-      "folder that holds the task's folder (SST-2/train.tsv) or SQuAD's files (train-v1.1.json), hub, or embedded",
-      'embedded',
+      "folder that holds the task's folder (SST-2/train.tsv) or SQuAD's files (train-v1.1.json), hub, or embedded (default: embedded)",
     )
     .requiredOption(
       '--model <folder>',
       'hub id, or folder with config.json, model.safetensors, tokenizer.json or vocab.txt',
     );
+  addOwnDataOptions(command);
   addSquadOptions(addScheduleOptions(addMethodOptions(command)))
     .addOption(
       new Option(
@@ -165,14 +174,14 @@ export function registerFinetune(program: Command): void {
   addEngineOptions(command);
 }
 
-function specOf(flags: FinetuneFlags): RunSpec {
+async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const method = methodOf(flags);
+  const source = await taskAndData(flags);
   const recipe =
-    flags.recipe === 'literature' ? literatureRecipe(flags.task, method.kind) : RECIPES[method.kind];
+    flags.recipe === 'literature' ? literatureRecipe(source.task, method.kind) : RECIPES[method.kind];
   const epochs = flags.epochs ?? recipe.epochs;
   return runSpec({
-    task: flags.task,
-    data: flags.data,
+    ...source,
     model: flags.model,
     ...(flags.cacheFrozen
       ? { cacheFrozen: flags.cacheFrozen === true ? CACHE_MEBIBYTES : flags.cacheFrozen }
@@ -193,7 +202,7 @@ function specOf(flags: FinetuneFlags): RunSpec {
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     maxGradientNorm: flags.maxGradientNorm,
     ...(flags.maxLength === undefined ? {} : { maxLength: flags.maxLength }),
-    ...squadOf(flags),
+    ...squadOf({ ...flags, task: source.task }),
     dropout: flags.dropout ?? null,
     shuffle: flags.shuffle,
     groupByLength: flags.groupByLength ?? false,
@@ -207,6 +216,11 @@ function specOf(flags: FinetuneFlags): RunSpec {
 export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   task: record.spec.task,
   data: record.spec.data,
+  ...(record.spec.data === 'embedded' ? { generated: true } : {}),
+  columns: record.spec.columns,
+  validationFile: record.spec.validationFile,
+  validationSplit: record.spec.validationSplit,
+  testFile: record.spec.testFile,
   model: record.spec.model,
   method: record.spec.method.kind,
   schedule: record.spec.schedule.kind,
@@ -224,6 +238,7 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   identity: record.identity.key,
   hashes: record.hashes,
   metrics: record.metrics,
+  ...(record.classReports ? { classReports: record.classReports } : {}),
   ...(Object.keys(record.undefinedMetrics).length > 0 ? { undefinedMetrics: record.undefinedMetrics } : {}),
   trainExamples: record.trainExamples,
   dataReport: record.dataReport,
@@ -241,43 +256,24 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   peakBytesPerEpoch: record.peakBytesPerEpoch,
 });
 
-const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
-
-const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-
-/** What a person reads. */
-function textOf(record: RunRecord): string {
-  const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(
-    ([name, value]) => `${name} ${scoreText(value, record.undefinedMetrics[name])}`,
-  );
-  const data = spec.data === 'embedded' ? 'embedded (generated text in the shape of the task)' : spec.data;
-  const updated = record.updatedParameters.map(million).join(', ');
-  return [
-    `${spec.task}, ${spec.method.kind}, ${spec.schedule.kind} (T = ${spec.schedule.stages}, embeddings ${spec.schedule.embeddings}), seed ${spec.seed}`,
-    `  data     ${data}: ${record.trainExamples} training examples; model ${spec.model}`,
-    `  settings ${spec.epochs} epochs, batch ${spec.batchSize * spec.gradientAccumulationSteps}, learning rate ${numberText(spec.learningRate, 4)} ${spec.learningRateSchedule.kind}, at most ${spec.maxLength} tokens`,
-    `  dev      ${metrics.join(', ')}`,
-    `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
-    `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,
-    `  memory   ${mebibytes(record.peakBytes)} MiB at most; epochs ${record.peakBytesPerEpoch.map((bytes) => `${mebibytes(bytes)} MiB`).join(', ')}`,
-  ].join('\n');
-}
-
 async function finetune(flags: FinetuneFlags): Promise<void> {
-  const spec = specOf(flags);
+  const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
   const shown = runDisplay();
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
-    const { onEvent } = shown;
+    const onEvent = (event: RunEvent): void => {
+      // `--json` says it in its object.
+      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${planText(spec)}\n`);
+      shown.onEvent(event);
+    };
     const record = await withEngine(flags, (engine) =>
       run(spec, { ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent, ...save }),
     );
     shown.stop();
-    process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${textOf(record)}\n`);
+    process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${recordText(record)}\n`);
   } finally {
     shown.stop();
   }

@@ -9,6 +9,7 @@ import { registerGrid } from './grid.js';
 import { registerInit } from './init.js';
 import { registerNotebooks } from './notebooks.js';
 import { registerParams } from './params.js';
+import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReproduce } from './reproduce.js';
 import { registerRerun } from './rerun.js';
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
     registerFinetune,
     registerParams,
     registerEvaluate,
+    registerPredict,
     registerExport,
     registerInit,
     registerPretrain,

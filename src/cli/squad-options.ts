@@ -1,7 +1,7 @@
 /** Options of `finetune` and `evaluate model` for SQuAD, by the names of Hugging Face's `run_qa`. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { type RunRequest, SQUAD_VERSIONS } from '../experiments/run-spec.js';
+import { isSpanTask, type RunRequest, SQUAD_VERSIONS } from '../experiments/run-spec.js';
 import { anyNumber, wholeNumber } from './numbers.js';
 
 export interface SquadFlags {
@@ -38,11 +38,13 @@ export function squadOf(flags: SquadFlags): Pick<RunRequest, 'squad'> {
     ([, value]) => value !== undefined,
   );
   const version = SQUAD_VERSIONS.get(flags.task);
-  if (given.length > 0 && !version)
-    throw new UsageError(`--${dashed(given[0]?.[0] ?? '')} is an option of --task squad and squad_v2`);
+  if (given.length > 0 && !isSpanTask(flags.task))
+    throw new UsageError(
+      `--${dashed(given[0]?.[0] ?? '')} is an option of --task squad, squad_v2 and question-answering`,
+    );
   if (nullScoreThreshold !== undefined && version === '1.1')
     throw new UsageError('--null-score-threshold is an option of --task squad_v2');
-  return version ? { squad: Object.fromEntries(given) } : {};
+  return isSpanTask(flags.task) ? { squad: Object.fromEntries(given) } : {};
 }
 
 const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

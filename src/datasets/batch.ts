@@ -20,7 +20,7 @@ export interface Batch {
   readonly lengths: Int32Array;
   /** [slots], the example's number in the data set: what its dropout is drawn by */
   readonly examples: Int32Array;
-  /** classification: class ids [slots]; regression: scores [slots]; span: first and last token of the answer, counted in the example [slots, 2] */
+  /** classification: class ids [slots]; regression: scores [slots]; span: first and last token of the answer, counted in the example [slots, 2]; multi-label: 0 or 1 [slots, classes] */
   readonly labels: Float32Array;
   readonly rows: number;
   readonly length: number;
@@ -42,10 +42,14 @@ export interface PaddedBatch {
   readonly length: number;
 }
 
-/** One tokenised example. `label` is a class id or score; `span` the answer's first and last token (SQuAD). */
+/**
+ * One tokenised example. `label` is a class id or score; `span` the answer's first and last token (SQuAD); `classes` says of each class
+ * whether it holds, 0 or 1 (multi-label).
+ */
 export interface Feature {
   readonly inputIds: readonly number[] | Int32Array;
   readonly tokenTypeIds: readonly number[] | Int32Array;
   readonly label?: number;
   readonly span?: readonly [number, number];
+  readonly classes?: readonly number[];
 }

@@ -9,11 +9,13 @@ export interface BatchOptions extends PackingOptions {
 }
 
 function labelsOf(features: readonly Feature[], slots: number): Float32Array {
-  const spans = features.some(({ span }) => span);
-  const labels = new Float32Array(spans ? 2 * slots : slots);
-  features.forEach(({ label, span }, i) => {
-    if (span) labels.set(span, 2 * i);
-    else labels[i] = label ?? 0;
+  const width = features.reduce(
+    (most, { span, classes }) => Math.max(most, (span ?? classes)?.length ?? 1),
+    1,
+  );
+  const labels = new Float32Array(width * slots);
+  features.forEach(({ label = 0, span, classes }, i) => {
+    labels.set(span ?? classes ?? [label], width * i);
   });
   return labels;
 }

@@ -2,6 +2,9 @@
 import { DataError } from '../errors.js';
 import type { Task } from './task.js';
 
+/** What is known of a task's classes. */
+export type ClassNames = Pick<Task, 'name' | 'labels' | 'synonyms'>;
+
 /** `not entailment`, `NOT_ENTAILMENT` and `NotEntailment` are one name. */
 const plain = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 
@@ -9,7 +12,9 @@ const plain = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}
 const GENERIC = /^(?:label|class)?(\d+)$/;
 
 /** The task's class id that a name means; -1 for none. */
-function idOf(name: string, { labels, synonyms = [] }: Task): number {
+function idOf(name: string, { labels, synonyms = [] }: ClassNames): number {
+  const exact = labels.indexOf(name);
+  if (exact >= 0) return exact;
   const given = plain(name);
   const generic = GENERIC.exec(given)?.[1];
   if (generic !== undefined) return Number(generic) < labels.length ? Number(generic) : -1;
@@ -25,14 +30,14 @@ const shown = (names: readonly string[]): string => names.map((name, id) => `${i
  * class i. Undefined where the names are not the task's.
  * @param names the model's, by id
  */
-export function matchedClasses(task: Task, names: readonly string[]): readonly number[] | undefined {
+export function matchedClasses(task: ClassNames, names: readonly string[]): readonly number[] | undefined {
   const ids = names.map((name) => idOf(name, task));
   const order = task.labels.map((_, id) => ids.indexOf(id));
   return names.length === task.labels.length && !order.includes(-1) ? order : undefined;
 }
 
 /** {@link matchedClasses}. @param where the names stand @throws DataError with both lists where the names are not the task's */
-export function classOrder(task: Task, names: readonly string[], where: string): readonly number[] {
+export function classOrder(task: ClassNames, names: readonly string[], where: string): readonly number[] {
   const order = matchedClasses(task, names);
   if (order) return order;
   const wanted = task.labels.length > 0 ? shown(task.labels) : 'a score';

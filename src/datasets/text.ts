@@ -23,7 +23,7 @@ async function* rawBytes(path: string, onBytes: (bytes: Uint8Array) => void): As
 }
 
 /** The decompressed bytes of a file, by its ending. Errors of the file system or the archive come out of the iterator. */
-function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncIterable<Uint8Array> {
+export function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncIterable<Uint8Array> {
   const raw = rawBytes(path, onBytes);
   // The callback is there because pipeline wants one: gunzip's own iterator throws the error.
   if (path.endsWith('.gz')) return pipeline(Readable.from(raw), createGunzip(), () => undefined);
@@ -35,21 +35,58 @@ function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): AsyncIte
 /** As Python's text mode has them: a lone CR ends a line. A CR at the end of what was read may be the half of a CRLF. */
 const LINE_END = /\r\n|\n|\r(?!$)/;
 
-/** Lines without their ends. @throws DataError when the file is cut off, damaged or not UTF-8 */
-async function* linesOf(path: string, onBytes: (bytes: Uint8Array) => void): AsyncGenerator<string> {
+/** `2:7`: line and column of the first byte that is no UTF-8. */
+async function firstWrongByte(path: string): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let rest = '';
-  try {
-    for await (const bytes of openBytes(path, onBytes)) {
-      const text = rest + decoder.decode(bytes, { stream: true });
-      const lines = text.includes('\r') ? text.split(LINE_END) : text.split('\n');
-      rest = lines.pop() as string;
-      yield* lines;
+  let [line, column] = [1, 1];
+  for await (const bytes of openBytes(path, () => undefined)) {
+    for (let i = 0; i < bytes.length; i++) {
+      let decoded: string;
+      try {
+        decoded = decoder.decode(bytes.subarray(i, i + 1), { stream: true });
+      } catch {
+        return `${line}:${column}`;
+      }
+      if (decoded === '\n') [line, column] = [line + 1, 1];
+      else column += decoded === '' ? 0 : 1;
     }
-    rest = (rest + decoder.decode()).replace(/\r$/, '');
-  } catch (cause) {
-    throw new DataError(`${path}: ${reason(path, cause as NodeJS.ErrnoException)}`, { cause });
   }
+  return `${line}:${column}`;
+}
+
+/**
+ * The text of a file as it is read, without byte-order mark.
+ * @throws DataError when the file is missing, cut off, damaged or not UTF-8 (with line and column)
+ */
+export async function* readText(
+  path: string,
+  onBytes: (bytes: Uint8Array) => void = () => undefined,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  try {
+    for await (const bytes of openBytes(path, onBytes)) yield decoder.decode(bytes, { stream: true });
+    yield decoder.decode();
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException;
+    const isEncoding = error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+    const place = isEncoding ? `${path}:${await firstWrongByte(path)}` : path;
+    throw new DataError(`${place}: ${reason(path, error)}`, { cause });
+  }
+}
+
+/** Lines without their ends. @throws DataError as {@link readText} */
+export async function* linesOf(
+  path: string,
+  onBytes: (bytes: Uint8Array) => void = () => undefined,
+): AsyncGenerator<string> {
+  let rest = '';
+  for await (const part of readText(path, onBytes)) {
+    const text = rest + part;
+    const lines = text.includes('\r') ? text.split(LINE_END) : text.split('\n');
+    rest = lines.pop() as string;
+    yield* lines;
+  }
+  rest = rest.replace(/\r$/, '');
   if (rest !== '') yield rest;
 }
 
@@ -62,8 +99,8 @@ const XZ_REASONS: Readonly<Record<string, string>> = {
 };
 
 function reason(path: string, error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return 'no such file; --text names plain text, .gz or .xz';
-  if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'not UTF-8 text; convert it first';
+  if (error.code === 'ENOENT') return 'no such file; give a text file, plain, .gz or .xz';
+  if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'not UTF-8 text; convert the file to UTF-8';
   if (error.code === 'Z_BUF_ERROR') return 'the gzip archive is cut off; fetch it again';
   if (error.code?.startsWith('Z_')) return `the gzip archive is damaged (${error.message}); fetch it again`;
   const code = path.endsWith('.xz') ? /error code (\d+)/.exec(error.message)?.[1] : undefined;

@@ -1,5 +1,6 @@
 /** A checkpoint with a PEFT method's parameters beside it, and how it is saved. */
 import { join } from 'node:path';
+import type { ClassNames } from '../datasets/class-names.js';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { ADAPTER_CLASSES, classNamesJson, writeTextAtomically } from '../models/config-file.js';
@@ -47,7 +48,7 @@ export function centreRegression(
   values: Parameters,
   labels: readonly number[],
 ): void {
-  if (head.kind !== 'classification' || head.numLabels !== 1) return;
+  if (head.kind !== 'classification' || head.numLabels !== 1 || head.multiLabel) return;
   const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
   for (const name of ['classifier.bias', 'classifier.out_proj.bias'])
     if (initialised.includes(name)) values.get(name)?.fill(mean);
@@ -57,15 +58,16 @@ export interface Result {
   readonly checkpoint: Checkpoint;
   /** After training. */
   readonly parameters: Parameters;
-  /** Class names by id. */
-  readonly labels: readonly string[];
+  /** Whose classes the head's are. */
+  readonly task: ClassNames;
   /** Text by file name, e.g. predictions. */
   readonly files: Readonly<Record<string, string>>;
 }
 
 /** Writes a whole checkpoint, or for a PEFT method what it trained, as Hugging Face PEFT saves it; and the task's files beside it. */
 export async function saveResult(spec: RunSpec, folder: string, result: Result): Promise<void> {
-  const { checkpoint, parameters, labels, files } = result;
+  const { checkpoint, parameters, task, files } = result;
+  const { labels } = task;
   const { config, head, initialised } = checkpoint;
   const { method, headTraining } = spec;
   if (method.kind === 'full')
@@ -73,7 +75,7 @@ export async function saveResult(spec: RunSpec, folder: string, result: Result):
   else {
     const baseModel = spec.model;
     const saved = checkpoint.folder
-      ? await inBaseOrder(spec.task, checkpoint.folder, { specs: checkpoint.specs, parameters })
+      ? await inBaseOrder(task, checkpoint.folder, { specs: checkpoint.specs, parameters })
       : { parameters, labels };
     const values = saved.parameters;
     await saveAdapter(folder, {

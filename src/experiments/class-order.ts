@@ -1,7 +1,6 @@
 /** A model's classes in its task's order: the one place where a class index meets a name. */
 import { join } from 'node:path';
-import { classOrder, matchedClasses } from '../datasets/class-names.js';
-import { TASKS, type Task } from '../datasets/task.js';
+import { type ClassNames, classOrder, matchedClasses } from '../datasets/class-names.js';
 import type { HeadSpec } from '../models/config.js';
 import { ADAPTER_CLASSES, savedClassNames } from '../models/config-file.js';
 import { type ParameterSpec, type Parameters, sizeOf } from '../models/parameters.js';
@@ -28,7 +27,7 @@ export interface HeadSource {
  * @returns undefined where there are none @throws DataError for names that are not the task's
  */
 export async function headClassNames(
-  task: Task,
+  task: ClassNames,
   { folder, adapter }: HeadSource,
   onNote: (text: string) => void,
 ): Promise<{ names: readonly string[]; order: readonly number[]; path: string } | undefined> {
@@ -59,13 +58,12 @@ export interface NamedHead {
  * @throws DataError for names that are not the task's
  */
 export async function inTaskOrder(
-  taskName: string,
+  task: ClassNames,
   source: HeadSource,
   { head, specs, parameters }: NamedHead,
   onNote: (text: string) => void,
 ): Promise<Parameters> {
-  const task = TASKS.find(({ name }) => name === taskName);
-  if (!task || task.labels.length === 0 || head.kind !== 'classification') return parameters;
+  if (task.labels.length === 0 || head.kind !== 'classification') return parameters;
   const found = await headClassNames(task, source, onNote);
   if (!found || found.order.every((row, id) => row === id)) return parameters;
   const { names, order, path } = found;
@@ -98,12 +96,11 @@ function outputsInOrder(
  * @param folder of the base model @returns parameters, and the names by id that belong to them
  */
 export async function inBaseOrder(
-  taskName: string,
+  task: ClassNames,
   folder: string,
   { specs, parameters }: Omit<NamedHead, 'head'>,
 ): Promise<{ parameters: Parameters; labels: readonly string[] }> {
-  const task = TASKS.find(({ name }) => name === taskName);
-  if (!task || task.labels.length === 0) return { parameters, labels: [] };
+  if (task.labels.length === 0) return { parameters, labels: [] };
   const names = await savedClassNames(join(folder, 'config.json'));
   const order = names && matchedClasses(task, names);
   if (!names || !order) return { parameters, labels: task.labels };

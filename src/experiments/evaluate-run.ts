@@ -1,11 +1,12 @@
 /** A saved model, or an adapter on its base model, on a task's development set. */
+import { join } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
-import { readConfig } from '../models/config-file.js';
+import { ADAPTER_CLASSES, readConfig, savedClassNames } from '../models/config-file.js';
 import type { Parameters } from '../models/parameters.js';
 import { loadAdapter } from '../peft/formats.js';
 import { methodAdaptation, methodSpecs } from '../peft/method.js';
@@ -13,8 +14,10 @@ import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { predictFeatures } from '../training/evaluate.js';
 import type { Model } from '../training/model.js';
 import { type HeadSource, inTaskOrder } from './class-order.js';
+import { savedOwnTask } from './own-task.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
-import { type RunRequest, runSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { isSpanTask, ownKind, type RunRequest, type RunSpec, runSpec } from './run-spec.js';
+import type { RunTask } from './run-task.js';
 import { savedSquadSettings } from './squad-settings.js';
 
 export interface SavedModel<H extends HeadSpec> extends HeadSource {
@@ -63,7 +66,7 @@ export async function loadSaved<H extends HeadSpec>(
 
 export type EvaluateRequest = Pick<
   RunRequest,
-  'task' | 'data' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
+  'task' | 'data' | 'columns' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
 > & {
   readonly adapter?: string | undefined;
 };
@@ -71,7 +74,7 @@ export type EvaluateRequest = Pick<
 /** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
 async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
   const { squad } = request;
-  const saved = SQUAD_VERSIONS.has(request.task)
+  const saved = isSpanTask(request.task)
     ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
     : {};
   const maxLength = request.maxLength ?? saved.maxLength;
@@ -82,10 +85,22 @@ async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunR
   };
 }
 
+/** The task of a saved model: own data has the classes that the model, or its adapter, names. @throws UsageError, DataError */
+async function savedTask(spec: RunSpec, adapter: string | undefined): Promise<RunTask> {
+  if (ownKind(spec.task) === undefined) return findRunTask(spec.task);
+  return savedOwnTask(spec, await classNamesOf(await resolveModel(spec.model), adapter));
+}
+
+/** Class names by id of a saved model, or of the adapter over it; none where neither names any. */
+export async function classNamesOf(folder: string, adapter: string | undefined): Promise<readonly string[]> {
+  const own = adapter === undefined ? undefined : await savedClassNames(join(adapter, ADAPTER_CLASSES));
+  return own ?? (await savedClassNames(join(folder, 'config.json'))) ?? [];
+}
+
 /** Metrics on the development set; null: undefined. @throws UsageError, DataError */
 export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
-  const task = findRunTask(request.task);
   const spec = runSpec(await completed(request));
+  const task = await savedTask(spec, request.adapter);
   const loaded = await loadSaved(spec.model, request.adapter, task.head);
   const { folder, model } = loaded;
   checkLength(spec, model.config);
@@ -94,7 +109,7 @@ export async function evaluateRun(request: EvaluateRequest, options: RunOptions 
   const onNote = (text: string): void => onEvent({ kind: 'warning', text });
   for (const text of [...loaded.notes, ...tokenizer.warnings]) onNote(text);
   const named = { head: model.head, specs: model.specs, parameters: loaded.values };
-  const values = await inTaskOrder(request.task, loaded, named, onNote);
+  const values = await inTaskOrder(task, loaded, named, onNote);
   const { evaluate } = await task.prepare({ spec, tokenizer, onEvent, strict: options.strict });
   const { metrics } = await evaluate((split, features) =>
     predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>

@@ -61,8 +61,10 @@ async function evaluate(
 }
 
 export const glueTask = (task: Task): RunTask => ({
+  name: task.name,
   head: { kind: 'classification', numLabels: labelCount(task) },
   labels: task.labels,
+  ...(task.synonyms ? { synonyms: task.synonyms } : {}),
   async training(input) {
     const { spec } = input;
     const split = await readGlue(input, task, 'train', spec.maxTrainExamples);

@@ -31,7 +31,7 @@ export type ModelIdentity = Readonly<z.infer<typeof modelSchema>>;
 
 export interface IdentityParts extends Readonly<z.infer<typeof recordedIdentitySchema>> {
   /** All of the spec but where model and data lie. */
-  readonly settings: Omit<RunSpec, 'model' | 'data'>;
+  readonly settings: Omit<RunSpec, 'model' | 'data' | 'validationFile' | 'testFile'>;
   /** sha256 of each split that is trained or evaluated on. */
   readonly data: Readonly<Record<string, string>>;
 }
@@ -42,8 +42,10 @@ export interface RunIdentity {
   readonly parts: IdentityParts;
 }
 
-const settingsOf = ({ model: _model, data: _data, ...settings }: RunSpec): IdentityParts['settings'] =>
-  settings;
+function settingsOf(spec: RunSpec): IdentityParts['settings'] {
+  const { model: _model, data: _data, validationFile: _validation, testFile: _test, ...settings } = spec;
+  return settings;
+}
 
 /** @param data sha256 by split @param numericalVersion of the engine that made the run; default: this one */
 export function runIdentity(

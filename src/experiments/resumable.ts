@@ -10,6 +10,7 @@ import type { TrainingState } from '../training/state.js';
 import { type Result, saveResult } from './adapted-model.js';
 import type { RunIdentity } from './identity.js';
 import type { RunOptions } from './run.js';
+import { allResults, modelCard } from './run-card.js';
 import type { RunRecord } from './run-record.js';
 import { checkRoom, checkWritable, ownSnapshot, RUN_FILE, writeWhole } from './save-folder.js';
 
@@ -79,6 +80,9 @@ export async function saveRun(
   try {
     await writeWhole(save, async (staging) => {
       await saveResult(record.spec, staging, result);
+      await writeTextAtomically(join(staging, 'README.md'), modelCard(record));
+      const results = JSON.stringify(allResults(record), null, 4);
+      await writeTextAtomically(join(staging, 'all_results.json'), `${results}\n`);
       await writeTextAtomically(join(staging, RUN_FILE), `${JSON.stringify(record)}\n`);
     });
   } catch (cause) {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { CompileOptions } from '../engine/compile.js';
+import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { StepRecord } from '../training/fit.js';
 import type { RunIdentity } from './identity.js';
@@ -17,6 +18,8 @@ export interface RunRecord {
   readonly metrics: Metrics;
   /** Why a metric is null, by its name. */
   readonly undefinedMetrics: Readonly<Record<string, string>>;
+  /** Of own classes, by split: precision, recall, F1, confusion. */
+  readonly classReports?: Readonly<Record<string, ClassReport>>;
   /** Rows or questions of the training split. */
   readonly trainExamples: number;
   /**

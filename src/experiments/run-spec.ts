@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { SquadVersion } from '../datasets/squad.js';
+import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
@@ -16,6 +17,25 @@ export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
   ['squad', '1.1'],
   ['squad_v2', '2.0'],
 ]);
+
+/** Kinds of tasks on data of one's own. */
+export type OwnKind = (typeof TASK_KINDS)[number];
+
+/** Undefined for a task with a name of its own. */
+export const ownKind = (task: string): OwnKind | undefined => TASK_KINDS.find((kind) => kind === task);
+
+/** Whether answers are spans of a text. */
+export const isSpanTask = (task: string): boolean =>
+  SQUAD_VERSIONS.has(task) || task === 'question-answering';
+
+/** Columns of a table of one's own. */
+const columnsSchema = z.object({
+  text: z.string(),
+  textPair: z.string().optional(),
+  label: z.string(),
+  /** Default: the file ending's. */
+  delimiter: z.string().optional(),
+});
 
 /** Windows and answers, by the names of `run_qa`'s options. */
 const squadSchema = z.object({
@@ -40,8 +60,15 @@ const SQUAD_DEFAULTS: SquadSettings = {
 
 export const runSpecSchema = z.object({
   task: z.string(),
-  /** `embedded`, `hub`, or a folder. */
+  /** `embedded`, `hub`, or a folder; own data: the training file. */
   data: z.string(),
+  /** Own data: the files that are evaluated on. */
+  validationFile: z.string().optional(),
+  testFile: z.string().optional(),
+  /** Own data: this share of the training rows is held out to evaluate on, the same of each class. */
+  validationSplit: z.number().gt(0).lt(1).optional(),
+  /** Own data: what the columns of its files hold. */
+  columns: columnsSchema.optional(),
   /** A folder or a hub id. */
   model: z.string(),
   /** Fresh weights in the model's shape, with its tokenizer: what pre-training is compared with. */
@@ -73,7 +100,7 @@ export const runSpecSchema = z.object({
   seed: z.number().int().nonnegative(),
   maxTrainExamples: z.number().int().positive().nullable(),
   maxEvalExamples: z.number().int().positive().nullable(),
-  /** SQuAD tasks only. */
+  /** Tasks with spans for answers only. */
   squad: squadSchema.optional(),
 });
 
@@ -91,7 +118,8 @@ export function runSpec(request: RunRequest): RunSpec {
   const method = request.method ?? { kind: 'full' };
   const recipe = RECIPES[method.kind];
   const epochs = request.epochs ?? recipe.epochs;
-  const isSquad = SQUAD_VERSIONS.has(request.task);
+  const isSquad = isSpanTask(request.task);
+  checkOwn(request);
   if (request.squad && !isSquad) throw new UsageError(`run: squad settings are not for task ${request.task}`);
   const filled = {
     method,
@@ -118,6 +146,21 @@ export function runSpec(request: RunRequest): RunSpec {
   if (parsed.success) return withWindows(parsed.data);
   const issue = parsed.error.issues[0];
   throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+/** @throws UsageError for settings of own data on another task, and own data without its columns */
+function checkOwn({ task, columns, validationFile, validationSplit, testFile }: RunRequest): void {
+  const kind = ownKind(task);
+  const given = { columns, validationFile, validationSplit, testFile };
+  const stray = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (kind === undefined && stray !== undefined)
+    throw new UsageError(
+      `run: ${stray} is for own data (task ${TASK_KINDS.join(', ')}), not for task ${task}`,
+    );
+  if (kind !== undefined && kind !== 'question-answering' && !columns)
+    throw new UsageError(`run: columns: own data wants the names of its text and label columns`);
+  if (validationFile !== undefined && validationSplit !== undefined)
+    throw new UsageError('run: validationFile, validationSplit: give one of them');
 }
 
 /** @throws UsageError for windows that share all their tokens */

@@ -1,5 +1,6 @@
-/** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts` and `squad-task.ts` make such values. */
+/** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts`, `squad-task.ts` and `own-task.ts` make such values. */
 import type { Feature } from '../datasets/batch.js';
+import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { TaskHead } from '../models/heads.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
@@ -41,6 +42,8 @@ export interface Evaluation {
   readonly metrics: Metrics;
   /** Why a metric is null, by its name. */
   readonly undefinedMetrics: Readonly<Record<string, string>>;
+  /** Of own classes, by split. */
+  readonly reports?: Readonly<Record<string, ClassReport>>;
   /** Text by file name: predictions to save beside the checkpoint. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -55,9 +58,13 @@ export interface PreparedEvaluation {
 }
 
 export interface RunTask {
+  /** Hugging Face's, or the kind of own data. */
+  readonly name: string;
   readonly head: TaskHead;
   /** Class names by id, for `config.json`; none for regression and spans. */
   readonly labels: readonly string[];
+  /** By class id: other names under which published models have the class. */
+  readonly synonyms?: readonly (readonly string[])[];
   training(input: TaskInput): Promise<TrainingData>;
   /** @throws DataError for a split that is missing, malformed, or too long for the model */
   prepare(input: TaskInput): Promise<PreparedEvaluation>;

@@ -1,10 +1,11 @@
 /** RunSpec -> RunRecord: fine-tuning and evaluation, the same for every task. */
 import { resolveModel } from '../datasets/source.js';
+import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import { type HeadSpec, longestRow, type ModelConfig } from '../models/config.js';
+import { longestRow, type ModelConfig } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -20,9 +21,10 @@ import { inTaskOrder } from './class-order.js';
 import { fitPlan } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
+import { ownTask } from './own-task.js';
 import { checkSnapshots, saveRun, snapshotFolder, trainResumably } from './resumable.js';
 import { type RunRecord, thisMachine } from './run-record.js';
-import { type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
 import type { DataEvent, Infer, RunTask } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
@@ -59,12 +61,21 @@ export type RunEvent =
   | { readonly kind: 'step'; readonly record: StepRecord }
   | { readonly kind: 'evaluating'; readonly split: string; readonly done: number; readonly total: number };
 
+/**
+ * What a spec's task is: own data is read for its classes.
+ * @throws UsageError that lists the known tasks; DataError as {@link ownTask}
+ */
+async function runTask(spec: RunSpec): Promise<RunTask> {
+  const kind = ownKind(spec.task);
+  return kind === undefined ? findRunTask(spec.task) : ownTask(spec, kind);
+}
+
 /** A task by Hugging Face's name. @throws UsageError that lists the known ones */
 export function findRunTask(name: string): RunTask {
   const version = SQUAD_VERSIONS.get(name);
-  if (version) return squadTask(version);
+  if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
-  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys()];
+  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...TASK_KINDS];
   throw new UsageError(`unknown task '${name}'; known: ${known.join(', ')}`);
 }
 
@@ -79,10 +90,10 @@ export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
 async function startingPoint(
   spec: RunSpec,
   folder: string,
-  head: HeadSpec,
+  task: RunTask,
   onNote: (text: string) => void,
 ): Promise<Checkpoint> {
-  const checkpoint = await loadCheckpoint(folder, head, spec);
+  const checkpoint = await loadCheckpoint(folder, task.head, spec);
   for (const note of checkpoint.notes ?? []) onNote(note);
   if (spec.newHead)
     onNote(`${folder}: a fresh head is drawn, whatever the model has; its classes are ${spec.task}'s`);
@@ -90,18 +101,16 @@ async function startingPoint(
     ({ name, place }) => place.kind === 'classifier' && checkpoint.initialised.includes(name),
   );
   if (isFresh) return checkpoint;
-  return { ...checkpoint, parameters: await inTaskOrder(spec.task, { folder }, checkpoint, onNote) };
+  return { ...checkpoint, parameters: await inTaskOrder(task, { folder }, checkpoint, onNote) };
 }
 
 /** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const onEvent = options.onEvent ?? (() => undefined);
-  const task = findRunTask(spec.task);
+  const task = await runTask(spec);
   const folder = await resolveModel(spec.model);
-  const checkpoint = await startingPoint(spec, folder, task.head, (text) =>
-    onEvent({ kind: 'warning', text }),
-  );
+  const checkpoint = await startingPoint(spec, folder, task, (text) => onEvent({ kind: 'warning', text }));
   checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
   if (options.save !== undefined) {
@@ -150,6 +159,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     hashes: { model: weightsHash(modelParts), ...data },
     metrics: evaluation.metrics,
     undefinedMetrics: evaluation.undefinedMetrics,
+    ...(evaluation.reports ? { classReports: evaluation.reports } : {}),
     trainExamples: train.examples,
     dataReport: { ...train.report, ...prepared.report },
     totalParameters: countParameters(model.specs),
@@ -168,7 +178,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   if (options.save !== undefined) {
     const { parameters } = state;
     const files = { ...evaluation.files, ...(await answerTest(infer)) };
-    const result = { checkpoint, parameters, labels: task.labels, files };
+    const result = { checkpoint, parameters, task, files };
     await saveRun(options.save, record, result, snapshots);
   }
   return record;

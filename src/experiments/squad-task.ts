@@ -38,13 +38,8 @@ function windowsOf(
   );
 }
 
-const read = (
-  { spec, strict }: TaskInput,
-  version: SquadVersion,
-  split: 'train' | 'dev',
-  maxExamples: number | null,
-): Promise<SquadSource> =>
-  readSquadSplit(spec.data, version, split, { ...limitOf(maxExamples), strict: strict && split === 'train' });
+/** The questions of a split. */
+export type ReadQuestions = (input: TaskInput, split: 'train' | 'dev') => Promise<SquadSource>;
 
 function decode(
   input: TaskInput,
@@ -90,11 +85,19 @@ const filesOf = ({ predictions, nbest, nullOdds }: SpanPredictions): Record<stri
   ...(nullOdds.size > 0 ? { 'null_odds.json': jsonText(nullOdds) } : {}),
 });
 
-export const squadTask = (version: SquadVersion): RunTask => ({
+export const squadTask = (name: string, version: SquadVersion): RunTask =>
+  spanTask(name, version, ({ spec, strict }, split) => {
+    const limit = limitOf(split === 'train' ? spec.maxTrainExamples : spec.maxEvalExamples);
+    return readSquadSplit(spec.data, version, split, { ...limit, strict: strict && split === 'train' });
+  });
+
+/** Questions of any source. @param read what it gives holds to `version` */
+export const spanTask = (name: string, version: SquadVersion, read: ReadQuestions): RunTask => ({
+  name,
   head: { kind: 'span' },
   labels: [],
   async training(input) {
-    const split = await read(input, version, 'train', input.spec.maxTrainExamples);
+    const split = await read(input, 'train');
     const windows = await windowsOf(input, split, 'train');
     const { misplaced, lost } = windows.report;
     const warnings = [describeMisplaced(split), lost + misplaced > 0 ? describeWindows(windows) : undefined];
@@ -107,7 +110,7 @@ export const squadTask = (version: SquadVersion): RunTask => ({
     };
   },
   async prepare(input) {
-    const split = await read(input, version, 'dev', input.spec.maxEvalExamples);
+    const split = await read(input, 'dev');
     const { examples, hash } = split;
     if (examples.length === 0) throw new DataError(`${split.path}: no question to evaluate on`);
     const windows = await windowsOf(input, split, 'dev');

@@ -40,6 +40,7 @@ const configSchema = z.object({
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z.number().int().nonnegative().nullish(),
   ...classFields,
+  problem_type: z.string().nullish(),
   tie_word_embeddings: z.boolean().nullish(),
   position_embedding_type: z.string().nullish(),
   is_decoder: z.boolean().nullish(),
@@ -85,7 +86,7 @@ async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>
 /** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
 export async function readHead(folder: string): Promise<HeadSpec> {
   const path = join(folder, 'config.json');
-  const { architectures, num_labels, id2label } = await readRawConfig(path);
+  const { architectures, num_labels, id2label, problem_type } = await readRawConfig(path);
   const name = architectures?.[0] ?? 'none';
   if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
   if (name.endsWith('ForPreTraining')) return { kind: 'masked-lm', nextSentence: true };
@@ -95,7 +96,7 @@ export async function readHead(folder: string): Promise<HeadSpec> {
       `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining) is wanted`,
     );
   const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
-  return { kind: 'classification', numLabels };
+  return { kind: 'classification', numLabels, ...(problem_type === MULTI_LABEL ? { multiLabel: true } : {}) };
 }
 
 /** `config.json` as it is understood: every field that is read, defaults filled in, by its own name. @throws DataError */
@@ -194,6 +195,13 @@ export const classNamesJson = (names: readonly string[]): Record<string, unknown
   label2id: Object.fromEntries(names.map((label, i) => [label, i])),
 });
 
+const MULTI_LABEL = 'multi_label_classification';
+
+function problemType({ numLabels, multiLabel }: HeadSpec & { kind: 'classification' }): string {
+  if (multiLabel) return MULTI_LABEL;
+  return numLabels === 1 ? 'regression' : 'single_label_classification';
+}
+
 /** What `config.json` says of a fine-tuned model. */
 function headFields(
   config: ModelConfig,
@@ -209,7 +217,7 @@ function headFields(
     architectures: [`${name}ForSequenceClassification`],
     num_labels: head.numLabels,
     ...classNamesJson(names),
-    problem_type: head.numLabels === 1 ? 'regression' : 'single_label_classification',
+    problem_type: problemType(head),
   };
 }
 

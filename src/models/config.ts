@@ -35,9 +35,12 @@ export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): numbe
 export const longestRow = ({ modelType, maxPositionEmbeddings, padTokenId }: ModelConfig): number =>
   maxPositionEmbeddings - (modelType === 'roberta' ? padTokenId + 1 : 0);
 
-/** What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss). */
+/**
+ * What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss) and, with `multiLabel`, any number of
+ * classes at once (sigmoid loss, HF `problem_type: multi_label_classification`).
+ */
 export type HeadSpec =
-  | { readonly kind: 'classification'; readonly numLabels: number }
+  | { readonly kind: 'classification'; readonly numLabels: number; readonly multiLabel?: true }
   | { readonly kind: 'span' }
   /** `nextSentence`: with a second head over the pooler that says whether one segment follows the other (HF `BertForPreTraining`). */
   | { readonly kind: 'masked-lm'; readonly nextSentence?: boolean };

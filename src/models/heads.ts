@@ -60,10 +60,25 @@ export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Ten
 }
 
 /**
+ * Sigmoid cross-entropy, mean over the classes (PyTorch `BCEWithLogitsLoss`), as the softmax one of the two logits 0 and x.
+ * @param logits [E, C] @param labels [E, C] @param weights [E]
+ */
+function sigmoidLoss(logits: tf.Tensor2D, labels: tf.Tensor, weights: tf.Tensor1D): tf.Scalar {
+  const [examples, classes] = logits.shape;
+  const yes = tf.reshape(logits, [examples * classes, 1]);
+  const each = tf.tile(tf.reshape(tf.div(weights, classes), [examples, 1]), [1, classes]);
+  return fused.crossEntropy(
+    tf.concat([tf.zerosLike(yes), yes], 1) as tf.Tensor2D,
+    tf.reshape(labels, [examples * classes]),
+    tf.reshape(each, [examples * classes]),
+  );
+}
+
+/**
  * Mean loss over the weighted examples.
  * Deviation: HF's span softmax runs over padding too (`run_qa` pads every row to one length). Ours runs over an example's own tokens, so
  * that the loss does not depend on what else is in the batch; on rows without padding both are the same.
- * @param labels classification int32 [E]; regression float32 [E]; span int32 [2, E], index in the rows of first and last token
+ * @param labels classification int32 [E]; multi-label int32 [E, C], 0 or 1; regression float32 [E]; span int32 [2, E], index in the rows of first and last token
  * @param weights [E], summing to 1: 0 for slots without an example
  */
 export function headLoss(
@@ -84,6 +99,7 @@ export function headLoss(
       tf.concat1d([half, half]),
     );
   }
+  if (head.multiLabel) return sigmoidLoss(logits, labels, weights);
   if (head.numLabels === 1) {
     const difference = tf.sub(tf.reshape(logits, [logits.shape[0]]), labels);
     return tf.sum(tf.mul(tf.square(difference), weights));

@@ -89,6 +89,16 @@ function openEager(model: Model, parameters: Parameters, options: CompileOptions
   };
 }
 
+/** What predicts on the device of the options. */
+export const openForward = (
+  model: Model,
+  parameters: Parameters,
+  options: CompileOptions,
+): Promise<Forward> | Forward =>
+  options.device === 'tfjs'
+    ? openEager(model, parameters, options)
+    : openExported(model, parameters, options);
+
 /**
  * Logits of each batch, in order: classification [rows, labels], span [2, rows, length].
  * @param onBatch called after each batch with its rows
@@ -100,8 +110,7 @@ export async function predict(
   options: CompileOptions,
   onBatch: (rows: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
-  const open = options.device === 'tfjs' ? openEager : openExported;
-  const program = await open(model, parameters, options);
+  const program = await openForward(model, parameters, options);
   const logits: Float32Array[] = [];
   try {
     for (const batch of batches) {
@@ -127,37 +136,44 @@ export async function predictFeatures(
   model: Model,
   parameters: Parameters,
   features: readonly Feature[],
-  { maxLength, ...options }: CompileOptions & { readonly maxLength: number },
+  options: PredictOptions,
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Float32Array[]> {
+  const program = await openForward(model, parameters, options);
+  try {
+    return await featureLogits(program, model, features, options, onProgress);
+  } finally {
+    await program.close();
+  }
+}
+
+export type PredictOptions = CompileOptions & { readonly maxLength: number };
+
+/** {@link predictFeatures} by a program that is open, for one part of the features after another. */
+export async function featureLogits(
+  program: Forward,
+  model: Model,
+  features: readonly Feature[],
+  { maxLength, device }: PredictOptions,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
   const order = byLength(features);
-  const batches = Array.from({ length: Math.ceil(order.length / ROWS) }, (_, i) =>
-    order.slice(i * ROWS, (i + 1) * ROWS),
-  );
-  function* padded(): Generator<PaddedBatch> {
-    for (const indices of batches) {
-      const rows = indices.map((index) => features[index] as Feature);
-      const longest = rows[0]?.inputIds.length ?? 1;
-      // A GPU compiles a program for each shape: there are to be few.
-      const length = options.device === 'webgpu' ? bucketLength(longest, maxLength) : longest;
-      yield padBatch(rows, model.config.padTokenId, length);
-    }
-  }
-  let done = 0;
-  const logits = await predict(model, parameters, padded(), options, (count) => {
-    done += count;
-    onProgress(done);
-  });
   const results = new Array<Float32Array>(features.length);
-  batches.forEach((indices, batch) => {
-    indices.forEach((index, row) => {
-      const { inputIds } = features[index] as Feature;
-      const of = { logits: logits[batch] as Float32Array, rows: indices.length, row };
-      const found = rowLogits(model.head, of, inputIds.length);
+  for (let start = 0; start < order.length; start += ROWS) {
+    const indices = order.slice(start, start + ROWS);
+    const rows = indices.map((index) => features[index] as Feature);
+    const longest = rows[0]?.inputIds.length ?? 1;
+    // A GPU compiles a program for each shape: there are to be few.
+    const length = device === 'webgpu' ? bucketLength(longest, maxLength) : longest;
+    const logits = await program.logits(padBatch(rows, model.config.padTokenId, length));
+    for (const [row, index] of indices.entries()) {
+      const of = { logits, rows: rows.length, row };
+      const found = rowLogits(model.head, of, rows[row]?.inputIds.length ?? 0);
       checkFiniteLogits(found, index);
       results[index] = found;
-    });
-  });
+    }
+    onProgress(start + rows.length);
+  }
   return results;
 }
 

@@ -35,6 +35,7 @@ export interface Objective<B extends S, S extends BatchShape = B> {
 /** Labels as the head's loss wants them: see `headLoss`. */
 function labelSpec({ head }: Model, { slots }: PackedShape): TensorSpecs[string] {
   if (head.kind === 'span') return { shape: [2, slots], dtype: 'int32' };
+  if (head.multiLabel) return { shape: [slots, head.numLabels], dtype: 'int32' };
   return { shape: [slots], dtype: head.numLabels === 1 ? 'float32' : 'int32' };
 }
 
@@ -46,7 +47,7 @@ function labelData({ head }: Model, { labels, starts, slots }: Batch): Float32Ar
     });
     return ends;
   }
-  return head.numLabels === 1 ? labels : Int32Array.from(labels);
+  return head.numLabels === 1 && !head.multiLabel ? labels : Int32Array.from(labels);
 }
 
 const weightsOf = ({ slots, count }: Batch, total: number): Float32Array =>

@@ -121,6 +121,8 @@ test('--save writes a Hugging Face folder; frozen tensors are the input, bit for
   const result = finetune('--schedule', 'only-block', '--block', '1', '--embeddings', 'never', '--save', out);
   assert.equal(result.status, 0, result.stderr);
   assert.deepEqual((await readdir(out)).sort(), [
+    'README.md',
+    'all_results.json',
     'config.json',
     'model.safetensors',
     'run.json',
@@ -183,7 +185,11 @@ test('wrong use exits with 2 and one line', () => {
   );
   refused(finetune('--method', 'adapter', '--adapter-size', '0'), 2, /adapter bottleneck: 0 is not from 1/);
   refused(finetune('--max-length', '600'), 2, /max-length: 600 is over the model's 512 positions/);
-  refused(finetune('--doc-stride', '8'), 2, /--doc-stride is an option of --task squad and squad_v2/);
+  refused(
+    finetune('--doc-stride', '8'),
+    2,
+    /--doc-stride is an option of --task squad, squad_v2 and question-answering/,
+  );
   refused(
     finetune('--task', 'squad', '--null-score-threshold', '1'),
     2,
@@ -249,7 +255,7 @@ test('bad weights exit with 1 and name the tensor; nothing is saved', async () =
   );
   refused(finetune('--model', shape), 1, /output\.dense\.weight': wanted \[32,128\], got \[2\]/);
   const out = join(home, 'exploded');
-  const explosion = finetune('--learning-rate', '1e30', '--save', out, '--max-gradient-norm', '0');
+  const explosion = finetune('--json', '--learning-rate', '1e30', '--save', out, '--max-gradient-norm', '0');
   refused(explosion, 1, /step \d+ \(epoch \d\): .* is NaN|is Infinity.*last good loss/);
   assert.match(explosion.stderr, /learning rate .*last good loss/);
   const left: string[] = await readdir(out).catch(() => []);
@@ -310,8 +316,10 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     assert.ok(name in metrics, name);
   assert.deepEqual([metrics.total, trainExamples, dataReport.questions, dataReport.lost], [8, 16, 16, 0]);
   assert.deepEqual((await readdir(out)).sort(), [
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
+    'all_results.json',
     'nbest_predictions.json',
     'null_odds.json',
     'predictions.json',
@@ -374,6 +382,6 @@ test('dirty data: told on stderr, recorded, refused by --strict; options of SQuA
   const evaluated = progtuning('evaluate', 'model', ...args, '--doc-stride', '4');
   assert.deepEqual(
     [evaluated.status, evaluated.stderr],
-    [2, 'progtuning: --doc-stride is an option of --task squad and squad_v2\n'],
+    [2, 'progtuning: --doc-stride is an option of --task squad, squad_v2 and question-answering\n'],
   );
 });

@@ -58,6 +58,10 @@ const GRID = {
   seeds: [1, 2],
 };
 
+/** A table of one's own. */
+const reviews = (): string =>
+  `text,label\n${Array.from({ length: 40 }, (_, i) => `the ${i % 2 ? 'good' : 'bad'} hall ${i},${i % 2 ? 'fine' : 'poor'}`).join('\n')}\n`;
+
 const NOTEBOOK = '# A lesson\n\n```typescript\nconsole.log(6 * 7);\n```\n';
 
 /** @returns the PATH under which `progtuning` is this project's, as it is after an installation */
@@ -69,6 +73,8 @@ export async function layOut(folder: string): Promise<string> {
       out: join(folder, 'bert-base-uncased'),
       ...{ layers: 3, hidden: 16, heads: 2, vocabSize: 500, texts: lines, seed: 1 },
     }),
+    write(folder, 'reviews.csv', reviews()),
+    write(folder, 'new.csv', 'text\nwhat a fine hall\n'),
     write(folder, 'book.txt', lines.join('\n\n')),
     write(folder, 'law-1.txt.gz', gzipSync(lines.slice(0, 200).join('\n\n'))),
     write(folder, 'data/grids/glue.json', JSON.stringify(GRID)),

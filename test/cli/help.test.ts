@@ -98,6 +98,8 @@ describe('examples run', { concurrency: 3 }, () => {
     assert.ok('metrics' in JSON.parse(json as string));
     for (const command of ['progtuning evaluate', 'progtuning evaluate model', 'progtuning evaluate squad'])
       for (const scores of await runExamples(command)) assert.ok(/"(accuracy|f1)": \d/.test(scores), scores);
+    await runExamples('progtuning predict');
+    await there('predictions.jsonl');
     await runExamples('progtuning export');
     await there('web/sst2-lora/onnx/model.onnx');
     const { text } = HELPS.find(({ command }) => command === 'progtuning export') as Help;

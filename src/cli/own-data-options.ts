@@ -1,0 +1,126 @@
+/** Options of data of one's own, by the names of Hugging Face's `run_classification`, and what is guessed where they are left out. */
+import type { Command } from 'commander';
+import { type GivenColumns, TASK_KINDS, type TaskKind, tableLayout } from '../datasets/tables/columns.js';
+import { UsageError } from '../errors.js';
+import { ownKind, type RunRequest } from '../experiments/run-spec.js';
+import { numberBetween } from './numbers.js';
+
+export interface ColumnFlags {
+  readonly textColumn?: string;
+  readonly textPairColumn?: string;
+  readonly labelColumn?: string;
+  readonly delimiter?: string;
+}
+
+export interface OwnDataFlags extends ColumnFlags {
+  readonly task?: string;
+  readonly data?: string;
+  readonly trainFile?: string;
+  readonly validationFile?: string;
+  readonly testFile?: string;
+  readonly validationSplit?: number;
+}
+
+/** Held out where there is no validation file. */
+const HELD_OUT = 0.1;
+
+const FORMATS = '.csv .tsv .jsonl .json .parquet, each also .gz or .xz';
+
+export const addTextColumnOptions = (command: Command): Command =>
+  command
+    .option('--text-column <name>', 'own data: the text (default: guessed from the names)')
+    .option('--text-pair-column <name>', 'own data: the second text, where there are two')
+    .option(
+      '--delimiter <character>',
+      'own data: what stands between columns; \\t: a tab (default: by the ending)',
+    );
+
+export const addColumnOptions = (command: Command): Command =>
+  addTextColumnOptions(command).option(
+    '--label-column <name>',
+    'own data: the label (default: guessed from the names)',
+  );
+
+export const addOwnDataOptions = (command: Command): Command =>
+  addColumnOptions(
+    command
+      .option('--train-file <file>', `own data to train on: ${FORMATS}; questions: SQuAD's json or columns`)
+      .option('--validation-file <file>', 'own data to evaluate on')
+      .option('--test-file <file>', 'own labelled data, evaluated once at the end: test_accuracy ...'),
+  ).option(
+    '--validation-split <share>',
+    `own data without --validation-file: share of the training rows held out, the same of each class (default: ${HELD_OUT})`,
+    numberBetween('validation-split', 0.001, 0.9),
+  );
+
+export const givenColumns = ({
+  textColumn: text,
+  textPairColumn: textPair,
+  labelColumn: label,
+  delimiter,
+}: ColumnFlags): GivenColumns =>
+  Object.fromEntries(
+    Object.entries({ text, textPair, label, delimiter }).filter(([, value]) => value !== undefined),
+  );
+
+function kindOf(task: string | undefined): TaskKind | undefined {
+  const kind = task === undefined ? undefined : ownKind(task);
+  if (task !== undefined && kind === undefined)
+    throw new UsageError(
+      `--task ${task} has data of its own: with --train-file, --task is one of ${TASK_KINDS.join(', ')}`,
+    );
+  return kind;
+}
+
+/** @throws UsageError for an option of own data without a training file */
+function checkNone(flags: OwnDataFlags): void {
+  const { validationFile, testFile, validationSplit, textColumn, textPairColumn, labelColumn, delimiter } =
+    flags;
+  const given = {
+    validationFile,
+    testFile,
+    validationSplit,
+    textColumn,
+    textPairColumn,
+    labelColumn,
+    delimiter,
+  };
+  const stray = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+  if (stray !== undefined)
+    throw new UsageError(
+      `--${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} goes with --train-file: it is for data of your own`,
+    );
+}
+
+/**
+ * Task and data of a request: own data where there is a training file, with what is guessed from it.
+ * @throws UsageError, DataError for a file from which kind or columns cannot be guessed
+ */
+export async function taskAndData(
+  flags: OwnDataFlags,
+): Promise<
+  Pick<RunRequest, 'task' | 'data' | 'columns' | 'validationFile' | 'testFile' | 'validationSplit'>
+> {
+  const { task, trainFile, validationFile, testFile } = flags;
+  if (trainFile === undefined) {
+    checkNone(flags);
+    if (task === undefined) throw new UsageError('--task: which? Or give data of your own with --train-file');
+    if (ownKind(task) !== undefined) throw new UsageError(`--task ${task} wants --train-file`);
+    return { task, data: flags.data ?? 'embedded' };
+  }
+  if (flags.data !== undefined) throw new UsageError('--data, --train-file: give one of them');
+  const given = givenColumns(flags);
+  const { kind, columns } = await tableLayout(trainFile, given, kindOf(task));
+  if (kind === 'question-answering' && testFile !== undefined)
+    throw new UsageError('--test-file is for tables with labels; evaluate questions with --validation-file');
+  const { delimiter } = given;
+  return {
+    task: kind,
+    data: trainFile,
+    ...(columns ? { columns: { ...columns, ...(delimiter === undefined ? {} : { delimiter }) } } : {}),
+    ...(validationFile === undefined
+      ? { validationSplit: flags.validationSplit ?? HELD_OUT }
+      : { validationFile, ...(flags.validationSplit ? { validationSplit: flags.validationSplit } : {}) }),
+    ...(testFile === undefined ? {} : { testFile }),
+  };
+}

@@ -1,0 +1,90 @@
+/** Labelled rows of a table, checked as they stream: texts that are there, labels that can be read. */
+import { DataError } from '../../errors.js';
+import type { Columns, TaskKind, TextColumns } from './columns.js';
+import { classesOf, classOf, scoreOf } from './labels.js';
+import { readRows, type TableRow } from './rows.js';
+
+export type Texts = readonly [string] | readonly [string, string];
+
+export interface LabelledRow {
+  readonly texts: Texts;
+  /** Class names: one, or any number (multi-label); a score. */
+  readonly label: readonly string[] | number;
+  readonly where: string;
+}
+
+/** A table of one's own and how it is read. */
+export interface Table {
+  readonly path: string;
+  readonly delimiter?: string | undefined;
+}
+
+export interface LabelledTable extends Table {
+  readonly kind: Exclude<TaskKind, 'question-answering'>;
+  readonly columns: Columns;
+  /** Takes the first ones. */
+  readonly maxExamples?: number | undefined;
+}
+
+/** @throws DataError that names the columns there are */
+function cell({ values, where }: TableRow, column: string): unknown {
+  if (column in values) return values[column];
+  throw new DataError(`${where}: no column '${column}'; there are: ${Object.keys(values).join(', ')}`);
+}
+
+function textOf(row: TableRow, column: string): string {
+  const value = cell(row, column);
+  const text = value === null || value === undefined ? '' : String(value);
+  if (text.trim() === '')
+    throw new DataError(`${row.where}: '${column}' is empty; fill it in or leave the row out`);
+  return text;
+}
+
+/** The text or the two texts of a row. @throws DataError for a column that is not there, or empty */
+export function textsOf(row: TableRow, { text, textPair }: TextColumns): Texts {
+  const first = textOf(row, text);
+  return textPair === undefined ? [first] : [first, textOf(row, textPair)];
+}
+
+const LABEL: {
+  readonly [K in LabelledTable['kind']]: (value: unknown, where: string) => LabelledRow['label'];
+} = {
+  classification: (value, where) => [classOf(value, where)],
+  'multi-label': classesOf,
+  regression: scoreOf,
+};
+
+/** The rows of a table. @throws DataError with file and line, as {@link readRows} and for a row without text or label */
+export async function* labelledRows({
+  path,
+  delimiter,
+  kind,
+  columns,
+  maxExamples = Number.POSITIVE_INFINITY,
+}: LabelledTable): AsyncGenerator<LabelledRow> {
+  let count = 0;
+  for await (const row of readRows(path, delimiter)) {
+    if (count++ >= maxExamples) return;
+    const { where } = row;
+    yield { texts: textsOf(row, columns), label: LABEL[kind](cell(row, columns.label), where), where };
+  }
+}
+
+/** Numbers of which not all are known at once, 8 bytes each. */
+export class Growing {
+  #values = new Float64Array(1024);
+  #length = 0;
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) {
+      const wider = new Float64Array(2 * this.#length);
+      wider.set(this.#values);
+      this.#values = wider;
+    }
+    this.#values[this.#length++] = value;
+  }
+
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+}

@@ -1,0 +1,67 @@
+/** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
+import { DataError } from '../../errors.js';
+import { hashFile } from '../corpus.js';
+import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
+import type { SquadSource } from '../squad-source.js';
+import type { Table } from './labelled.js';
+import { readJsonDocument, readRows, type TableRow } from './rows.js';
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`${where}: 'answers' is not JSON; wanted {"text": ["..."], "answer_start": [0]}`, {
+      cause,
+    });
+  }
+}
+
+/** A row in the hub's shape: ids and titles may be left out, answers may be JSON in a cell. */
+function squadRow({ values, where }: TableRow): Record<string, unknown> {
+  const missing = ['question', 'context', 'answers'].find((name) => values[name] === undefined);
+  if (missing !== undefined)
+    throw new DataError(`${where}: no column '${missing}'; there are: ${Object.keys(values).join(', ')}`);
+  const { answers } = values;
+  const id = values.id === undefined || values.id === null ? where : String(values.id);
+  return {
+    ...values,
+    id,
+    title: String(values.title ?? ''),
+    answers: typeof answers === 'string' ? parsed(answers, where) : answers,
+  };
+}
+
+async function read({ path, delimiter }: Table): Promise<SquadSplit> {
+  if (/\.json(\.gz|\.xz)?$/i.test(path)) {
+    const value = (await readJsonDocument(path)) as { data?: { paragraphs?: unknown }[] } | undefined;
+    if (Array.isArray(value?.data) && value.data[0]?.paragraphs !== undefined) return parseSquad(value, path);
+  }
+  const rows: Record<string, unknown>[] = [];
+  for await (const row of readRows(path, delimiter)) rows.push(squadRow(row));
+  return squadFromRows(rows, path);
+}
+
+/** @throws DataError as `readSquad`; for two questions of one id, or with an empty context or question */
+export async function readQuestions(
+  table: Table,
+  maxExamples = Number.POSITIVE_INFINITY,
+): Promise<SquadSource> {
+  const { path } = table;
+  const split = await read(table);
+  const seen = new Set<string>();
+  for (const { id, question, context } of split.examples) {
+    if (seen.has(id))
+      throw new DataError(
+        `${path}: two questions have the id '${id}'; answers are told apart by it: give each its own`,
+      );
+    seen.add(id);
+    if (question.trim() === '' || context.trim() === '')
+      throw new DataError(
+        `${path}: question ${id}: its question or context is empty; fill it in or leave it out`,
+      );
+  }
+  const examples = split.examples.slice(0, maxExamples);
+  const taken = new Set(examples.map(({ id }) => id));
+  const misplaced = split.misplaced.filter((id) => taken.has(id));
+  return { ...split, examples, misplaced, hash: (await hashFile(path)).sha256, path };
+}

@@ -1,0 +1,125 @@
+/**
+ * A first reading of labelled tables: which classes there are, how many rows of each, and what is wrong with the data. No text is kept:
+ * 16 bytes a row.
+ */
+import { createHash } from 'node:crypto';
+import { DataError } from '../../errors.js';
+import { permutation, STREAM } from '../../random.js';
+import { hashFile } from '../corpus.js';
+import { Growing, type LabelledRow, type LabelledTable, labelledRows } from './labelled.js';
+import { inLabelOrder } from './labels.js';
+
+export interface Survey {
+  readonly rows: number;
+  /** sha256 of the file as it is on disk. */
+  readonly hash: string;
+  /** Class names by id; none for scores. */
+  readonly labels: readonly string[];
+  /** By row, what a stratified split keeps equal: a number for each label, or set of labels, in the order of first sight. */
+  readonly strata: Float64Array;
+  /** Of each row's text, sorted. */
+  readonly keys: Float64Array;
+}
+
+const key = (texts: readonly string[]): number =>
+  createHash('sha1').update(JSON.stringify(texts)).digest().readUIntBE(0, 6);
+
+/** @throws DataError for no row, for one class only, and as `labelledRows` */
+export async function surveyTable(table: LabelledTable): Promise<Survey> {
+  const seen = new Map<string, number>();
+  const labels = new Set<string>();
+  const [strata, keys] = [new Growing(), new Growing()];
+  for await (const { texts, label } of labelledRows(table)) {
+    keys.push(key(texts));
+    const stratum = typeof label === 'number' ? '' : [...label].sort().join('\n');
+    if (!seen.has(stratum)) seen.set(stratum, seen.size);
+    strata.push(seen.get(stratum) as number);
+    if (typeof label !== 'number') for (const name of label) labels.add(name);
+  }
+  const rows = keys.values.length;
+  if (rows === 0) throw new DataError(`${table.path}: holds no row to train on`);
+  checkClasses(table, [...labels], rows);
+  return {
+    rows,
+    hash: (await hashFile(table.path)).sha256,
+    labels: inLabelOrder(labels),
+    strata: strata.values,
+    keys: keys.values.sort(),
+  };
+}
+
+function checkClasses({ path, kind, columns }: LabelledTable, labels: readonly string[], rows: number): void {
+  const [only, second] = labels;
+  if (kind === 'classification' && second === undefined)
+    throw new DataError(
+      `${path}: all ${rows} rows have the label '${only}'; two classes or more are wanted: is '${columns.label}' the label's column?`,
+    );
+  if (kind === 'multi-label' && only === undefined)
+    throw new DataError(`${path}: no row has a label in column '${columns.label}'`);
+}
+
+/** Class ids of a row's names. @throws DataError for a label that training data does not have */
+export function idsOf({ label, where }: LabelledRow, ids: ReadonlyMap<string, number>): number[] {
+  if (typeof label === 'number') return [];
+  return label.map((name) => {
+    const id = ids.get(name);
+    if (id === undefined)
+      throw new DataError(
+        `${where}: label '${name}' is none of the training data's (${[...ids.keys()].join(', ')}); mend it, or add rows of it to the training file`,
+      );
+    return id;
+  });
+}
+
+function holds(sorted: Float64Array, value: number): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === value;
+}
+
+/**
+ * Reads an evaluation table once, before anything is trained.
+ * @param labels class names by id @param keys of the training rows
+ * @returns its hash, its rows, and how many of them are training rows too
+ * @throws DataError for a label that training data does not have, no row, and as `labelledRows`
+ */
+export async function checkTable(
+  table: LabelledTable,
+  labels: readonly string[],
+  keys: Float64Array = new Float64Array(0),
+): Promise<{ readonly hash: string; readonly rows: number; readonly shared: number }> {
+  const ids = new Map(labels.map((name, id) => [name, id]));
+  let [rows, shared] = [0, 0];
+  for await (const row of labelledRows(table)) {
+    idsOf(row, ids);
+    rows++;
+    if (holds(keys, key(row.texts))) shared++;
+  }
+  if (rows === 0) throw new DataError(`${table.path}: holds no row to evaluate on`);
+  return { hash: (await hashFile(table.path)).sha256, rows, shared };
+}
+
+/**
+ * Which rows are held out: the same share of each stratum, to the nearest row and at least one where there are two; drawn by the seed.
+ * @returns 1 for a row that is held out
+ */
+export function heldOutRows(strata: ArrayLike<number>, share: number, seed: number): Uint8Array {
+  const members = new Map<number, number[]>();
+  for (let row = 0; row < strata.length; row++) {
+    const stratum = strata[row] as number;
+    const rows = members.get(stratum) ?? [];
+    rows.push(row);
+    members.set(stratum, rows);
+  }
+  const held = new Uint8Array(strata.length);
+  for (const [stratum, rows] of members) {
+    const wanted = Math.max(rows.length > 1 ? 1 : 0, Math.round(share * rows.length));
+    const order = permutation({ seed, stream: STREAM.validation, step: stratum }, rows.length);
+    for (const i of order.subarray(0, wanted)) held[rows[i] as number] = 1;
+  }
+  return held;
+}

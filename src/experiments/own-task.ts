@@ -1,0 +1,228 @@
+/** Data of one's own as a run sees it: labelled tables, or questions. Which classes there are is known once the training file is read. */
+import type { Feature } from '../datasets/batch.js';
+import type { SquadSource } from '../datasets/squad-source.js';
+import type { TaskKind } from '../datasets/tables/columns.js';
+import { encodeTable } from '../datasets/tables/encode.js';
+import type { LabelledTable } from '../datasets/tables/labelled.js';
+import { readQuestions } from '../datasets/tables/questions.js';
+import { checkTable, heldOutRows, type Survey, surveyTable } from '../datasets/tables/survey.js';
+import { UsageError } from '../errors.js';
+import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/classes.js';
+import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
+import type { TaskHead } from '../models/heads.js';
+import { holding, predictionsOf } from '../training/predictions.js';
+import { type OwnKind, ownKind, type RunSpec } from './run-spec.js';
+import type { Evaluation, RunTask, TaskInput } from './run-task.js';
+import { type ReadQuestions, spanTask } from './squad-task.js';
+
+/** The head of a kind of task, with so many classes. */
+export const headOf = (kind: Exclude<TaskKind, 'question-answering'>, classes: number): TaskHead => ({
+  kind: 'classification',
+  numLabels: kind === 'regression' ? 1 : classes,
+  ...(kind === 'multi-label' ? { multiLabel: true as const } : {}),
+});
+
+type TableKind = LabelledTable['kind'];
+
+const tableOf = (spec: RunSpec, kind: TableKind, path: string, maxExamples: number | null): LabelledTable => {
+  if (!spec.columns) throw new Error('internal: own data without its columns');
+  const { delimiter, ...columns } = spec.columns;
+  return { path, delimiter, kind, columns, ...(maxExamples === null ? {} : { maxExamples }) };
+};
+
+const REGRESSION = { metrics: ['pearson', 'spearmanr'], labels: [] } as const;
+
+/** Mean squared and mean absolute error. */
+function errors(predictions: ArrayLike<number>, labels: readonly number[]): { mse: number; mae: number } {
+  const gaps = labels.map((label, i) => (predictions[i] as number) - label);
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mse: mean(gaps.map((gap) => gap ** 2)), mae: mean(gaps.map(Math.abs)) };
+}
+
+type Scored = Omit<Evaluation, 'files' | 'reports'> & {
+  readonly report?: ClassReport;
+  readonly told?: string;
+};
+
+function scored(
+  kind: TableKind,
+  names: readonly string[],
+  features: readonly Feature[],
+  logits: readonly Float32Array[],
+): Scored {
+  if (kind === 'multi-label') {
+    const labels = features.map(({ classes = [] }) => classes);
+    return { ...multiLabelMetrics(logits.map(holding), labels, names), undefinedMetrics: {} };
+  }
+  const predictions = predictionsOf(logits);
+  const labels = features.map(({ label = 0 }) => label);
+  if (kind === 'classification') return { ...classMetrics(predictions, labels, names), undefinedMetrics: {} };
+  const told = describeUndefined(REGRESSION, predictions, labels);
+  return {
+    metrics: { ...glueMetrics(REGRESSION, predictions, labels), ...errors(predictions, labels) },
+    undefinedMetrics: undefinedMetrics(REGRESSION, predictions, labels),
+    ...(told === undefined ? {} : { told }),
+  };
+}
+
+/** A split to evaluate on. */
+interface OwnSplit {
+  readonly name: string;
+  /** Of the metrics' names. */
+  readonly prefix: string;
+  readonly hash?: string;
+  readonly features: readonly Feature[];
+}
+
+async function evaluateSplits(
+  { onEvent }: TaskInput,
+  kind: TableKind,
+  names: readonly string[],
+  splits: readonly OwnSplit[],
+  infer: (split: string, features: readonly Feature[]) => Promise<Float32Array[]>,
+): Promise<Evaluation> {
+  const metrics: Record<string, number | null> = {};
+  const reasons: Record<string, string> = {};
+  const reports: Record<string, ClassReport> = {};
+  for (const { name, prefix, features } of splits) {
+    const found = scored(kind, names, features, await infer(name, features));
+    for (const [metric, value] of Object.entries(found.metrics)) metrics[prefix + metric] = value;
+    for (const [metric, reason] of Object.entries(found.undefinedMetrics)) reasons[prefix + metric] = reason;
+    if (found.report) reports[name] = found.report;
+    if (found.told !== undefined) onEvent({ kind: 'warning', text: `${name}: ${found.told}` });
+  }
+  return { metrics, undefinedMetrics: reasons, files: {}, reports };
+}
+
+async function collect(features: AsyncIterable<Feature>, onFeature: () => void): Promise<Feature[]> {
+  const all: Feature[] = [];
+  for await (const feature of features) {
+    all.push(feature);
+    onFeature();
+  }
+  return all;
+}
+
+/** Features of a table, reported to the bar. */
+function encoded(
+  { spec, tokenizer, onEvent }: TaskInput,
+  table: LabelledTable,
+  labels: readonly string[],
+  split: string,
+  total: number,
+): Promise<Feature[]> {
+  let done = 0;
+  return collect(encodeTable(table, { tokenizer, maxLength: spec.maxLength, labels }), () => {
+    done++;
+    if (done % 4096 === 0 || done === total) onEvent({ kind: 'tokenising', split, done, total });
+  });
+}
+
+async function preparedFile(
+  input: TaskInput,
+  kind: TableKind,
+  path: string,
+  name: 'validation' | 'test',
+  { labels, keys }: Pick<Survey, 'labels'> & Partial<Survey>,
+): Promise<OwnSplit> {
+  const table = tableOf(input.spec, kind, path, input.spec.maxEvalExamples);
+  const { rows, shared, hash } = await checkTable(table, labels, keys);
+  if (shared > 0)
+    input.onEvent({
+      kind: 'warning',
+      text: `${path}: ${shared} of ${rows} rows are in the training data too (${input.spec.data}): what is measured on them is no test`,
+    });
+  const features = await encoded(input, table, labels, name, rows);
+  return { name, prefix: name === 'test' ? 'test_' : '', hash, features };
+}
+
+const noTest = async (): Promise<never> => {
+  throw new UsageError('--predict-test is for GLUE; give --test-file, or use predict');
+};
+
+const hashesOf = (splits: readonly OwnSplit[]): Record<string, string> =>
+  Object.fromEntries(splits.flatMap(({ name, hash }) => (hash === undefined ? [] : [[name, hash]])));
+
+async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
+  const table = tableOf(spec, kind, spec.data, spec.maxTrainExamples);
+  const survey = await surveyTable(table);
+  const { labels, rows } = survey;
+  const held = spec.validationSplit
+    ? heldOutRows(survey.strata, spec.validationSplit, spec.seed)
+    : new Uint8Array(rows);
+  let heldOut: Feature[] = [];
+  return {
+    name: kind,
+    head: headOf(kind, labels.length),
+    labels,
+    async training(input) {
+      const all = await encoded(input, table, labels, 'train', rows);
+      heldOut = all.filter((_, row) => held[row] === 1);
+      const features = all.filter((_, row) => held[row] === 0);
+      return { features, examples: features.length, hash: survey.hash, report: {} };
+    },
+    async prepare(input) {
+      const splits: OwnSplit[] = [];
+      if (heldOut.length > 0) splits.push({ name: 'validation', prefix: '', features: heldOut });
+      if (spec.validationFile)
+        splits.push(await preparedFile(input, kind, spec.validationFile, 'validation', survey));
+      if (spec.testFile) splits.push(await preparedFile(input, kind, spec.testFile, 'test', survey));
+      return {
+        report: Object.fromEntries(splits.map(({ name, features }) => [`${name}.rows`, features.length])),
+        hashes: hashesOf(splits),
+        evaluate: (infer) => evaluateSplits(input, kind, labels, splits, infer),
+      };
+    },
+    test: noTest,
+  };
+}
+
+/** The part of a file with questions that a split has. */
+async function questionTask(spec: RunSpec): Promise<RunTask> {
+  const delimiter = spec.columns?.delimiter;
+  const train = await readQuestions({ path: spec.data, delimiter }, spec.maxTrainExamples ?? undefined);
+  const held = spec.validationSplit
+    ? heldOutRows(new Uint8Array(train.examples.length), spec.validationSplit, spec.seed)
+    : new Uint8Array(train.examples.length);
+  const part = (which: 0 | 1): SquadSource => {
+    const examples = train.examples.filter((_, i) => held[i] === which);
+    const taken = new Set(examples.map(({ id }) => id));
+    return { ...train, examples, misplaced: train.misplaced.filter((id) => taken.has(id)) };
+  };
+  const validation = spec.validationFile
+    ? await readQuestions({ path: spec.validationFile, delimiter }, spec.maxEvalExamples ?? undefined)
+    : part(1);
+  const read: ReadQuestions = async (_input, split) => (split === 'train' ? part(0) : validation);
+  const version = [train, validation].some((source) => source.version === '2.0') ? '2.0' : '1.1';
+  return spanTask('question-answering', version, read);
+}
+
+/** @throws DataError for a training file that is missing or malformed: `surveyTable`, `readQuestions` */
+export function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
+  return kind === 'question-answering' ? questionTask(spec) : labelledTask(spec, kind);
+}
+
+/**
+ * A saved model on data of one's own: `spec.data` is what is evaluated.
+ * @param labels the model's, by id @throws DataError as `checkTable`
+ */
+export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Promise<RunTask> {
+  const kind = ownKind(spec.task);
+  if (kind === undefined || kind === 'question-answering') return questionTask(spec);
+  return {
+    name: kind,
+    head: headOf(kind, labels.length),
+    labels,
+    training: noTest,
+    async prepare(input) {
+      const split = await preparedFile(input, kind, spec.data, 'validation', { labels });
+      return {
+        report: {},
+        hashes: hashesOf([split]),
+        evaluate: (infer) => evaluateSplits(input, kind, labels, [split], infer),
+      };
+    },
+    test: noTest,
+  };
+}

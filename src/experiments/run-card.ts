@@ -1,0 +1,88 @@
+/** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
+import { basename } from 'node:path';
+import type { RunRecord } from './run-record.js';
+import { isSpanTask, ownKind } from './run-spec.js';
+
+/** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
+export function allResults(record: RunRecord): Record<string, number | null> {
+  const { metrics, seconds, steps, spec, trainExamples } = record;
+  const evaluated = Object.entries(metrics).map(
+    ([name, value]) => [name.startsWith('test_') ? name : `eval_${name}`, value] as const,
+  );
+  const last = steps.filter(({ epoch }) => epoch === spec.epochs - 1);
+  return {
+    epoch: spec.epochs,
+    ...Object.fromEntries(evaluated),
+    train_loss: last.reduce((sum, { loss }) => sum + loss, 0) / Math.max(1, last.length),
+    train_runtime: seconds,
+    train_samples: trainExamples,
+    train_samples_per_second: (trainExamples * spec.epochs) / seconds,
+    train_steps_per_second: steps.length / seconds,
+  };
+}
+
+/** YAML text: any JSON string is one. */
+const yaml = (value: string): string => JSON.stringify(value);
+
+/** A folder of this machine says nothing to others: its last part is kept. */
+const nameOf = (source: string): string =>
+  source.startsWith('/') || source.startsWith('.') ? basename(source) : source;
+
+const DATA: Readonly<Record<string, string>> = { embedded: 'generated text that ships with progtuning' };
+
+function header({ spec, metrics }: RunRecord): string[] {
+  const task = isSpanTask(spec.task) ? 'question-answering' : 'text-classification';
+  const data = DATA[spec.data] ?? nameOf(spec.data);
+  const results = Object.entries(metrics).flatMap(([name, value]) =>
+    value === null ? [] : [`      - type: ${name}`, `        value: ${value}`],
+  );
+  return [
+    '---',
+    `base_model: ${yaml(nameOf(spec.model))}`,
+    `pipeline_tag: ${task}`,
+    `library_name: ${spec.method.kind === 'lora' ? 'peft' : 'transformers'}`,
+    'tags:',
+    '  - progtuning',
+    'model-index:',
+    `  - name: ${yaml(`${nameOf(spec.model)}-${spec.task}`)}`,
+    '    results:',
+    '    - task:',
+    `        type: ${task}`,
+    '      dataset:',
+    `        name: ${yaml(data)}`,
+    `        type: ${yaml(ownKind(spec.task) === undefined ? spec.task : data)}`,
+    ...(results.length > 0 ? ['      metrics:', ...results] : []),
+    '---',
+  ];
+}
+
+const row = (what: string, value: string | number): string => `| ${what} | ${value} |`;
+
+/** README.md of a saved run. */
+export function modelCard(record: RunRecord): string {
+  const { spec, metrics, updatedParameters, identity } = record;
+  const { schedule } = spec;
+  const numbers = Object.entries(metrics).map(([name, value]) => row(name, value ?? 'undefined'));
+  return [
+    ...header(record),
+    '',
+    `# ${nameOf(spec.model)}, fine-tuned on ${spec.task}`,
+    '',
+    '| | |',
+    '|---|---|',
+    row('base model', nameOf(spec.model)),
+    row('data', `${DATA[spec.data] ?? nameOf(spec.data)}, ${record.trainExamples} training examples`),
+    row('method', spec.method.kind),
+    row('schedule', `${schedule.kind}, T = ${schedule.stages}, embeddings ${schedule.embeddings}`),
+    row('epochs, batch', `${spec.epochs}, ${spec.batchSize * spec.gradientAccumulationSteps}`),
+    row('learning rate', `${spec.learningRate} ${spec.learningRateSchedule.kind}`),
+    row('longest row', `${spec.maxLength} tokens`),
+    row('seed', spec.seed),
+    row('parameters updated in each epoch', updatedParameters.join(', ')),
+    row('saved by the schedule', `${(100 * record.savedFraction).toFixed(2)} %`),
+    ...numbers,
+    '',
+    `Everything that made it (run ${identity.key}: settings, hashes of model and data, every loss) is in \`run.json\`.`,
+    '',
+  ].join('\n');
+}
