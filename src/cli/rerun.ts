@@ -15,8 +15,8 @@ interface RerunFlags extends EngineFlags {
 
 const EXAMPLES = `
 Examples:
-  Make records again; the model that they name is given by its folder, and so are data (--data) that do not ship:
-    progtuning rerun runs/*.json --model bert-base-uncased/
+  Make records again; the model and the data that they name are given by their folders where they do not ship:
+    progtuning rerun runs/*.json --model bert-base-uncased/ --data glue/
 On the same kind of processor every number must be the same to the last digit, elsewhere within 0.02 (SQuAD's scores: 2 points).
 Exit code 1 where it is not.`;
 
