@@ -2,8 +2,8 @@
 
 `BertForSequenceClassification` (attention by SDPA) as HF's Trainer runs it: each batch padded to its longest row, forward, backward,
 clipping by the global norm, fused AdamW, dropout 0.1. --lengths FILE holds the batches as JSON, a list of token counts each.
---autocast bfloat16 runs products in bfloat16 over float32 weights. Prints one JSON line {ready, torch, transformers, float32, bfloat16}
-at the start, the last two its own products of 2048 x 2048 matrices in GFLOP/s; {ms, peakBytes} for a line `step`; ends at `quit`.
+--autocast bfloat16 runs products in bfloat16 over float32 weights. Prints one JSON line {ready, torch, transformers} at the start, with
+--ceilings 1 also {float32, bfloat16}: its products of square matrices in GFLOP/s; {ms, peakBytes} for a line `step`; ends at `quit`.
 """
 import argparse
 import json
@@ -16,6 +16,7 @@ for name, value in dict(layers=12, hidden=768, heads=12, intermediate=3072, voca
     a.add_argument("--" + name, type=int, default=value)
 a.add_argument("--lengths", required=True)
 a.add_argument("--autocast", default="")
+a.add_argument("--ceilings", type=int, default=0)
 o = a.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(o.threads)
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -29,18 +30,23 @@ torch.set_num_threads(o.threads)
 torch.manual_seed(0)
 
 
-def gflops(dtype):
-    """The best of five products of 2048 x 2048 matrices, warm."""
-    x = torch.randn(2048, 2048).to(dtype)
+def gflops(dtype, n):
+    """The best of six products of n x n matrices."""
+    x = torch.randn(n, n).to(dtype)
     best = float("inf")
     for _ in range(6):
         start = time.perf_counter()
         x @ x
         best = min(best, time.perf_counter() - start)
-    return 2 * 2048**3 / best / 1e9
+    return 2 * n**3 / best / 1e9
 
 
-ceilings = {"float32": gflops(torch.float32), "bfloat16": gflops(torch.bfloat16)}
+ceilings = {}
+if o.ceilings:
+    ceilings["float32"] = gflops(torch.float32, 2048)
+    # A processor without bfloat16 units takes seconds for a small product already, minutes for a large one.
+    small = gflops(torch.bfloat16, 256)
+    ceilings["bfloat16"] = gflops(torch.bfloat16, 2048) if small > 50 else small
 config = transformers.BertConfig(vocab_size=o.vocab, hidden_size=o.hidden, num_hidden_layers=o.layers, num_attention_heads=o.heads, intermediate_size=o.intermediate, num_labels=2)
 model = transformers.BertForSequenceClassification._from_config(config, attn_implementation="sdpa")
 model.train()

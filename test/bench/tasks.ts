@@ -105,7 +105,9 @@ async function taskRow(task: string): Promise<void> {
   const peers = await Promise.all([
     startPyTorch({ ...shape, lengths }, threads, 'pytorch_task.py'),
     startPyTorch({ ...shape, lengths: grouped }, threads, 'pytorch_task.py'),
-    startPyTorch({ ...shape, lengths, autocast: 'bfloat16' }, threads, 'pytorch_task.py'),
+    halves
+      ? startPyTorch({ ...shape, lengths, autocast: 'bfloat16' }, threads, 'pytorch_task.py')
+      : undefined,
   ]);
   const known = peers.filter((peer) => peer !== undefined);
   const [own, ...theirs] = (await turns([ours, ...known], Number(flags.epochs))) as [Times, ...Times[]];
@@ -115,6 +117,7 @@ async function taskRow(task: string): Promise<void> {
     ratio(random.map((batch) => batch.length * Math.max(...batch))),
     seconds(own),
     ...theirs.map((times) => `${seconds(times)} (${(median(own.ms) / median(times.ms)).toFixed(2)})`),
+    ...(probe && !halves ? ['not run: no such units'] : []),
     [own, ...theirs].map(mebibytes).join(' / '),
   ]);
 }
@@ -163,15 +166,17 @@ async function savings(task: string): Promise<void> {
 }
 
 const lengths = await fileOf('probe', [[8]]);
-const probe = await startPyTorch({ ...shape, layers: 1, lengths }, threads, 'pytorch_task.py');
+const probe = await startPyTorch({ ...shape, layers: 1, lengths, ceilings: 1 }, threads, 'pytorch_task.py');
 probe?.close();
+/** Without such units PyTorch emulates bfloat16: an epoch would take hours, and say nothing. */
+const halves = (probe?.ready.bfloat16 ?? 0) > (probe?.ready.float32 ?? 0) / 2;
 const product = await startWorker('product', { n: 2048, threads, device: 'cpu' });
 const products: number[] = [];
 for (let i = 0; i < 6; i++) products.push((await product.step()).ms);
 product.close();
 const ceiling = (product.ready.flops ?? 0) / Math.min(...products) / 1e6;
 const peer = probe
-  ? `PyTorch ${probe.ready.torch}, transformers ${probe.ready.transformers}: ${probe.ready.float32?.toFixed(0)} in float32, ${probe.ready.bfloat16?.toFixed(0)} in bfloat16`
+  ? `PyTorch ${probe.ready.torch}, transformers ${probe.ready.transformers}: ${probe.ready.float32?.toFixed(0)} in float32, ${probe.ready.bfloat16?.toPrecision(2)} in bfloat16`
   : 'no PyTorch with transformers found';
 process.stdout.write(
   `${processorName()}, ${threads} threads, Node ${process.version}; BERT-base of ${shape.layers} blocks, epochs of ${flags.examples} examples in batches of ${BATCH}, random order\n` +
