@@ -40,7 +40,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 /** A package -> the files that may import it. */
 const PACKAGES: Record<string, RegExp> = {
   'onnxruntime-node': /^engine\/(session|device)\.ts$/,
-  pbf: /^engine\/onnx-writer\.ts$/,
+  pbf: /^(engine\/onnx-writer|experiments\/event-file)\.ts$/,
   'plotly.js-dist-min': /^report\//,
   'danfojs-node': /^report\//,
   jsdom: /^report\//,

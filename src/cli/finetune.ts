@@ -13,17 +13,19 @@ import { addEngineOptions, type EngineFlags, withEngine } from './engine-options
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
-import { runDisplay } from './run-display.js';
-import { planText, recordText } from './run-text.js';
+import { LOG_INTERVAL, runDisplay } from './run-display.js';
+import { planText, recordText, stagesText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
+import { addWatchOptions, keptOf, type WatchFlags, watchedOf } from './watch-options.js';
 
 interface FinetuneFlags
   extends MethodFlags,
     ScheduleFlags,
     Omit<SquadFlags, 'task'>,
     EngineFlags,
-    OwnDataFlags {
+    OwnDataFlags,
+    WatchFlags {
   readonly model: string;
   readonly recipe: 'default' | 'literature';
   readonly epochs?: number;
@@ -32,6 +34,7 @@ interface FinetuneFlags
   readonly learningRate?: number;
   readonly learningRateSchedule: RunSpec['learningRateSchedule']['kind'];
   readonly warmupRatio?: number;
+  readonly warmupSteps?: number;
   readonly weightDecay?: number;
   readonly maxGradientNorm: number;
   readonly maxLength?: number;
@@ -50,6 +53,8 @@ interface FinetuneFlags
   readonly predictTest?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly logInterval: number;
+  readonly report?: string;
 }
 
 /** Of `--cache-frozen` without a number. */
@@ -117,6 +122,7 @@ export function registerFinetune(program: Command): void {
       "share of steps to warm up (default: the method's)",
       numberBetween('warmup-ratio', 0, 1),
     )
+    .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0))
     .option(
       '--weight-decay <rate>',
       "AdamW's, not on biases and layer norms (default: the method's)",
@@ -168,10 +174,17 @@ export function registerFinetune(program: Command): void {
       "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
     )
     .option('--strict', STRICT)
+    .option(
+      '--log-interval <seconds>',
+      'where stderr is no terminal: a line at most every so many seconds; 0: none',
+      nonNegativeNumber('log-interval'),
+      LOG_INTERVAL,
+    )
+    .option('--report <file>', 'write a page of the run: loss, metrics, learning rate, parameters; one .html file')
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
-  addEngineOptions(command);
+  addEngineOptions(addWatchOptions(command));
 }
 
 async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
@@ -198,6 +211,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
     learningRateSchedule: {
       kind: flags.learningRateSchedule,
       warmupRatio: flags.warmupRatio ?? recipe.warmupRatio,
+      ...(flags.warmupSteps ? { warmupSteps: flags.warmupSteps } : {}),
     },
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     maxGradientNorm: flags.maxGradientNorm,
@@ -209,6 +223,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
     seed: flags.seed,
     maxTrainExamples: flags.maxTrainExamples ?? null,
     maxEvalExamples: flags.maxEvalExamples ?? null,
+    ...watchedOf(flags),
   });
 }
 
@@ -247,6 +262,9 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   headParameters: record.headParameters,
   updatedParameters: record.updatedParameters,
   savedFraction: record.savedFraction,
+  stageSteps: record.stages,
+  evaluations: record.evaluations,
+  ...(record.best ? { best: record.best } : {}),
   losses: record.steps.map(({ loss }) => loss),
   learningRates: record.steps.map(({ learningRate }) => learningRate),
   gradientNorms: record.steps.map(({ gradientNorm }) => gradientNorm),
@@ -260,17 +278,21 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
-  const shown = runDisplay();
+  const shown = runDisplay(flags.logInterval);
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
     const onEvent = (event: RunEvent): void => {
       // `--json` says it in its object.
-      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${planText(spec)}\n`);
+      if (event.kind === 'loaded' && !flags.json)
+        process.stderr.write(`${planText(spec)}\n${stagesText(spec, event)}\n`);
       shown.onEvent(event);
     };
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent, ...save }),
+      run(spec, {
+        ...{ ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent },
+        ...{ ...save, ...keptOf(flags) },
+      }),
     );
     shown.stop();
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${recordText(record)}\n`);
