@@ -29,6 +29,7 @@ export { type Prediction, type PredictRequest, predictTexts } from './experiment
 export { runPretraining } from './experiments/pretrain-run.js';
 export type { PretrainRecord, PretrainSpec } from './experiments/pretrain-spec.js';
 export { type RunEvent, type RunOptions, run } from './experiments/run.js';
+export type { StageRecord } from './experiments/run-events.js';
 export { type GridEvent, type GridRun, planGrid, runGrid } from './experiments/run-grid.js';
 export type { Machine, RunRecord } from './experiments/run-record.js';
 export { type RunRequest, type RunSpec, runSpec } from './experiments/run-spec.js';
@@ -90,6 +91,7 @@ export { type BarSeries, boxPlot, groupedBars } from './report/figure.js';
 export type { Figure } from './report/frame.js';
 export { type LineSeries, lineChart } from './report/line-chart.js';
 export { inNotebook, showFigure, showMarkdown, showProgress, showTable } from './report/notebook.js';
+export { runPage } from './report/run-page.js';
 export {
   DIFFERENCE_NOTE,
   differenceText,
@@ -110,10 +112,12 @@ export { trainVocabulary } from './tokenizers/train.js';
 export { ADAMW_DEFAULTS } from './training/adamw.js';
 export { predict } from './training/evaluate.js';
 export { exportOnnx } from './training/export-model.js';
-export { type FitProgress, fit, type StepRecord } from './training/fit.js';
+export { type FitHooks, type FitProgress, fit, type StepRecord } from './training/fit.js';
+export { type FitPlan, type PlannedStage, stagesOfEpochs, stagesOfSteps } from './training/fit-plan.js';
 export { learningRateFactor } from './training/learning-rate.js';
 export { maskedLmObjective } from './training/masked-lm.js';
 export { taskObjective } from './training/objective.js';
 export { evaluateMaskedLm, perplexity, pretrain } from './training/pretrain.js';
+export type { EvaluationRecord, Selection } from './training/selection.js';
 export { openStage } from './training/stage.js';
 export { createTrainingState } from './training/state.js';

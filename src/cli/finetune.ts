@@ -1,10 +1,13 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
+import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
+import { checkWritable } from '../experiments/save-folder.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { RECIPES } from '../peft/defaults.js';
 import { literatureRecipe } from '../peft/recipes.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
@@ -73,7 +76,11 @@ Examples:
   SQuAD v1.1 from its official files; predictions.json and nbest_predictions.json beside the checkpoint:
     progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save runs/squad
   Your own reviews, a tenth of them held out; the classes are those of the file:
-    progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews`;
+    progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews
+  The same, evaluated every epoch, the best weights kept, with a page of its curves:
+    progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
+  200 steps at most, classes weighed by how rare they are, curves for TensorBoard:
+    progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --max-steps 200 --class-weights balanced --logging-dir curves/ --eval-steps 50`;
 
 export function registerFinetune(program: Command): void {
   const command = program
@@ -180,7 +187,10 @@ export function registerFinetune(program: Command): void {
       nonNegativeNumber('log-interval'),
       LOG_INTERVAL,
     )
-    .option('--report <file>', 'write a page of the run: loss, metrics, learning rate, parameters; one .html file')
+    .option(
+      '--report <file>',
+      'write a page of the run: loss, metrics, learning rate, parameters; one .html file',
+    )
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
@@ -278,6 +288,7 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
+  if (flags.report !== undefined) await checkWritable(dirname(flags.report));
   const shown = runDisplay(flags.logInterval);
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
@@ -295,6 +306,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
       }),
     );
     shown.stop();
+    if (flags.report !== undefined) {
+      // Plotly takes a second to load: only who asks for a page waits for it.
+      const { runPage } = await import('../report/run-page.js');
+      await writeTextAtomically(flags.report, await runPage(record));
+    }
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${recordText(record)}\n`);
   } finally {
     shown.stop();

@@ -72,7 +72,10 @@ export const progressBar: MakeProgress = (label, total, unit) => {
 };
 
 /** A plain line at most every so many seconds, for logs; 0: none. */
-export function plainLines(seconds: number, write = (line: string) => process.stderr.write(line)): MakeProgress {
+export function plainLines(
+  seconds: number,
+  write = (line: string) => process.stderr.write(line),
+): MakeProgress {
   if (seconds === 0) return silent;
   let told = performance.now();
   return (label, total, unit) => {

@@ -80,7 +80,9 @@ function choiceText(spec: RunSpec): string[] {
   return [
     `evaluated every ${evalStrategy === 'epoch' ? 'epoch' : `${evalSteps} steps`}`,
     ...(loadBestModelAtEnd ? [`keeps the weights with the ${best}`] : []),
-    ...(patience === undefined ? [] : [`stops after ${patience} evaluations without a better ${metricForBestModel}${more}`]),
+    ...(patience === undefined
+      ? []
+      : [`stops after ${patience} evaluations without a better ${metricForBestModel}${more}`]),
   ];
 }
 
@@ -93,7 +95,9 @@ export function stagesText(
     (stage) =>
       `  stage ${stage.stage}: steps ${stage.from + 1}-${stage.to}, ${blocksText(stage)}, head: ${million(stage.updatedParameters)} parameters`,
   );
-  return [[`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; '), ...lines].join('\n');
+  return [[`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; '), ...lines].join(
+    '\n',
+  );
 }
 
 const LONGEST_NAME = 24;
@@ -125,7 +129,9 @@ const SHOWN_CLASSES = 30;
 function keptText({ spec, best, steps, stages }: RunRecord): string[] {
   const [done, asked] = [steps.length, stages.at(-1)?.to ?? 0];
   const stopped = done < asked ? [`stopped after step ${done} of ${asked}`] : [];
-  const kept = best ? [`weights of step ${best.step}: ${spec.metricForBestModel} ${scoreText(best.value)}`] : [];
+  const kept = best
+    ? [`weights of step ${best.step}: ${spec.metricForBestModel} ${scoreText(best.value)}`]
+    : [];
   const told = [...stopped, ...kept];
   return told.length > 0 ? [`  kept     ${told.join('; ')}`] : [];
 }

@@ -1,6 +1,7 @@
 /** RunSpec -> what the training loop follows. */
 import type { Feature } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
+import type { ClassNames } from '../datasets/class-names.js';
 import type { Device } from '../engine/device.js';
 import type { ModelConfig } from '../models/config.js';
 import { both, type ParameterSpec, type Trains } from '../models/parameters.js';
@@ -13,7 +14,6 @@ import { layerwiseFactor } from '../training/learning-rate.js';
 import type { Model } from '../training/model.js';
 import { lossSettings } from './loss-settings.js';
 import type { RunSpec } from './run-spec.js';
-import type { ClassNames } from '../datasets/class-names.js';
 import { evaluatesAt, selectionOf } from './watched.js';
 
 /** A spec's budget: steps of an epoch over so many features, and of the whole run. */

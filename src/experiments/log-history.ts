@@ -29,10 +29,7 @@ export const stepEntry = (
 /** HF's names: `eval_` before each metric but those of a test file. */
 export const evaluatedNames = (metrics: RunRecord['metrics']): Record<string, number | null> =>
   Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => [
-      name.startsWith('test_') ? name : `eval_${name}`,
-      value,
-    ]),
+    Object.entries(metrics).map(([name, value]) => [name.startsWith('test_') ? name : `eval_${name}`, value]),
   );
 
 export const evaluationEntry = (

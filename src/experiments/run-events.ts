@@ -72,5 +72,10 @@ export type RunEvent =
   /** Early stopping has ended the run: so many evaluations in a row were no better. */
   | { readonly kind: 'stopped'; readonly steps: number; readonly waited: number }
   /** A snapshot to resume from, or a model of its own (`checkpoint-<step>`). */
-  | { readonly kind: 'saved'; readonly what: 'snapshot' | 'checkpoint'; readonly folder: string; readonly steps: number }
+  | {
+      readonly kind: 'saved';
+      readonly what: 'snapshot' | 'checkpoint';
+      readonly folder: string;
+      readonly steps: number;
+    }
   | { readonly kind: 'finished'; readonly record: RunRecord };

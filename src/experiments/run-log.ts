@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { DataError } from '../errors.js';
 import type { FitProgress } from '../training/fit.js';
 import { scalarEvent, versionEvent } from './event-file.js';
-import { endEntries, evaluationEntry, historyOf, type LogEntry, stageEntry, stepEntry } from './log-history.js';
+import {
+  endEntries,
+  evaluationEntry,
+  historyOf,
+  type LogEntry,
+  stageEntry,
+  stepEntry,
+} from './log-history.js';
 import type { RunEvent, StageRecord } from './run-events.js';
 
 export const LOG_FILE = 'log.jsonl';
@@ -37,15 +44,21 @@ function openFile(folder: string, name: string): number {
     mkdirSync(folder, { recursive: true });
     return openSync(join(folder, name), 'w');
   } catch (cause) {
-    throw new DataError(`${join(folder, name)}: cannot be written: ${(cause as Error).message}; give another folder`, {
-      cause,
-    });
+    throw new DataError(
+      `${join(folder, name)}: cannot be written: ${(cause as Error).message}; give another folder`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 function jsonLines(folder: string): Sink {
   const file = openFile(folder, LOG_FILE);
-  return { write: (entry) => void writeSync(file, `${JSON.stringify(entry)}\n`), close: () => closeSync(file) };
+  return {
+    write: (entry) => void writeSync(file, `${JSON.stringify(entry)}\n`),
+    close: () => closeSync(file),
+  };
 }
 
 /** `eval_loss` -> `eval/loss`, `loss` -> `train/loss`: the tags of HF's `TensorBoardCallback`. */

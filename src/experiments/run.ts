@@ -21,7 +21,7 @@ import { fitPlan, rateFactor, totalExamples } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
 import { ownTask } from './own-task.js';
-import { checkedProgress, type SaveStrategy, savesAt, saveRun, snapshotFolder } from './resumable.js';
+import { checkedProgress, type SaveStrategy, saveRun, savesAt, snapshotFolder } from './resumable.js';
 import { type RunEvent, stageRecord } from './run-events.js';
 import { openRunLog, type RunLog } from './run-log.js';
 import { type RunRecord, thisMachine } from './run-record.js';

@@ -19,6 +19,8 @@ export interface LineSeries {
   readonly y: readonly number[];
   /** Default: 1, 2, 3 ... */
   readonly x?: readonly number[];
+  /** Marks each point, and is never smoothed: for few of them. */
+  readonly markers?: boolean;
 }
 
 export interface LineChartOptions extends FigureText {
@@ -62,11 +64,13 @@ export function lineChart(options: LineChartOptions): Figure {
   return { data, layout, title: options.title, caption: options.caption };
 }
 
-function lineTraces({ name, y, x }: LineSeries, index: number, smoothing: number): Trace[] {
+function lineTraces({ name, y, x, markers }: LineSeries, index: number, smoothing: number): Trace[] {
   const colour = pick(COLOURS, index);
   const steps = thin(x ?? y.map((_, i) => i + 1));
   const trace = { type: 'scatter', mode: 'lines', name: escapeText(name), x: steps } as const;
   const line = { color: colour, width: 2, dash: pick(DASHES, index) };
+  if (markers)
+    return [{ ...trace, mode: 'lines+markers', y: thin(y), line, marker: { color: colour, size: 7 } }];
   if (smoothing <= 1) return [{ ...trace, y: thin(y), line }];
   const raw: Trace = {
     ...trace,

@@ -11,7 +11,11 @@ function logSumExp(values: Float32Array): number {
 /** ln(1 + e^x), without overflow. */
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-function lossOf({ numLabels, multiLabel }: { numLabels: number; multiLabel?: true }, logits: Float32Array, feature: Feature): number {
+function lossOf(
+  { numLabels, multiLabel }: { numLabels: number; multiLabel?: true },
+  logits: Float32Array,
+  feature: Feature,
+): number {
   const { label = 0, classes = [] } = feature;
   if (multiLabel)
     return logits.reduce((sum, x, id) => sum + softplus(x) - x * (classes[id] ?? 0), 0) / numLabels;

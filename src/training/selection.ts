@@ -47,7 +47,11 @@ export function selected(
   for (const { step, metrics } of evaluations) {
     const value = metrics[metric] ?? undefined;
     const gain =
-      value === undefined ? -1 : best === undefined ? Infinity : (value - best.value) * (greaterIsBetter ? 1 : -1);
+      value === undefined
+        ? -1
+        : best === undefined
+          ? Infinity
+          : (value - best.value) * (greaterIsBetter ? 1 : -1);
     waited = gain > 0 && gain > threshold ? 0 : waited + 1;
     if (value !== undefined && gain > 0) best = { step, value };
     if (waited >= patience) return { ...(best ? { best } : {}), waited, stops: true };

@@ -37,15 +37,26 @@ test('TensorBoard reads every loss, rate and metric at its step; a second run of
   await run(spec, { threads: 1, loggingDir });
   const record = await run(spec, { threads: 1, loggingDir });
   assert.equal((await readdir(loggingDir)).length, 1);
-  const { status, stdout, stderr } = spawnSync(PYTHON as string, ['-c', READ, loggingDir], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(PYTHON as string, ['-c', READ, loggingDir], {
+    encoding: 'utf8',
+  });
   assert.equal(status, 0, stderr);
   const read = JSON.parse(stdout.trim().split('\n').at(-1) as string) as Record<string, [number, number][]>;
   const single = (values: readonly number[]): number[] => [...Float32Array.from(values)];
   const values = (tag: string): number[] => (read[tag] ?? []).map(([, value]) => value);
   assert.deepEqual(values('train/loss'), single(record.steps.map(({ loss }) => loss)));
-  assert.deepEqual(values('train/learning_rate'), single(record.steps.map(({ learningRate }) => learningRate)));
-  assert.deepEqual(read['train/loss']?.map(([step]) => step), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  const evaluated = record.evaluations.map(({ step, metrics }) => [step, ...single([metrics.loss as number])]);
+  assert.deepEqual(
+    values('train/learning_rate'),
+    single(record.steps.map(({ learningRate }) => learningRate)),
+  );
+  assert.deepEqual(
+    read['train/loss']?.map(([step]) => step),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  );
+  const evaluated = record.evaluations.map(({ step, metrics }) => [
+    step,
+    ...single([metrics.loss as number]),
+  ]);
   assert.deepEqual(read['eval/loss'], evaluated);
   assert.deepEqual(
     read['train/updated_parameters']?.map(([, value]) => value),

@@ -71,7 +71,8 @@ for (const wanted of runs) {
   test(`${wanted.name}: the run is PyTorch's`, async () => {
     const save = await mkdtemp(join(tmpdir(), 'progtuning-steered-'));
     const { steps } = await run(runSpec(requestOf(wanted)), { threads: 1, save });
-    const column = (key: 'loss' | 'learningRate' | 'gradientNorm'): number[] => steps.map((step) => step[key]);
+    const column = (key: 'loss' | 'learningRate' | 'gradientNorm'): number[] =>
+      steps.map((step) => step[key]);
     assert.deepEqual(
       steps.map(({ stage }) => stage),
       wanted.stages,
@@ -99,7 +100,11 @@ const lossesOf = async (more: Partial<RunRequest>): Promise<number[]> => {
   return steps.map(({ loss }) => loss);
 };
 
-for (const method of [LORA_DEFAULTS, { ...ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 4 } }, { kind: 'bitfit', terms: 'all' }] as const)
+for (const method of [
+  LORA_DEFAULTS,
+  { ...ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 4 } },
+  { kind: 'bitfit', terms: 'all' },
+] as const)
   test(`${method.kind}: smoothing, weights and layer-wise rates, alone and with what frozen blocks compute kept`, async () => {
     const plain = { method, schedule: { kind: 'progressive', stages: 3 }, learningRate: 1e-2 } as const;
     const steered = { labelSmoothingFactor: 0.1, classWeights: [2, 1], layerwiseLrDecay: 0.5 };
@@ -115,8 +120,14 @@ for (const method of [LORA_DEFAULTS, { ...ADAPTER_DEFAULTS.houlsby, bottleneck: 
 
 test('settings that say nothing of a task, or do not go together, are refused before the first step', async () => {
   const cases: [Partial<RunRequest>, RegExp][] = [
-    [{ task: 'stsb', data: 'embedded', newHead: true, labelSmoothingFactor: 0.1 }, /--label-smoothing-factor is for tasks with classes/],
-    [{ task: 'stsb', data: 'embedded', newHead: true, classWeights: 'balanced' }, /--class-weights is for tasks with classes/],
+    [
+      { task: 'stsb', data: 'embedded', newHead: true, labelSmoothingFactor: 0.1 },
+      /--label-smoothing-factor is for tasks with classes/,
+    ],
+    [
+      { task: 'stsb', data: 'embedded', newHead: true, classWeights: 'balanced' },
+      /--class-weights is for tasks with classes/,
+    ],
     [{ classWeights: [1, 2, 3] }, /3 numbers for 2 classes \(negative, positive\)/],
     [{ classWeights: 'balanced', maxTrainExamples: 1 }, /no training row has class 'negative'/],
     [{ evalStrategy: 'steps' }, /after how many\? Give --eval-steps/],

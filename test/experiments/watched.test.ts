@@ -76,7 +76,11 @@ test('the best weights are those of a run that ends there', async () => {
 class Killed extends Error {}
 
 /** Runs, is interrupted after so many steps of its own, and goes on, until it is done. */
-async function interrupted(more: Partial<RunRequest>, every: number, options: RunOptions): Promise<RunRecord> {
+async function interrupted(
+  more: Partial<RunRequest>,
+  every: number,
+  options: RunOptions,
+): Promise<RunRecord> {
   for (let attempt = 0; attempt < 40; attempt++) {
     let steps = 0;
     const onEvent = (event: RunEvent): void => {
@@ -99,7 +103,13 @@ const CASES: readonly [string, Partial<RunRequest>][] = [
   ],
   [
     'LoRA, a budget that ends within an epoch, gradients added up',
-    { maxSteps: 8, evalSteps: 3, loadBestModelAtEnd: true, method: LORA_DEFAULTS, gradientAccumulationSteps: 2 },
+    {
+      maxSteps: 8,
+      evalSteps: 3,
+      loadBestModelAtEnd: true,
+      method: LORA_DEFAULTS,
+      gradientAccumulationSteps: 2,
+    },
   ],
 ];
 
@@ -148,7 +158,9 @@ test('early stopping: the stages are of the whole budget, and nothing after the 
   assert.equal(record.secondsPerEpoch.length, 2);
   assert.equal(record.updatedParameters.length, 2);
   assert.equal(record.best, undefined, 'the last weights stay');
-  const kinds = told.map(({ kind }) => kind).filter((kind) => !['tokenising', 'evaluating', 'step'].includes(kind));
+  const kinds = told
+    .map(({ kind }) => kind)
+    .filter((kind) => !['tokenising', 'evaluating', 'step'].includes(kind));
   assert.deepEqual(kinds, ['loaded', 'stage', 'evaluated', 'stage', 'evaluated', 'stopped', 'finished']);
 });
 

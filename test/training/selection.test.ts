@@ -23,7 +23,11 @@ test('patience counts evaluations in a row that are no better than the best', ()
   assert.equal(selected(of(1, 2, 2), patience).stops, false);
   assert.equal(selected(of(1, 2, 2, 1), patience).stops, true);
   assert.equal(selected(of(2, 1, 3, 1), patience).stops, false);
-  assert.deepEqual(selected(of(2, 1, 1, 9), patience).best, { step: 1, value: 2 }, 'nothing counts after the end');
+  assert.deepEqual(
+    selected(of(2, 1, 1, 9), patience).best,
+    { step: 1, value: 2 },
+    'nothing counts after the end',
+  );
 });
 
 test('a threshold counts for patience, not for the best', () => {
