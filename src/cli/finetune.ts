@@ -293,10 +293,14 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
+    let announced = flags.json ?? false;
     const onEvent = (event: RunEvent): void => {
-      // `--json` says it in its object.
-      if (event.kind === 'loaded' && !flags.json)
-        process.stderr.write(`${planText(spec)}\n${stagesText(spec, event)}\n`);
+      // `--json` says it in its object. Generated data are named before anything else is told.
+      if (!announced && (event.kind === 'loaded' || spec.data === 'embedded')) {
+        announced = true;
+        process.stderr.write(`${planText(spec)}\n`);
+      }
+      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${stagesText(spec, event)}\n`);
       shown.onEvent(event);
     };
     const record = await withEngine(flags, (engine) =>

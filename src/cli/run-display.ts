@@ -72,7 +72,7 @@ export function runDisplay(logInterval = LOG_INTERVAL): RunDisplay {
           }
           return;
         case 'evaluated':
-          evaluated = evaluationText(event.record);
+          evaluated = `evaluated: ${evaluationText(event.record)}`;
           if (training) train();
           return;
         case 'stopped':
