@@ -2,17 +2,15 @@
  * `npm run bench`: training steps and evaluation, ours against PyTorch, @huggingface/transformers and tfjs, taking turns in one run.
  * Prints medians with spread, ratios, and the share of the machine's own ceiling. Nothing is asserted: machines differ.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os, { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseDevice } from '../../src/engine/device.js';
-import { writeConfig } from '../../src/models/config-file.js';
-import { exportOnnx } from '../../src/training/export-model.js';
 import { packageRoot } from '../golden/golden.js';
-import { type Child, startPyTorch, startWorker } from './child.js';
+import { type Child, startPython, startWorker } from './child.js';
 import { contest, median, type Times } from './contest.js';
-import { freshModel } from './ours.js';
+import { exportedFolder } from './exported-folder.js';
 import { type Peer, ROWS, type Row, RUNS } from './rows.js';
 
 const { values: flags } = parseArgs({
@@ -43,16 +41,6 @@ const device = parseDevice(flags.device);
 const threads = Math.min(Number(flags.threads), os.availableParallelism());
 const GROWTH_STEPS = 500;
 
-/** The exported model for the peer that serves it. */
-async function exportedFolder(row: Row): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-bench-'));
-  const { model, values } = freshModel(row.shape);
-  await mkdir(join(folder, 'onnx'));
-  await writeConfig(folder, model.config, model.head, undefined);
-  await writeFile(join(folder, 'onnx/model.onnx'), exportOnnx(model, values));
-  return folder;
-}
-
 async function startPeer(peer: Peer, row: Row, folder: string | undefined): Promise<Child | undefined> {
   const { shape, firstBlock = 0, embeddings = true, forward = false, method } = row;
   const dropout = forward ? 0 : 0.1;
@@ -61,10 +49,13 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
       const rank = method?.kind === 'lora' ? method.rank : 0;
       const frozen = { firstBlock, embeddings: Number(embeddings), lora: rank };
       const where = { device: flags['pytorch-device'] };
-      return startPyTorch({ ...shape, ...frozen, dropout, forward, ...where }, threads);
+      return startPython({ ...shape, ...frozen, dropout, forward, ...where }, threads);
     }
     case 'transformers.js':
-      return startWorker('served', { ...shape, folder, threads });
+      return startWorker('served', {
+        batches: [new Array(shape.batch).fill(shape.length)],
+        ...{ vocab: shape.vocab, folder, threads },
+      });
     case 'ours, full':
       return startWorker('step', { shape, dropout, threads, device });
     case 'tfjs cpu':
@@ -90,7 +81,7 @@ const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'ours, full']);
 
 async function measure(row: Row, product: Child): Promise<Result> {
   const rivals = row.peers.filter((peer) => device === 'cpu' || ANY_DEVICE.has(peer));
-  const folder = rivals.includes('transformers.js') ? await exportedFolder(row) : undefined;
+  const folder = rivals.includes('transformers.js') ? await exportedFolder(row.shape) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
     dropout: row.forward ? 0 : 0.1,
@@ -198,7 +189,7 @@ async function intoReadme(text: string): Promise<void> {
   );
 }
 
-const probe = await startPyTorch(
+const probe = await startPython(
   {
     ...{ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 },
     device: flags['pytorch-device'],
