@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
     'pytorch-device': { type: 'string', default: 'cpu' },
-    readme: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -32,7 +32,7 @@ if (flags.help) {
   --device NAME   of ours: cpu, webgpu, cuda (cpu); its peers are then PyTorch and our own full step
   --pytorch-device NAME
                   cpu, cuda (cpu)
-  --readme        writes the table into README.md
+  --write         writes the table into docs/speed.md
 `);
   process.exit(0);
 }
@@ -179,13 +179,13 @@ async function growth(): Promise<string> {
 
 const MARK = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
 
-async function intoReadme(text: string): Promise<void> {
-  const path = join(packageRoot, 'README.md');
-  const readme = await readFile(path, 'utf8');
-  if (!MARK.test(readme)) throw new Error(`${path} has no '<!-- bench -->' ... '<!-- /bench -->'`);
+async function intoDocs(text: string): Promise<void> {
+  const path = join(packageRoot, 'docs/speed.md');
+  const page = await readFile(path, 'utf8');
+  if (!MARK.test(page)) throw new Error(`${path} has no '<!-- bench -->' ... '<!-- /bench -->'`);
   await writeFile(
     path,
-    readme.replace(MARK, (_, open: string, close: string) => `${open}${text}\n${close}`),
+    page.replace(MARK, (_, open: string, close: string) => `${open}${text}\n${close}`),
   );
 }
 
@@ -225,4 +225,4 @@ if (flags.rows === '') {
   print(`- ${await products()}`);
   print(`- ${await growth()}`);
 }
-if (flags.readme) await intoReadme(printed.join('\n'));
+if (flags.write) await intoDocs(printed.join('\n'));
