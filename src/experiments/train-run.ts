@@ -63,7 +63,7 @@ export async function trainAndEvaluate(
       const { best, stops = false, waited = 0 } = now ?? {};
       if (best?.step === record.step) checks.keepAsBest();
       onEvent({ kind: 'evaluated', record, ...(best ? { best } : {}) });
-      if (stops) onEvent({ kind: 'stopped', steps: record.step, waited });
+      if (stops && record.step < plan.totalSteps) onEvent({ kind: 'stopped', steps: record.step, waited });
     },
     onSave: (progress) => save(job, options, progress),
   };
