@@ -33,6 +33,8 @@ export interface LineChartOptions extends FigureText {
   /** Upright lines, e.g. where a stage begins. */
   readonly boundaries?: readonly { readonly x: number; readonly label: string }[];
   readonly yRange?: readonly [number, number];
+  /** `e`: ticks as 2e-5. Default: with SI prefixes. */
+  readonly exponent?: 'e';
 }
 
 /** Mean of the last `window` values at each place; of fewer at the start. */
@@ -51,7 +53,7 @@ function thin(values: readonly number[]): number[] {
 
 /** One curve a series, with its legend. Long ones are drawn from every n-th step. */
 export function lineChart(options: LineChartOptions): Figure {
-  const { series, smoothing = 1, boundaries = [], yRange } = options;
+  const { series, smoothing = 1, boundaries = [], yRange, exponent } = options;
   const data = series.flatMap((one, i) => lineTraces(one, i, smoothing));
   const layout = frame({
     ...options,
@@ -59,7 +61,7 @@ export function lineChart(options: LineChartOptions): Figure {
     above: boundaries.length > 0 ? 16 : 0,
     shapes: boundaries.map(({ x }) => boundaryLine(x)),
     annotations: boundaries.map(({ x, label }) => boundaryLabel(x, label)),
-    ...(yRange ? { yaxis: { range: yRange } } : {}),
+    yaxis: { ...(yRange ? { range: yRange } : {}), ...(exponent ? { exponentformat: exponent } : {}) },
   });
   return { data, layout, title: options.title, caption: options.caption };
 }

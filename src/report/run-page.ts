@@ -63,6 +63,7 @@ const rateFigure = (record: RunRecord, text: FigureText): Figure =>
     ...text,
     xTitle: 'step',
     yTitle: 'learning rate',
+    exponent: 'e',
     series: [
       {
         name: 'learning rate',
