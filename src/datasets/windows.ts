@@ -30,7 +30,7 @@ export interface SpanFeature extends Feature {
   readonly example: number;
   /** Row position of the window's first context token. Positions before it, and the last separator, are no answer. */
   readonly contextStart: number;
-  /** [tokens, 2]: UTF-16 start and end in the context of each context token of the window. */
+  /** `[tokens, 2]`: UTF-16 start and end in the context of each context token of the window. */
   readonly offsets: Int32Array;
 }
 

@@ -17,7 +17,7 @@ export interface SpanWindow {
   readonly example: number;
   /** Row position of the first context token. */
   readonly contextStart: number;
-  /** [tokens, 2]: UTF-16 start and end in the context. */
+  /** `[tokens, 2]`: UTF-16 start and end in the context. */
   readonly offsets: Int32Array;
 }
 

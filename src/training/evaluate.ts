@@ -130,7 +130,7 @@ const ROWS = 32;
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
  * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
  * @throws DataError for a score that is not a finite number
- * @param maxLength longest row the model takes @param onProgress called with features done
+ * @param options device, threads, and the longest row that the model takes @param onProgress called with features done
  */
 export async function predictFeatures(
   model: Model,

@@ -1,0 +1,22 @@
+/**
+ * Data: GLUE, SQuAD and files of one's own, read; texts to features, features to batches.
+ * @module
+ */
+export type { Batch, Feature } from '../datasets/batch.js';
+export { type BatchOptions, batchesOf } from '../datasets/batches.js';
+export { featuresOf } from '../datasets/features.js';
+export type { Split } from '../datasets/glue.js';
+export type { Example } from '../datasets/glue-rows.js';
+export { readSplit, type SplitOptions } from '../datasets/source.js';
+export type { SquadExample, SquadVersion } from '../datasets/squad.js';
+export { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
+export { type Layout, tableLayout } from '../datasets/tables/columns.js';
+export { readRows, type TableRow } from '../datasets/tables/rows.js';
+export { findTask, TASKS, type Task } from '../datasets/task.js';
+export {
+  buildWindows,
+  type SpanFeature,
+  type SpanWindows,
+  spanText,
+  type WindowOptions,
+} from '../datasets/windows.js';
