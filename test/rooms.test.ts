@@ -34,7 +34,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   report: ['experiments', 'metrics/metrics', 'random'],
   cli: ['*'],
-  index: ['*'],
+  public: ['*'],
+  index: ['experiments', 'public'],
 };
 
 /** A package -> the files that may import it. */

@@ -32,11 +32,14 @@ export interface HubRepo {
   readonly revision?: string;
 }
 
+/** How a download is watched. */
 export interface HubOptions {
+  /** Bytes of a download: done, and in all. */
   readonly onProgress?: (path: string, done: number, total: number) => void;
 }
 
 const COMMIT = /^[0-9a-f]{40}$/;
+
 /** SHA-256 or git hash. */
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 const endpoint = (): string => (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');

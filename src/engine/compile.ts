@@ -14,17 +14,22 @@ import { workingBytes } from './working-memory.js';
 
 export type { MaskKey, Randomness };
 
+/** An input: its shape, and `float32` (default) or `int32`. */
 export interface TensorSpec {
   readonly shape: readonly number[];
   readonly dtype?: 'float32' | 'int32';
 }
+
+/** Inputs by name. */
 export type TensorSpecs = Readonly<Record<string, TensorSpec>>;
 
+/** A function of tfjs tensors, by name, to tensors by name; called to trace it, so it must not read their values. */
 export type TensorFunction<I extends TensorSpecs> = (
   inputs: { readonly [K in keyof I]: tf.Tensor },
   random: Randomness,
 ) => Readonly<Record<string, tf.Tensor>>;
 
+/** Where and on how many threads a program runs. Threads change no number. */
 export interface CompileOptions {
   readonly device?: Device;
   /** 0: one per core. */
@@ -33,11 +38,13 @@ export interface CompileOptions {
   readonly profile?: Profile | undefined;
 }
 
+/** A traced function: `String(graph)` shows it, `masks` are its random inputs. */
 export interface Traced {
   readonly graph: Graph;
   readonly masks: readonly MaskSite[];
 }
 
+/** Of one run of a {@link Compiled}. */
 export interface RunOptions {
   /** Arrays that outputs are written into, by name; others go to arrays kept from run to run. */
   readonly into?: Feeds;
@@ -45,6 +52,7 @@ export interface RunOptions {
   readonly random?: MaskKey;
 }
 
+/** A native program of fixed shapes. Close it when done: it holds memory outside the JavaScript heap. */
 export interface Compiled {
   /** Inputs by name, row-major. The arrays returned are overwritten by the next run. */
   run(feeds: Feeds, options?: RunOptions): Promise<Readonly<Record<string, Array1D>>>;
@@ -52,10 +60,20 @@ export interface Compiled {
   readonly graph: Graph | undefined;
   /** What it holds between runs, estimated: intermediate values and dropout masks. 0 on the eager device. */
   readonly heldBytes: number;
+  /** Gives back its memory. */
   close(): Promise<void>;
 }
 
-/** Traces without compiling: to look at the graph, or to count what a stage computes. */
+/**
+ * Traces without compiling: to look at the graph, or to count what a stage computes.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * const { graph } = engine.trace({ x: { shape: [1, 3] } }, ({ x }) => ({ y: engine.fused.gelu(x) }));
+ * console.log(String(graph).split('\n')[0]); // input x: float32[1,3]
+ * ```
+ */
 export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Traced {
   const masks: MaskSite[] = [];
   const graph = traceWith((tracer) => {
@@ -79,7 +97,18 @@ export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): 
 const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
   workingBytes(graph) + maskBytes(masks);
 
-/** Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install. */
+/**
+ * Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * const program = await engine.compile({ x: { shape: [1, 3] } }, ({ x }) => ({ y: engine.fused.gelu(x) }));
+ * const { y } = await program.run({ x: Float32Array.of(-1, 0, 1) });
+ * console.log(y[2].toFixed(4)); // 0.8413
+ * await program.close();
+ * ```
+ */
 export async function compile<I extends TensorSpecs>(
   inputs: I,
   fn: TensorFunction<I>,

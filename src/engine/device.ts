@@ -3,8 +3,18 @@ import * as tf from '@tensorflow/tfjs';
 import type { InferenceSession } from 'onnxruntime-node';
 import { UsageError } from '../errors.js';
 
-/** `cpu`, `webgpu`, `cuda`: onnxruntime's providers. `tfjs`: a tfjs backend, operation by operation. */
+/**
+ * `cpu`, `webgpu`, `cuda`: onnxruntime's providers. `tfjs`: a tfjs backend, operation by operation.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * console.log(engine.DEVICES.join()); // cpu,webgpu,cuda,tfjs
+ * ```
+ */
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'tfjs'] as const;
+
+/** One of {@link DEVICES}. */
 export type Device = (typeof DEVICES)[number];
 
 export function parseDevice(name: string): Device {

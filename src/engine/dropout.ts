@@ -23,6 +23,7 @@ export interface MaskSite {
   readonly of: MaskOf;
 }
 
+/** Random inputs that a traced function asks for. */
 export interface Randomness {
   /** An inverted-dropout mask of 0 and 1 / (1 - rate), fresh at every run; undefined at rate 0. */
   mask(shape: readonly number[], rate: number, of: MaskOf): tf.Tensor | undefined;

@@ -1,6 +1,8 @@
 /**
  * The pieces of a Transformer that have gradients of their own while tracing and are composed of plain tfjs operations on any
  * other backend: the same model code runs on both, and each form checks the other.
+ *
+ * @module
  */
 import * as tf from '@tensorflow/tfjs';
 import type { fusedKernels } from './kernels/fused.js';
@@ -79,6 +81,7 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   ) as T;
 }
 
+/** Examples of the batch and attention heads. */
 export interface AttentionShape {
   readonly batch: number;
   readonly heads: number;

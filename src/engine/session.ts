@@ -12,13 +12,16 @@ import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
 import { withWebgpuOperators } from './webgpu-operators.js';
 
+/** Values of a tensor, row-major. */
 export type Array1D = Float32Array | Int32Array;
+
 /**
  * Processors that this process may use: the threads that `0` stands for. onnxruntime's own 0 counts cores by CPUID, which on a virtual
  * machine of two cores may say one.
  */
 export const processors = (): number => os.availableParallelism();
 
+/** Values by the name of their input. */
 export type Feeds = Readonly<Record<string, Array1D>>;
 
 export interface SessionOptions {

@@ -11,6 +11,7 @@ import { featureLogits, openForward } from '../training/evaluate.js';
 import { holding, predictionsOf, probabilities } from '../training/predictions.js';
 import { classNamesOf, loadSaved } from './evaluate-run.js';
 
+/** Which saved model predicts: folders or hub ids. */
 export interface PredictRequest {
   readonly model: string;
   readonly adapter?: string | undefined;
@@ -52,7 +53,7 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
   };
 }
 
-async function* chunksOf(rows: AsyncIterable<Texts>): AsyncGenerator<Texts[]> {
+async function* chunksOf(rows: AsyncIterable<Texts> | Iterable<Texts>): AsyncGenerator<Texts[]> {
   let chunk: Texts[] = [];
   for await (const row of rows) {
     if (chunk.push(row) < CHUNK) continue;
@@ -63,12 +64,21 @@ async function* chunksOf(rows: AsyncIterable<Texts>): AsyncGenerator<Texts[]> {
 }
 
 /**
- * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
+ * Predictions in the order of the rows, made as the rows come: 1,024 at a time.
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const rows: [string][] = [['a fine and touching film'], ['a dull film']];
+ * for await (const { label, scores } of evaluation.predictTexts({ model: 'runs/sst2' }, rows)) {
+ *   console.log(typeof label, Object.keys(scores ?? {}).join()); // string negative,positive
+ * }
+ * ```
  */
 export async function* predictTexts(
   { model: name, adapter, maxLength = DEFAULT_LENGTH }: PredictRequest,
-  rows: AsyncIterable<Texts>,
+  rows: AsyncIterable<Texts> | Iterable<Texts>,
   options: CompileOptions & { readonly onNote?: (text: string) => void } = {},
 ): AsyncGenerator<Prediction> {
   const folder = await resolveModel(name);

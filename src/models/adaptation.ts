@@ -12,6 +12,7 @@ export interface HookContext {
   dropout(x: Tensor2D, rate: number): Tensor2D;
 }
 
+/** How a method enters a model: hooks, each of which may be left out. */
 export interface Adaptation {
   /**
    * Called after every linear map of blocks, embeddings and head, y = x W^T + b.

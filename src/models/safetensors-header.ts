@@ -21,8 +21,15 @@ const entrySchema = z.object({
   shape: z.array(z.number().int().nonnegative()),
   data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
 });
+
+/**
+ * A tensor as the header has it: type, shape, first and last byte.
+ *
+ * @interface
+ */
 export type TensorEntry = z.infer<typeof entrySchema>;
 
+/** What a safetensors file says of itself. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -22,10 +22,25 @@ export const adapterSchema = z.object({
   /** The blocks' layer norms train too, as in Houlsby's code. */
   layerNorms: z.boolean(),
 });
+
+/**
+ * Bottleneck adapters: see {@link ADAPTER_DEFAULTS}.
+ *
+ * @interface
+ */
 export type Adapter = z.infer<typeof adapterSchema>;
 
-/** Houlsby: size 64, GELU (google-research/adapter-bert). Pfeiffer: reduction 16, ReLU (adapters library, `seq_bn`). */
-export const ADAPTER_DEFAULTS: Record<(typeof ADAPTER_STYLES)[number], Adapter> = {
+/**
+ * Houlsby: size 64, GELU (google-research/adapter-bert). Pfeiffer: reduction 16, ReLU (adapters library, `seq_bn`).
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * const method: peft.Method = { ...peft.ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 16 } };
+ * console.log(method.activation); // gelu
+ * ```
+ */
+export const ADAPTER_DEFAULTS: Record<Adapter['style'], Adapter> = {
   houlsby: {
     kind: 'adapter',
     style: 'houlsby',

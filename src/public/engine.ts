@@ -16,6 +16,18 @@ export {
   trace,
 } from '../engine/compile.js';
 export { DEVICES, type Device } from '../engine/device.js';
+export type { MaskOf, MaskSite, Placement } from '../engine/dropout.js';
 export * as fused from '../engine/fused.js';
-export type { Graph } from '../engine/graph.js';
+export type {
+  Attribute,
+  Constant,
+  ElementType,
+  Graph,
+  Node,
+  NodeOptions,
+  OutputSpec,
+  Value,
+} from '../engine/graph.js';
 export { type OperatorTime, Profile } from '../engine/profile.js';
+export type { Array1D, Feeds } from '../engine/session.js';
+export type { RandomKey } from '../random.js';

@@ -4,6 +4,7 @@
  */
 export { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
 export { type Prediction, type PredictRequest, predictTexts } from '../experiments/predict-run.js';
+export type { ClassReport, ClassScore } from '../metrics/classes.js';
 export { glueMetrics } from '../metrics/glue.js';
 export type { Metrics } from '../metrics/metrics.js';
 export {

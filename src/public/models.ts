@@ -22,6 +22,7 @@ export {
   PRESETS,
 } from '../models/config.js';
 export { readConfig } from '../models/config-file.js';
+export type { TaskHead } from '../models/heads.js';
 export { initialise } from '../models/initialise.js';
 export {
   countParameters,
@@ -40,4 +41,5 @@ export {
   type WriteOptions,
   writeSafetensors,
 } from '../models/safetensors.js';
+export type { SafetensorsHeader, TensorEntry } from '../models/safetensors-header.js';
 export { modelSpecs } from '../models/specs.js';

@@ -12,6 +12,7 @@ export {
   type PeftMethod,
   saveAdapter,
 } from '../peft/formats.js';
+export type { Full } from '../peft/full.js';
 export { LORA_DEFAULTS, type Lora, mergeLora } from '../peft/lora.js';
 export { checkMethod, type Method, methodAdaptation, methodSpecs, methodTrains } from '../peft/method.js';
 export type { MethodBase } from '../peft/modules.js';

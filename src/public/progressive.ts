@@ -4,6 +4,7 @@
  */
 export { both } from '../models/parameters.js';
 export { type Part, parts } from '../progressive/parts.js';
+export type { BlockCount } from '../progressive/schedule.js';
 export {
   type Schedule,
   stageOfEpoch,

@@ -20,6 +20,15 @@ let queue: Promise<unknown> = Promise.resolve();
 /**
  * Renders a figure. Calls wait for each other: the window's random numbers, from which plotly makes its element ids, are seeded
  * from the figure, so that ids repeat from run to run and differ between figures on one page.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * const series = [{ name: 'loss', y: [0.7, 0.6, 0.4] }];
+ * const figure = report.lineChart({ title: 'It learns', caption: 'invented', xTitle: 'step', yTitle: 'nats', series });
+ * await writeFile('loss.svg', await report.figureToSvg(figure));
+ * ```
  */
 export function figureToSvg(figure: Figure): Promise<string> {
   const svg = queue.then(() => render(figure));

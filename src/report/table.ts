@@ -7,9 +7,13 @@ import { createRequire } from 'node:module';
 import type { DataFrame } from 'danfojs-node';
 import { numberText, roundedText } from './number-text.js';
 
+/** What a table shows; null and undefined: missing. */
 export type Cell = string | number | boolean | null | undefined;
+
+/** Cells by column. */
 export type Row = Readonly<Record<string, Cell>>;
 
+/** Columns, numbers and caption of a table. */
 export interface TableOptions {
   /** Which columns, in this order. Default: every key, in the order of first use. */
   readonly columns?: readonly string[];
@@ -77,7 +81,16 @@ function formatCell(
   return typeof value === 'number' ? shown(value) : String(value);
 }
 
-/** Rows as aligned text: numbers to the right with `,` between thousands, words to the left. */
+/**
+ * Rows as aligned text: numbers to the right with `,` between thousands, words to the left.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const text = report.tableText([{ task: 'cola', score: 57.123 }], { digits: 1 });
+ * console.log(text.split('\n').at(-1)); // cola   57.1
+ * ```
+ */
 export function tableText(rows: readonly Row[], options: TableOptions = {}): string {
   if (rows.length === 0) return 'no rows';
   const columns = formatColumns(rows, options);
@@ -95,7 +108,15 @@ export function tableText(rows: readonly Row[], options: TableOptions = {}): str
   return [...lines, ...(options.caption ? ['', options.caption] : [])].join('\n');
 }
 
-/** Rows as an HTML table without scripts or style sheets, as GitHub and nbconvert show it. */
+/**
+ * Rows as an HTML table without scripts or style sheets, as GitHub and nbconvert show it.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * console.log(report.tableHtml([{ task: 'cola' }]).startsWith('<table>')); // true
+ * ```
+ */
 export function tableHtml(rows: readonly Row[], options: TableOptions = {}): string {
   if (rows.length === 0) return '<p>no rows</p>';
   const columns = formatColumns(rows, options);

@@ -8,6 +8,7 @@ import { headLogits, readsOf, type TaskHead } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 
+/** A model as training sees it: parameters, head, and how a method enters. */
 export interface Model {
   readonly config: ModelConfig;
   readonly head: TaskHead;

@@ -10,6 +10,7 @@ import { DataError } from '../../errors.js';
 import { parseJson } from '../../json.js';
 import { linesOf, openBytes, readText } from '../text.js';
 
+/** A row by the names of its columns. */
 export interface TableRow {
   readonly values: Readonly<Record<string, unknown>>;
   /** `reviews.csv:12`, the line it begins on; `reviews.parquet, row 11`. */
@@ -194,6 +195,16 @@ async function* parquetRows(path: string): AsyncGenerator<TableRow> {
  * The rows of a file, by its ending.
  * @param delimiter of csv, tsv and txt; default: the ending's
  * @throws DataError with file and line: no such file, an ending that is not known, a malformed row, text that is not UTF-8
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('films.jsonl', '{"text": "a fine film", "stars": 5}\n');
+ * for await (const { values, where } of datasets.readRows('films.jsonl')) {
+ *   console.log(where, values.stars); // films.jsonl:1 5
+ * }
+ * ```
  */
 export async function* readRows(path: string, delimiter?: string): AsyncGenerator<TableRow> {
   await access(path).catch(() => {
