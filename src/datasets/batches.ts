@@ -122,7 +122,7 @@ export function planBatches(count: number, { batchSize, shuffle, lengths }: Plan
  *   tokenTypeIds: new Int32Array(tokens),
  *   label: 0,
  * }));
- * const options = { batchSize: 2, padTokenId: 0, maxLength: 64 };
+ * const options = { batchSize: 2, padTokenId: 0, maxLength: 64, shapes: 'any' } as const;
  * const counts = [...datasets.batchesOf(features, options)].map((batch) => batch.count);
  * console.log(counts.join()); // 2,1
  * ```

@@ -196,8 +196,8 @@ function spanIn({ range, feature }: Placed, tokens: TokenRange | undefined): rea
  * const [example] = (await datasets.readSquadSplit('embedded', '1.1', 'dev')).examples;
  * const { tokenizer } = await tokenizers.loadTokenizer('models/tiny');
  * const { features } = await datasets.buildWindows([example], tokenizer, { purpose: 'train' });
- * const [{ span = [0, 0] }] = features;
- * console.log(datasets.spanText(example.context, features[0], ...span) === example.answers[0].text); // true
+ * const [first, last] = features[0].span ?? [0, 0];
+ * console.log(datasets.spanText(example.context, features[0], first, last) === example.answers[0].text); // true
  * ```
  */
 export function spanText(

@@ -35,7 +35,8 @@ const DEFAULT_LENGTH = 128;
 type Classifier = Extract<HeadSpec, { kind: 'classification' }>;
 
 /** @throws UsageError for a model that answers or fills in words */
-function asClassifier(head: HeadSpec, model: string): Classifier {
+function asClassifier(head: HeadSpec | Error, model: string): Classifier {
+  if (head instanceof Error) throw head;
   if (head.kind === 'classification') return head;
   const remedy =
     head.kind === 'span' ? 'its answers come from evaluate or finetune --save' : 'fine-tune it first';
@@ -83,10 +84,8 @@ export async function* predictTexts(
 ): AsyncGenerator<Prediction> {
   const folder = await resolveModel(name);
   const named = await classNamesOf(folder, adapter);
-  const own = asClassifier(
-    await readHead(folder).catch((error: unknown) => headOfAdapter(error, named)),
-    name,
-  );
+  const found = await readHead(folder).catch((error: Error) => error);
+  const own = asClassifier(adapter === undefined ? found : headWithAdapter(found, named), name);
   const head =
     adapter === undefined ? own : { ...own, numLabels: Math.max(1, named.length || own.numLabels) };
   const { model, values, notes } = await loadSaved(name, adapter, head);
@@ -109,8 +108,8 @@ export async function* predictTexts(
   }
 }
 
-/** The base model of an adapter has no head that says anything: the adapter's classes do. */
-function headOfAdapter(error: unknown, names: readonly string[]): Classifier {
-  if (names.length < 2) throw error;
-  return { kind: 'classification', numLabels: names.length };
+/** A base model without a classifier, or with a head of another purpose: the adapter's classes say which it brings. */
+function headWithAdapter(found: HeadSpec | Error, names: readonly string[]): HeadSpec | Error {
+  const isClassifier = !(found instanceof Error) && found.kind === 'classification';
+  return isClassifier || names.length < 2 ? found : { kind: 'classification', numLabels: names.length };
 }

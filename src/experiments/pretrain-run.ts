@@ -150,7 +150,7 @@ async function resume(
  * const text = Array.from({ length: 400 }, (_, i) => `film ${i % 7} was fine and play ${i % 5} was dull`);
  * await writeFile('text.txt', text.join('\n\n'));
  * const spec: pretraining.PretrainSpec = {
- *   ...{ layers: 1, hidden: 32, heads: 2, vocabSize: 50, length: 32 },
+ *   ...{ layers: 1, hidden: 32, heads: 2, vocabSize: 40, length: 32 },
  *   ...{ batchSize: 4, accumulation: 1, totalSteps: 3, learningRate: 1e-3 },
  *   ...{ maskProbability: 0.15, wholeWords: false, heldOutShare: 0.1, initialisation: 'random' },
  *   ...{ learningRateSchedule: { kind: 'constant', warmupRatio: 0 }, weightDecay: 0.01, maxGradientNorm: 1 },

@@ -129,7 +129,7 @@ async function startingPoint(
  *   },
  * });
  * console.log(record.steps.length, Object.keys(record.metrics).join()); // 8 accuracy
- * console.log(record.savedFraction.toFixed(2)); // 0.18
+ * console.log(record.savedFraction.toFixed(2)); // 0.17
  * ```
  */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {

@@ -49,7 +49,7 @@ export type HeadTraining = 'classifier' | 'classifier+pooler';
  * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
  * const method = peft.methodTrains({ config, head, headTraining: 'classifier' }, peft.BITFIT_DEFAULTS);
  * const trains = progressive.both(method, progressive.stageTrains(schedule, 3, config));
- * console.log(models.countParameters(models.modelSpecs(config, head), trains)); // 37634
+ * console.log(models.countParameters(models.modelSpecs(config, head), trains)); // 36866
  * ```
  */
 export const both =

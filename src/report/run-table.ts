@@ -199,7 +199,7 @@ function versionText(records: readonly LedgerRecord[]): string {
  * import { comparison, experiments } from 'progtuning';
  *
  * const cells = await experiments.ledgerRuns('fewer-epochs');
- * console.log(comparison.provenance(cells).split(';')[1].trim()); // real data (glue)
+ * console.log(comparison.provenance(cells).split('; ')[1]); // real data (glue), real data (glue-substitutes)
  * ```
  */
 export function provenance(cells: readonly GridCell[]): string {

@@ -151,6 +151,7 @@ async function runEpoch(
  *   const stage = progressive.stageOfEpoch(schedule, epoch, 2);
  *   return { stage, trains: progressive.stageTrains(schedule, stage, config) };
  * };
+ * const batching = { batchSize: 16, padTokenId: config.padTokenId, maxLength: 32, shapes: 'any' } as const;
  * const model = { config, head, specs, adaptation: {} };
  * const state = training.createTrainingState(specs, parameters, () => true);
  * const progress = await training.fit(
@@ -160,7 +161,7 @@ async function runEpoch(
  *     epochs: 2,
  *     stepsPerEpoch: 4,
  *     stageOf,
- *     batchesOf: () => datasets.batchesOf(features, { batchSize: 16, padTokenId: config.padTokenId, maxLength: 32 }),
+ *     batchesOf: () => datasets.batchesOf(features, batching),
  *     gradientAccumulationSteps: 1,
  *     learningRate: 1e-3,
  *     learningRateSchedule: { kind: 'linear', warmupRatio: 0 },

@@ -78,21 +78,32 @@ const RUNNER = `
   import { format } from 'node:util';
   let lines;
   console.log = (...values) => void lines.push(format(...values));
-  for (const file of process.argv.slice(1)) {
+  for (const file of process.argv.slice(2)) {
     lines = [];
+    const start = performance.now();
     const error = await import(file).then(() => undefined, (reason) => String(reason?.stack ?? reason));
-    writeSync(3, JSON.stringify({ lines, error }) + '\\n');
+    writeSync(3, JSON.stringify({ lines, error, milliseconds: performance.now() - start }) + '\\n');
   }`;
 
 test('the examples run, and print what they say', () => {
   const run = files.filter((_, i) => !examples[i]?.code.includes('// Not executed by the tests'));
+  const runner = join(programs, 'runner.mjs');
+  writeFileSync(runner, RUNNER);
   const { output, stderr } = spawnSync(
     process.execPath,
-    ['--input-type=module', '-e', RUNNER, ...run.map((file) => file.replace(/\.ts$/, '.js'))],
+    [runner, ...run.map((file) => file.replace(/\.ts$/, '.js'))],
     { cwd: home, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', 'pipe'], maxBuffer: 2 ** 26 },
   );
   const results = (output[3] ?? '').split('\n').filter(Boolean);
   assert.equal(results.length, run.length, stderr);
+  if (process.env.SHOW_TIMES)
+    console.error(
+      results
+        .map(
+          (line, i) => `${(JSON.parse(line) as { milliseconds: number }).milliseconds.toFixed(0)} ${run[i]}`,
+        )
+        .join('\n'),
+    );
   const wrong = run.flatMap((file, i) => {
     const { prints, name } = examples[files.indexOf(file)] as ExampleCode;
     const { lines, error } = JSON.parse(results[i] as string) as { lines: string[]; error?: string };
