@@ -62,6 +62,7 @@ async function weightsByName(models: Iterable<string>): Promise<ReadonlyMap<stri
 
 /**
  * The cells of a grid with what the committed ledger holds of them.
+ * @param name of a file in `data/grids/`, without its ending @throws DataError for no such grid, or a damaged record
  * @example
  * ```ts
  * import { experiments } from 'progtuning';
@@ -105,6 +106,7 @@ export function ofOneVersion(
 
 /**
  * Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record.
+ * @param name of a file in `data/grids/`, without its ending @throws DataError for no such grid, or a damaged record
  * @example
  * ```ts
  * import { experiments, report } from 'progtuning';

@@ -118,6 +118,7 @@ async function startingPoint(
  *   model: 'progtuning-bert-6x256',
  *   epochs: 2,
  *   batchSize: 8,
+ *   maxLength: 32,
  *   maxTrainExamples: 32,
  *   maxEvalExamples: 32,
  * });

@@ -182,6 +182,7 @@ export interface SaveOptions {
 
 /**
  * Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete.
+ * @throws UsageError for the folder that the model was read from, DataError where it cannot be written
  * @example
  * ```ts
  * import { models } from 'progtuning';

@@ -12,6 +12,7 @@ function hash(text: string): number {
 
 /**
  * Values for one spec, as Hugging Face initialises: N(0, initializerRange), zero biases, unit layer norms.
+ * @returns row-major values, as many as the shape holds
  * @example
  * ```ts
  * import { models } from 'progtuning';

@@ -110,6 +110,7 @@ export function loraTrains(base: MethodBase, method: Lora): Trains {
 
 /**
  * Folds the scaled B A into the weights: a plain checkpoint with the same logits. Touched arrays are new.
+ * @throws UsageError for options that the model cannot take
  * @example
  * ```ts
  * import { models, peft } from 'progtuning';

@@ -68,6 +68,7 @@ export function checkMethod(base: MethodBase, method: Method, initialised: reado
 
 /**
  * How a method enters the model.
+ * @throws UsageError for options that the model cannot take
  * @example
  * ```ts
  * import { models, peft } from 'progtuning';
@@ -94,6 +95,7 @@ export function methodAdaptation(base: MethodBase, method: Method): Adaptation {
 
 /**
  * What a method trains when no schedule freezes it.
+ * @throws UsageError for options that the model cannot take
  * @example
  * ```ts
  * import { models, peft } from 'progtuning';

@@ -128,6 +128,7 @@ export function trainsEmbeddings(schedule: Schedule, stage: number): boolean {
 
 /**
  * What stage t trains, as far as the schedule decides: compose with a method's own predicate by `both`.
+ * @throws UsageError as {@link trainedBlocks}
  * @example
  * ```ts
  * import { models, progressive } from 'progtuning';

@@ -31,6 +31,7 @@ export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts
 
 /**
  * Updated parameters per epoch of full fine-tuning of everything that the schedule lets through, in closed form.
+ * @returns scalars, an epoch each @throws UsageError as {@link trainedBlocks}
  * @example
  * ```ts
  * import { models, progressive } from 'progtuning';
@@ -58,6 +59,7 @@ export function closedFormUpdates(
 
 /**
  * Updated parameters per epoch, counted. @param method what the method trains at all
+ * @returns scalars, an epoch each @throws UsageError as {@link trainedBlocks}
  * @example
  * ```ts
  * import { models, progressive } from 'progtuning';

@@ -20,6 +20,7 @@ let queue: Promise<unknown> = Promise.resolve();
 /**
  * Renders a figure. Calls wait for each other: the window's random numbers, from which plotly makes its element ids, are seeded
  * from the figure, so that ids repeat from run to run and differ between figures on one page.
+ * @returns the text of an SVG file
  * @example
  * ```ts
  * import { report } from 'progtuning';

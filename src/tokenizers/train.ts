@@ -80,6 +80,7 @@ export function trainVocabulary(
 
 /**
  * Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder.
+ * @throws DataError where it cannot be written
  * @example
  * ```ts
  * import { tokenizers } from 'progtuning';

@@ -80,9 +80,8 @@ const RUNNER = `
   console.log = (...values) => void lines.push(format(...values));
   for (const file of process.argv.slice(2)) {
     lines = [];
-    const start = performance.now();
     const error = await import(file).then(() => undefined, (reason) => String(reason?.stack ?? reason));
-    writeSync(3, JSON.stringify({ lines, error, milliseconds: performance.now() - start }) + '\\n');
+    writeSync(3, JSON.stringify({ lines, error }) + '\\n');
   }`;
 
 test('the examples run, and print what they say', () => {
@@ -96,14 +95,6 @@ test('the examples run, and print what they say', () => {
   );
   const results = (output[3] ?? '').split('\n').filter(Boolean);
   assert.equal(results.length, run.length, stderr);
-  if (process.env.SHOW_TIMES)
-    console.error(
-      results
-        .map(
-          (line, i) => `${(JSON.parse(line) as { milliseconds: number }).milliseconds.toFixed(0)} ${run[i]}`,
-        )
-        .join('\n'),
-    );
   const wrong = run.flatMap((file, i) => {
     const { prints, name } = examples[files.indexOf(file)] as ExampleCode;
     const { lines, error } = JSON.parse(results[i] as string) as { lines: string[]; error?: string };
