@@ -166,6 +166,7 @@ async function* documentsOf(path: string, onBytes: (bytes: Uint8Array) => void):
 /**
  * Documents of several files, in order.
  * @throws DataError for a file that is missing, cut off, damaged or not UTF-8
+ * @param options what sees the bytes
  * @example
  * ```ts
  * import { pretraining } from 'progtuning';

@@ -74,6 +74,7 @@ const CHUNK = 1024;
  * The windows of all examples, in order. Switches truncation and padding of the tokenizer off.
  * @throws DataError when a question leaves no room for its context, or the tokenizer has no template for pairs;
  * UsageError for a size that is no whole number or impossible
+ * @param options lengths in tokens
  * @example
  * ```ts
  * import { datasets, tokenizers } from 'progtuning';

@@ -100,6 +100,7 @@ const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
 /**
  * Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install.
  * @throws UsageError for a device that is not there, with what to install
+ * @param options device, threads
  * @example
  * ```ts
  * import { engine } from 'progtuning';

@@ -90,7 +90,7 @@ export interface AttentionShape {
 /**
  * Multi-head attention without its linear maps: softmax(q k^T / sqrt depth + bias) v, probabilities times `mask` (dropout).
  * @param q [batch queries, hidden] @param k @param v [batch seq, hidden] @param bias [batch, 1, 1, seq], 0 or a large negative number
- * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @returns context [batch queries, hidden]
+ * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @param shape examples and heads @returns context [batch queries, hidden]
  */
 export function attention(
   q: tf.Tensor2D,

@@ -54,6 +54,7 @@ export function newModelConfig(
 
 /**
  * @throws UsageError when the folder holds a model, DataError when the texts are too few for the vocabulary
+ * @param model shape, texts, folder
  * @example
  * ```ts
  * import { datasets, models } from 'progtuning';

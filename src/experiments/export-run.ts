@@ -58,6 +58,7 @@ async function writeServedConfig(
 
 /**
  * @returns bytes written @throws UsageError, DataError
+ * @param request model and folder
  * @example
  * ```ts
  * import { models } from 'progtuning';

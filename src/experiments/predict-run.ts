@@ -67,6 +67,7 @@ async function* chunksOf(rows: AsyncIterable<Texts> | Iterable<Texts>): AsyncGen
 /**
  * Predictions in the order of the rows, made as the rows come: 1,024 at a time.
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
+ * @param request the saved model @param rows a text each, or a pair
  * @example
  * ```ts
  * import { evaluation } from 'progtuning';

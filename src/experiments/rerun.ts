@@ -71,6 +71,7 @@ export function compareRecords(record: LedgerRecord, again: LedgerRecord): Omit<
 /**
  * Runs a record's spec again on this machine and compares the numbers.
  * @throws UsageError where its data are not said, DataError where model, data or engine are not those of the record: it names which
+ * @param request record, model, data @param options threads, device; `onEvent` as of a run
  * @example
  * ```ts
  * import { experiments } from 'progtuning';

@@ -92,6 +92,7 @@ function runInChild(
 
 /**
  * @returns how many runs failed
+ * @param plan of {@link planGrid} @param options ledger, jobs, time
  * @example
  * ```ts
  * import { experiments } from 'progtuning';

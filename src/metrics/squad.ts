@@ -110,6 +110,7 @@ export interface SquadV2Options {
  * Scores of the v2.0 evaluator. An id that comes twice counts once, the last time.
  * Deviation: a missing id is warned about by the caller and scores 0; the official script prints the warning and then
  * fails with a KeyError.
+ * @param options probabilities that there is no answer, and their threshold
  * @example
  * ```ts
  * import { evaluation } from 'progtuning';

@@ -117,6 +117,7 @@ const NAMED = 3;
 
 /**
  * Reads a model for a head. @throws DataError that names a missing or mis-shaped tensor, wanted and got
+ * @param options what is drawn afresh, from which seed
  * @example
  * ```ts
  * import { models } from 'progtuning';
@@ -183,6 +184,7 @@ export interface SaveOptions {
 /**
  * Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete.
  * @throws UsageError for the folder that the model was read from, DataError where it cannot be written
+ * @param options class names, stored type
  * @example
  * ```ts
  * import { models } from 'progtuning';

@@ -133,6 +133,7 @@ function encode(data: Float32Array, dtype: 'F32' | 'F16'): Uint8Array {
 
 /**
  * Writes a file under a temporary name beside the final one, then renames: a reader never sees half of it.
+ * @param options stored type, metadata
  * @example
  * ```ts
  * import { models } from 'progtuning';

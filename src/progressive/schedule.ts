@@ -69,6 +69,7 @@ export type BlockCount = Pick<ModelConfig, 'numHiddenLayers'>;
 /**
  * 0-based indices of the blocks that train in a stage.
  * @param stage 1..T @throws UsageError when the blocks are cut and T > L, or a block is not there
+ * @param model how many blocks there are
  * @example
  * ```ts
  * import { progressive } from 'progtuning';
@@ -151,6 +152,7 @@ export function stageTrains(schedule: Schedule, stage: number, config: BlockCoun
 
 /**
  * The stage (1..T) of an epoch (0-based): one epoch each when T equals the number of epochs, else as even as can be.
+ * @param schedule how many stages there are
  * @example
  * ```ts
  * import { progressive } from 'progtuning';

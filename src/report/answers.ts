@@ -25,6 +25,7 @@ function marked(context: string, predicted: string): string {
 
 /**
  * @returns a quoted block: question, paragraph, verdict (exact match with a reference, before any normalising)
+ * @param answer question, paragraph, what was predicted, references
  * @example
  * ```ts
  * import { report } from 'progtuning';

@@ -258,6 +258,7 @@ function orderClaims({ glue, order, name }: Evidence): Claim[] {
 
 /**
  * The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt.
+ * @param evidence runs on GLUE
  * @example
  * ```ts
  * import { comparison } from 'progtuning';

@@ -144,6 +144,7 @@ export function pairedDifference(
 /**
  * Percentile bootstrap interval of the mean (Efron 1979). The same seed gives the same interval.
  * @throws DataError for fewer than two values, or one that is not a number
+ * @param options level, resamples, seed
  * @example
  * ```ts
  * import { comparison } from 'progtuning';

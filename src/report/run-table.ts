@@ -27,6 +27,7 @@ export const metricName = (task: string): string => METRIC[task] ?? 'accuracy';
 
 /**
  * In percent, as GLUE and SQuAD are reported; NaN where the metric is undefined.
+ * @param record of a run
  * @example
  * ```ts
  * import { comparison, experiments } from 'progtuning';
@@ -43,6 +44,7 @@ export function score({ spec, metrics }: LedgerRecord): number {
 
 /**
  * Training only: without reading, tokenising and evaluation.
+ * @param record of a run
  * @example
  * ```ts
  * import { comparison, experiments } from 'progtuning';
@@ -105,6 +107,7 @@ function scoreCell(records: readonly LedgerRecord[]): string {
 
 /**
  * One row: score over seeds, updated parameters, saving, training time, memory.
+ * @param group runs that differ in the seed
  * @example
  * ```ts
  * import { comparison, experiments, report } from 'progtuning';

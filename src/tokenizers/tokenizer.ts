@@ -175,6 +175,7 @@ function assemble(
 /**
  * Encodes a text, or two, per row. Rows keep their own lengths: padding is the batch's.
  * @param maxLength tokens of a row, special tokens included: longer ones are cut, the longer text first @returns a row each, in their order
+ * @param tokenizer as {@link loadTokenizer} opens it
  * @example
  * ```ts
  * import { tokenizers } from 'progtuning';

@@ -55,6 +55,7 @@ function countWords(texts: readonly string[]): Map<string, number> {
  * The vocabulary, most general tokens first: special tokens, characters, then merges in the order in which they were learnt, so that
  * the first n tokens are what training for n would give. The same texts give the same vocabulary.
  * @throws DataError when the text has too few distinct pieces
+ * @param options size, and whether case counts
  * @example
  * ```ts
  * import { tokenizers } from 'progtuning';
@@ -81,6 +82,7 @@ export function trainVocabulary(
 /**
  * Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder.
  * @throws DataError where it cannot be written
+ * @param options whether case counts
  * @example
  * ```ts
  * import { tokenizers } from 'progtuning';

@@ -28,6 +28,7 @@ export const decaySteps = (totalSteps: number, decayRatio: number): number =>
 
 /**
  * @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1
+ * @param schedule kind and warm-up
  * @example
  * ```ts
  * import { training } from 'progtuning';
