@@ -18,6 +18,7 @@ export { type Compiled, type CompileOptions, compile, type TensorSpec, trace } f
 export { DEVICES, type Device } from './engine/device.js';
 export * as fused from './engine/fused.js';
 export { Graph } from './engine/graph.js';
+export * as tf from './engine/tfjs.js';
 export { DataError, UsageError } from './errors.js';
 export { createModel, type NewModel } from './experiments/create-model.js';
 export { evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from './experiments/evidence-grids.js';
@@ -104,7 +105,7 @@ export {
 } from './report/run-table.js';
 export { type ScheduleRow, scheduleGrid } from './report/schedule-grid.js';
 export { figureToSvg } from './report/svg.js';
-export { type Row, type TableOptions, tableHtml, tableText } from './report/table.js';
+export { type Row, type TableFrame, type TableOptions, tableHtml, tableText } from './report/table.js';
 export { encodeTexts, loadTokenizer } from './tokenizers/tokenizer.js';
 export { trainVocabulary } from './tokenizers/train.js';
 export { ADAMW_DEFAULTS } from './training/adamw.js';

@@ -1,7 +1,8 @@
 /** Where a compiled function runs. A device that is not there is an error that says what to install; nothing falls back silently. */
-import * as tf from '@tensorflow/tfjs';
+
 import type { InferenceSession } from 'onnxruntime-node';
 import { UsageError } from '../errors.js';
+import * as tf from './tfjs.js';
 
 /** `cpu`, `webgpu`, `cuda`: onnxruntime's providers. `tfjs`: a tfjs backend, operation by operation. */
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'tfjs'] as const;
@@ -39,19 +40,28 @@ export function deviceError(device: Device, error: unknown): unknown {
     : new UsageError(`device ${device}: ${cause.trim()}; it ${remedy}`, { cause: error });
 }
 
-/** Packages that bring tfjs a native backend, best first. Neither is a dependency: their install scripts download a library. */
-const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+/**
+ * Packages that bring tfjs a backend, best first. None is a dependency: the install scripts of the first two download a library, the
+ * third, plain JavaScript, is slow.
+ */
+const BACKENDS = [
+  '@tensorflow/tfjs-node-gpu',
+  '@tensorflow/tfjs-node',
+  '@tensorflow/tfjs-backend-cpu',
+] as const;
+
+const isAnyRegistered = (): boolean => tf.engine().backendNames().length > 0;
 
 /**
- * Makes the best tfjs backend current that is installed.
+ * Makes a tfjs backend current: the best of those that the program has imported, or else that are installed.
  * @returns its name: `tensorflow` with a native package, otherwise `cpu`, tfjs's plain JavaScript
- * @throws UsageError when a native package is installed but does not load
+ * @throws UsageError when none is installed, or one is but does not load
  */
 export async function openTfjsBackend(): Promise<string> {
-  for (const name of NATIVE) {
+  for (const name of BACKENDS) {
+    if (isAnyRegistered()) break;
     try {
       await import(name);
-      break;
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(name)) continue;
@@ -61,6 +71,10 @@ export async function openTfjsBackend(): Promise<string> {
       );
     }
   }
+  if (!isAnyRegistered())
+    throw new UsageError(
+      `device tfjs: no tfjs backend is installed here; install one: npm install ${BACKENDS[0]} (it downloads a library), or ${BACKENDS[2]} (plain JavaScript)`,
+    );
   await tf.ready();
   return tf.getBackend();
 }

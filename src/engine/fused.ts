@@ -2,8 +2,9 @@
  * The pieces of a Transformer that have gradients of their own while tracing and are composed of plain tfjs operations on any
  * other backend: the same model code runs on both, and each form checks the other.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import type { fusedKernels } from './kernels/fused.js';
+import * as tf from './tfjs.js';
 import { isTracing } from './trace-backend.js';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -136,7 +137,7 @@ function composedAttention(
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
   if (!isTracing()) {
-    const target = tf.oneHot(labels, logits.shape[1]).toFloat();
+    const target = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32');
     return tf.neg(tf.sum(tf.mul(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1), weights))) as tf.Scalar;
   }
   return withGradient(
