@@ -45,7 +45,7 @@ const PACKAGES: Record<string, RegExp> = {
   'plotly.js-dist-min': /^report\//,
   jsdom: /^report\//,
   tslab: /^report\//,
-  tokenizers: /^(tokenizers|datasets)\//,
+  tokenizers: /^tokenizers\//,
   hyparquet: /^datasets\//,
   '@huggingface/hub': /^datasets\//,
   commander: /^cli/,

@@ -6,18 +6,19 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { publint } from 'publint';
 import { packageRoot } from '../golden/golden.js';
 
 const home = mkdtempSync(join(tmpdir(), 'progtuning-install-'));
@@ -62,24 +63,14 @@ const programs = (): string[] =>
 function bytesOf(folder: string): number {
   return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
     const path = join(folder, entry.name);
-    return sum + (entry.isDirectory() ? bytesOf(path) : statSync(path).blocks * 512);
+    return sum + (entry.isDirectory() ? bytesOf(path) : lstatSync(path).blocks * 512);
   }, 0);
 }
 
 test('an unbuilt clone packs whole, or not at all', () => {
   mkdirSync(clone);
-  const files = [
-    'package.json',
-    'tsconfig.json',
-    '.npmrc',
-    '.npmignore',
-    'LICENSE',
-    'README.md',
-    'src',
-    'data',
-    'tools',
-  ];
-  for (const name of files)
+  const files = 'package.json tsconfig.json .npmrc .npmignore LICENSE README.md src data tools';
+  for (const name of files.split(' '))
     cpSync(join(packageRoot, name), join(clone, name), { recursive: true, verbatimSymlinks: true });
   symlinkSync(join(packageRoot, 'node_modules'), join(clone, 'node_modules'));
 
@@ -90,15 +81,8 @@ test('an unbuilt clone packs whole, or not at all', () => {
   succeed(clone, 'npm', 'pack', '--ignore-scripts=false', '--pack-destination', home);
   const [tarball] = tarballs(home) as [string];
   const listed = succeed(home, 'tar', '-tzf', tarball).split('\n');
-  for (const path of [
-    'index.js',
-    'index.d.ts',
-    'cli.js',
-    'engine/arena.wasm',
-    'engine/tfjs.js',
-    'engine/tfjs.d.ts',
-  ])
-    assert.ok(listed.includes(`package/dist/src/${path}`), path);
+  const made = 'index.js index.d.ts cli.js engine/arena.wasm engine/tfjs.js engine/tfjs.d.ts';
+  for (const path of made.split(' ')) assert.ok(listed.includes(`package/dist/src/${path}`), path);
   assert.ok(listed.includes('package/data/models/progtuning-bert-6x256/model.safetensors'));
   assert.deepEqual(
     listed.filter((path) => /\.map$|\/(test|notebooks|tools)\//.test(path)),
@@ -109,7 +93,7 @@ test('an unbuilt clone packs whole, or not at all', () => {
 const registry = call(home, 'npm', 'view', 'zod', 'version');
 const skip = registry.status === 0 ? false : 'the npm registry cannot be reached';
 
-test('it installs in an empty folder, runs, and stays below 450 MB', { skip }, () => {
+test('it installs in an empty folder, runs, and stays below 450 MB', { skip }, async () => {
   mkdirSync(project);
   write(project, '.npmrc', 'onnxruntime-node-install=skip\n');
   const [tarball] = tarballs(home) as [string];
@@ -123,6 +107,8 @@ test('it installs in an empty folder, runs, and stays below 450 MB', { skip }, (
     join(home, tarball),
   );
   assert.ok(bytesOf(join(project, 'node_modules')) <= 450e6);
+  const { messages } = await publint({ pkgDir: join(project, 'node_modules/progtuning'), strict: true });
+  assert.deepEqual(messages, []);
 
   const few = ['--max-train-examples', '32', '--max-eval-examples', '32', '--json'];
   const said = succeed(
@@ -166,9 +152,12 @@ test('what is optional says what to install', { skip }, () => {
   assert.match(figure.stderr, /Install them with: npm install jsdom plotly\.js-dist-min/);
   write(project, 'lesson.md', '```typescript\n1;\n```\n');
   for (const [args, line] of [
-    [['notebooks', 'lesson.md'], /^progtuning: Notebooks need tslab.*npm install --save-dev tslab\n$/],
-    [['reproduce'], /^progtuning: reproduce .*clone of the repository.*\n$/],
-    [['finetune', '--task', 'sst2', '--device', 'tfjs'], /npm install @tensorflow\/tfjs-node-gpu/],
+    [['notebooks', 'lesson.md'], /^progtuning: Notebooks need tslab.*npm install --save-dev tslab$/m],
+    [['reproduce'], /^progtuning: reproduce .*clone of the repository/m],
+    [
+      ['finetune', '--task', 'sst2', '--model', 'progtuning-bert-6x256', '--device', 'tfjs'],
+      /npm install @tensorflow\/tfjs-node-gpu/,
+    ],
   ] as const) {
     const { status, stderr } = call(project, 'npx', 'progtuning', ...args);
     assert.equal(status, 2, stderr);
