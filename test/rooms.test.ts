@@ -39,7 +39,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 
 /** A package -> the files that may import it. */
 const PACKAGES: Record<string, RegExp> = {
-  'onnxruntime-node': /^engine\/(session|device)\.ts$/,
+  'onnxruntime-node': /^engine\/session\.ts$/,
   '@tensorflow/tfjs-core': /^engine\/tfjs\.ts$/,
   pbf: /^engine\/onnx-writer\.ts$/,
   'plotly.js-dist-min': /^report\//,

@@ -1,6 +1,5 @@
 /** Where a compiled function runs. A device that is not there is an error that says what to install; nothing falls back silently. */
 
-import type { InferenceSession } from 'onnxruntime-node';
 import { UsageError } from '../errors.js';
 import * as tf from './tfjs.js';
 
@@ -14,7 +13,7 @@ export function parseDevice(name: string): Device {
   return device;
 }
 
-export function executionProviders(device: Device): InferenceSession.ExecutionProviderConfig[] {
+export function executionProviders(device: Device): string[] {
   if (device === 'tfjs') throw new Error('internal: the tfjs device opens no session');
   return [device];
 }
