@@ -5,6 +5,7 @@
  * @module progtuning
  */
 
+export * as tf from './engine/tfjs.js';
 export { DataError, UsageError } from './errors.js';
 export { type RunEvent, type RunOptions, run } from './experiments/run.js';
 export type { Machine, RunRecord } from './experiments/run-record.js';

@@ -8,8 +8,8 @@
  * would tokenise each paragraph once for every question. Encoding without truncation has none of these faults.
  */
 
-import type { Tokenizer } from 'tokenizers';
 import { DataError, UsageError } from '../errors.js';
+import type { NativeTokenizer } from '../tokenizers/native.js';
 import type { Feature } from './batch.js';
 import {
   type EncodedContext,
@@ -88,7 +88,7 @@ const CHUNK = 1024;
  */
 export async function buildWindows(
   examples: readonly SquadExample[],
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   { purpose, maxLength = 384, docStride = 128, path, onProgress }: WindowOptions,
 ): Promise<SpanWindows> {
   if (!Number.isInteger(maxLength) || !Number.isInteger(docStride) || docStride < 0 || maxLength <= docStride)

@@ -2,13 +2,14 @@
  * `compile(fn)`: a function of tensors, with its gradients, as one native program. The function is run once to trace it into an
  * ONNX graph (device cpu, webgpu, cuda), or at every call (device `tfjs`): the numbers are the same.
  */
-import * as tf from '@tensorflow/tfjs';
-import type { Device } from './device.js';
+
+import { type Device, openTfjsBackend } from './device.js';
 import { type MaskKey, type MaskSite, maskBytes, maskSource, type Randomness } from './dropout.js';
 import { type BatchSize, freeGraph, freeShape, shapeAt } from './free.js';
 import type { Graph } from './graph.js';
 import { type Profile, span } from './profile.js';
 import { type Array1D, type Feeds, openResidentSession, openSession, type Resident } from './session.js';
+import * as tf from './tfjs.js';
 import { traceWith } from './trace-backend.js';
 import { workingBytes } from './working-memory.js';
 
@@ -116,7 +117,10 @@ export async function compile<I extends TensorSpecs>(
   fn: TensorFunction<I>,
   { device = 'cpu', threads = 0, profile }: CompileOptions = {},
 ): Promise<Compiled> {
-  if (device === 'tfjs') return eager(inputs, fn);
+  if (device === 'tfjs') {
+    await openTfjsBackend();
+    return eager(inputs, fn);
+  }
   const { graph, masks } = trace(inputs, fn);
   const session = await openSession(graph, { device, threads, profile });
   const source = maskSource();
@@ -153,6 +157,7 @@ export async function compileFree(
   { device = 'cpu', threads = 0, profile }: CompileOptions = {},
 ): Promise<CompiledFree> {
   if (device === 'tfjs') {
+    await openTfjsBackend();
     return {
       run: (size, feeds, options) => eager(at(size).inputs, at(size).fn).run(feeds, options),
       close: async () => {},

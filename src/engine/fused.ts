@@ -4,8 +4,9 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs';
+
 import type { fusedKernels } from './kernels/fused.js';
+import * as tf from './tfjs.js';
 import { isTracing } from './trace-backend.js';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -139,7 +140,7 @@ function composedAttention(
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
   if (!isTracing()) {
-    const target = tf.oneHot(labels, logits.shape[1]).toFloat();
+    const target = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32');
     return tf.neg(tf.sum(tf.mul(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1), weights))) as tf.Scalar;
   }
   return withGradient(

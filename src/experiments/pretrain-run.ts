@@ -12,7 +12,6 @@ import { countParameters } from '../models/parameters.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
-import { startFromCounts } from '../training/counted-start.js';
 import { decaySteps } from '../training/learning-rate.js';
 import { peakBytes } from '../training/peak-memory.js';
 import {
@@ -191,6 +190,7 @@ export async function runPretraining(
     const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
     const { device, threads } = options;
     const counting = { seed, onProgress, ...(device ? { device } : {}), ...(threads ? { threads } : {}) };
+    const { startFromCounts } = await import('../training/counted-start.js');
     await startFromCounts(config, state.parameters, corpus.train, tokenizer, counting);
   }
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;

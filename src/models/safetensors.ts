@@ -83,7 +83,10 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
         const entry = header.tensors.get(name);
         if (!entry) throw new DataError(`${path}: no tensor '${name}'`);
         const [begin, end] = entry.data_offsets;
-        const data = toFloat32(await readExactly(file, end - begin, header.start + begin, path), entry.dtype);
+        // Of its own memory, not the pool's, and not filled with zeros first.
+        const buffer = Buffer.allocUnsafeSlow(end - begin);
+        const bytes = await readExactly(file, buffer, header.start + begin, path);
+        const data = toFloat32(bytes, entry.dtype);
         if (!data)
           throw new DataError(
             `${path}: tensor '${name}' has type ${entry.dtype}; wanted ${Object.keys(FLOATS).join(', ')}`,

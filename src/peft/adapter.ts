@@ -2,9 +2,10 @@
  * Bottleneck adapters, h + up(activation(down(h))), at the end of a sub-layer before its residual sum and layer norm.
  * Houlsby et al. 2019 (arXiv 1902.00751): after both sub-layers. Pfeiffer et al. 2020 (arXiv 2005.00052): after the feed-forward only.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { z } from 'zod';
 import { gelu, linear } from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';

@@ -1,6 +1,7 @@
 /** LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / r) B A x, as Hugging Face PEFT builds it. */
-import * as tf from '@tensorflow/tfjs';
+
 import { z } from 'zod';
+import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { loraMaps, wholeModules } from './lora-targets.js';

@@ -22,4 +22,11 @@ export {
 } from '../report/notebook.js';
 export { type ScheduleGridOptions, type ScheduleRow, scheduleGrid } from '../report/schedule-grid.js';
 export { figureToSvg } from '../report/svg.js';
-export { type Cell, type Row, type TableOptions, tableHtml, tableText } from '../report/table.js';
+export {
+  type Cell,
+  type Row,
+  type TableFrame,
+  type TableOptions,
+  tableHtml,
+  tableText,
+} from '../report/table.js';

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { escapeText, type Figure } from './frame.js';
 import { figureToSvg } from './svg.js';
-import { type Row, type TableOptions, tableHtml, tableText } from './table.js';
+import { type Row, type TableFrame, type TableOptions, tableHtml, tableText } from './table.js';
 
 /** MIME type -> content; JSON types hold values, the others text. */
 type MimeBundle = Readonly<Record<string, unknown>>;
@@ -101,7 +101,7 @@ export async function showFigure(figure: Figure): Promise<void> {
 }
 
 /**
- * Shows rows as a table.
+ * Shows rows, or a danfojs data frame, as a table.
  * @example
  * ```ts
  * import { report } from 'progtuning';
@@ -109,9 +109,9 @@ export async function showFigure(figure: Figure): Promise<void> {
  * report.showTable([{ task: 'cola', score: 57.1 }, { task: 'rte', score: 66.4 }], { digits: 1, caption: 'invented' });
  * ```
  */
-export function showTable(rows: readonly Row[], options: TableOptions = {}): void {
-  const text = tableText(rows, options);
-  if (inNotebook()) send({ 'text/html': tableHtml(rows, options), 'text/plain': text });
+export function showTable(table: readonly Row[] | TableFrame, options: TableOptions = {}): void {
+  const text = tableText(table, options);
+  if (inNotebook()) send({ 'text/html': tableHtml(table, options), 'text/plain': text });
   else print(text);
 }
 

@@ -8,13 +8,14 @@ import { DataError } from '../errors.js';
 import type { NumberedToken } from './added-tokens.js';
 import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
 import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
+import type { NativeTokenizer } from './native.js';
 import { type Template, templates } from './template.js';
 import { highestId } from './vocabulary.js';
 import { tokenizerWarnings } from './warnings.js';
 
 /** A tokenizer in effect: the library's own, and what was found out about it. */
 export interface TextTokenizer {
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: NativeTokenizer;
   /** One more than the highest id. */
   readonly vocabSize: number;
   /** sha256 of the tokenizer in effect: whatever of its files changes an id, a token type or an offset changes it. */
@@ -47,8 +48,8 @@ function canonical(value: unknown): unknown {
 }
 
 /** The library's tokenizer of a `tokenizer.json` in effect. @throws DataError where the library refuses it */
-function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
-  let tokenizer: Tokenizer;
+function open({ json, added }: EffectiveTokenizer, folder: string): NativeTokenizer {
+  let tokenizer: NativeTokenizer;
   try {
     tokenizer = Tokenizer.fromString(JSON.stringify(json));
   } catch (cause) {
@@ -69,7 +70,7 @@ function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
 
 /** Two tokens that are looked for in normalised text, and are the same there. */
 function sameOnceNormalised(
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   added: readonly NumberedToken[],
 ): readonly [string, string] | undefined {
   const normalizer = tokenizer.getNormalizer();

@@ -1,6 +1,7 @@
 /** A model as training sees it: specs, the head, and how a PEFT method enters. */
-import type * as tf from '@tensorflow/tfjs';
+
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
+import type * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode, type KnownStates } from '../models/encoder.js';

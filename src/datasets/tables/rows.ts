@@ -3,11 +3,11 @@
  * `.xz`. Parquet is read one row group at a time, `.json` whole; of the others only the row at hand is held.
  */
 import { access } from 'node:fs/promises';
-import { CsvError, parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { CsvError } from 'csv-parse';
+import type { AsyncBuffer } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { parseJson } from '../../json.js';
+import { loadParquet } from '../parquet.js';
 import { linesOf, openBytes, readText } from '../text.js';
 
 /** A row by the names of its columns. */
@@ -57,6 +57,7 @@ function describeCsv(error: CsvError, path: string, begins: number): string {
 const MOST = 2 ** 24;
 
 async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<TableRow> {
+  const { CsvError, parse } = await import('csv-parse');
   let read = 0;
   const parser = parse({
     ...{ delimiter, quote: delimiter === '\t' ? false : '"', info: true, skip_empty_lines: true },
@@ -163,8 +164,8 @@ async function* jsonRows(path: string): AsyncGenerator<TableRow> {
 }
 
 /** The file's bytes for hyparquet: from disk, or unpacked in memory. */
-async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMetadataAsync>[0]> {
-  if (!/\.(gz|xz)$/i.test(path)) return asyncBufferFromFile(path);
+async function parquetBuffer(path: string): Promise<AsyncBuffer | ArrayBuffer> {
+  if (!/\.(gz|xz)$/i.test(path)) return (await loadParquet())[0].asyncBufferFromFile(path);
   const parts: Uint8Array[] = [];
   for await (const bytes of openBytes(path, () => undefined)) parts.push(bytes);
   const { buffer, byteOffset, byteLength } = Buffer.concat(parts);
@@ -172,6 +173,7 @@ async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMet
 }
 
 async function* parquetRows(path: string): AsyncGenerator<TableRow> {
+  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await loadParquet();
   try {
     const file = await parquetBuffer(path);
     const metadata = await parquetMetadataAsync(file);
