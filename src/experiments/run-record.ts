@@ -10,6 +10,7 @@ import type { RunIdentity } from './identity.js';
 import type { StageRecord } from './run-events.js';
 import type { RunSpec } from './run-spec.js';
 
+/** What a run gave, and on what it was made: the value that `run.json` holds. */
 export interface RunRecord {
   readonly spec: RunSpec;
   /** Everything that the numbers depend on. */
@@ -54,6 +55,7 @@ export interface RunRecord {
   readonly machine: Machine;
 }
 
+/** What a run was made on. Memory in bytes; `threads` as used. */
 export interface Machine {
   readonly processor: string;
   readonly threads: number;

@@ -32,6 +32,7 @@ import { squadTask } from './squad-task.js';
 import { trainAndEvaluate } from './train-run.js';
 import { checkEvaluates } from './validation.js';
 
+/** What does not change the numbers of a run: where it is saved, how it is watched, threads, device. */
 export interface RunOptions extends CompileOptions {
   /** Writes the fine-tuned checkpoint here, and while the run lasts the snapshot it can be resumed from. */
   readonly save?: string;
@@ -55,6 +56,7 @@ export interface RunOptions extends CompileOptions {
   readonly saveTotalLimit?: number | undefined;
   /** Also writes the run's curves here, as TensorBoard reads them. */
   readonly loggingDir?: string | undefined;
+  /** Called while the run lasts. */
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -130,7 +132,33 @@ function updatesOf(
   return steps.map(({ stage }) => counts.get(stage) as number);
 }
 
-/** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
+/**
+ * Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { run, runSpec } from 'progtuning';
+ *
+ * const spec = runSpec({
+ *   task: 'sst2',
+ *   data: 'embedded',
+ *   model: 'progtuning-bert-6x256',
+ *   epochs: 2,
+ *   batchSize: 8,
+ *   maxLength: 32,
+ *   maxTrainExamples: 32,
+ *   maxEvalExamples: 32,
+ * });
+ * const record = await run(spec, {
+ *   save: 'runs/sst2',
+ *   overwrite: true,
+ *   onEvent: (event) => {
+ *     if (event.kind === 'warning') console.warn(event.text);
+ *   },
+ * });
+ * console.log(record.steps.length, Object.keys(record.metrics).join()); // 8 accuracy
+ * console.log(record.savedFraction.toFixed(2)); // 0.17
+ * ```
+ */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const { tell: onEvent, to } = reporter(options);

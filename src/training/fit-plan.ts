@@ -17,6 +17,7 @@ export interface PlannedStage {
   readonly to: number;
 }
 
+/** What the loop follows: budget, stages, batches, learning rate, evaluations. */
 export interface FitPlan {
   readonly stepsPerEpoch: number;
   /** The budget that was asked for. Early stopping may end before, but stages and learning rate are of the whole. */

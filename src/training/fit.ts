@@ -41,14 +41,25 @@ export const fitProgressSchema = z.object({
   evaluations: z.array(evaluationSchema).default([]),
 });
 
+/**
+ * One step: loss (nats for classes and spans, squared error for scores), learning rate, norm of the gradient before clipping.
+ *
+ * @interface
+ */
 export type StepRecord = Readonly<z.infer<typeof stepSchema>>;
 
-/** What a run has done so far. */
+/**
+ * What a run has done so far.
+ *
+ * @interface
+ */
 export type FitProgress = z.infer<typeof fitProgressSchema>;
 
+/** Called while a run lasts. */
 export interface FitHooks {
   /** Called before the first step of a stage, and of the stage that a resumed run goes on in. */
   readonly onStage?: (stage: PlannedStage) => void;
+  /** Called after each step. */
   readonly onStep?: (record: StepRecord) => void;
   /** Evaluates the state as it is; wanted where the plan evaluates. */
   readonly evaluate?: (steps: number) => Promise<Pick<EvaluationRecord, 'metrics' | 'seconds' | 'examples'>>;
@@ -132,6 +143,49 @@ function updatedIn(epoch: number, { steps }: FitProgress, countOf: (stage: numbe
  * Trains in place: `state` holds the result, that of the best evaluation where the plan selects it.
  * @param progress of the run that is resumed; `state` must be what it was then
  * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
+ * @example
+ * ```ts
+ * import { datasets, evaluation, models, progressive, tokenizers, training } from 'progtuning';
+ *
+ * // The loop of `run`, by hand: a schedule of one's own takes the place of `progressive.stageTrains`.
+ * const task = datasets.findTask('sst2');
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny', config.vocabSize);
+ * const { examples } = await datasets.readSplit('embedded', task, 'train', { maxExamples: 64 });
+ * const features = await datasets.featuresOf(examples, tokenizer, 32);
+ *
+ * const schedule = { kind: 'progressive', stages: 2, embeddings: 'first-stage' } as const;
+ * const stageOf = (epoch: number) => {
+ *   const stage = progressive.stageOfEpoch(schedule, epoch, 2);
+ *   return { stage, trains: progressive.stageTrains(schedule, stage, config) };
+ * };
+ * const batching = { batchSize: 16, padTokenId: config.padTokenId, maxLength: 32, shapes: 'any' } as const;
+ * const model = { config, head, specs, adaptation: {} };
+ * const state = training.createTrainingState(specs, parameters, () => true);
+ * const progress = await training.fit(
+ *   model,
+ *   state,
+ *   {
+ *     stepsPerEpoch: 4,
+ *     totalSteps: 8,
+ *     stages: training.stagesOfEpochs(2, 4, stageOf),
+ *     batchesOf: () => datasets.batchesOf(features, batching),
+ *     gradientAccumulationSteps: 1,
+ *     learningRate: 1e-3,
+ *     learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
+ *     adamw: training.ADAMW_DEFAULTS,
+ *     seed: 1,
+ *   },
+ *   { threads: 1 },
+ * );
+ * console.log(progress.steps.length); // 8
+ *
+ * const logits = await evaluation.predictFeatures(model, state.parameters, features, { maxLength: 32 });
+ * const predicted = logits.map(([bad, good]) => (good > bad ? 1 : 0));
+ * const { accuracy } = evaluation.glueMetrics(task, predicted, examples.map(({ label }) => label));
+ * console.log(typeof accuracy); // number
+ * ```
  */
 export async function fit(
   model: Model,
