@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Record<string, RegExp> = {
   'onnxruntime-node': /^engine\/session\.ts$/,
   '@tensorflow/tfjs-core': /^engine\/tfjs\.ts$/,
-  pbf: /^engine\/onnx-writer\.ts$/,
+  pbf: /^(engine\/onnx-writer|experiments\/event-file)\.ts$/,
   'plotly.js-dist-min': /^report\//,
   jsdom: /^report\//,
   tslab: /^report\//,

@@ -66,6 +66,10 @@ function scored(
   };
 }
 
+/** Names of the metrics that {@link scored} gives. */
+const metricNames = (kind: TableKind): readonly string[] =>
+  kind === 'regression' ? [...REGRESSION.metrics, 'mse', 'mae'] : ['accuracy', 'f1_macro', 'f1_micro'];
+
 /** A split to evaluate on. */
 interface OwnSplit {
   readonly name: string;
@@ -168,10 +172,13 @@ async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
       if (spec.validationFile)
         splits.push(await preparedFile(input, kind, spec.validationFile, 'validation', survey));
       if (spec.testFile) splits.push(await preparedFile(input, kind, spec.testFile, 'test', survey));
+      const validation = splits.filter(({ name }) => name === 'validation');
       return {
         report: Object.fromEntries(splits.map(({ name, features }) => [`${name}.rows`, features.length])),
         hashes: hashesOf(splits),
-        evaluate: (infer) => evaluateSplits(input, kind, labels, splits, infer),
+        metricNames: validation.length > 0 ? metricNames(kind) : [],
+        evaluate: (infer, which = 'all') =>
+          evaluateSplits(input, kind, labels, which === 'all' ? splits : validation, infer),
       };
     },
     test: noTest,
@@ -220,6 +227,7 @@ export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Pr
       return {
         report: {},
         hashes: hashesOf([split]),
+        metricNames: metricNames(kind),
         evaluate: (infer) => evaluateSplits(input, kind, labels, [split], infer),
       };
     },

@@ -11,6 +11,7 @@ import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { watched, watchedSchema } from './watched.js';
 
 /** The SQuAD tasks, by the names of Hugging Face's metrics. */
 export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
@@ -91,6 +92,8 @@ export const runSpecSchema = z.object({
   learningRateSchedule: z.object({
     kind: z.enum(LEARNING_RATE_KINDS),
     warmupRatio: z.number().min(0).max(1),
+    /** Takes the place of the ratio. */
+    warmupSteps: z.number().int().positive().optional(),
   }),
   weightDecay: z.number().nonnegative(),
   maxGradientNorm: z.number().nonnegative(),
@@ -107,6 +110,7 @@ export const runSpecSchema = z.object({
   maxEvalExamples: z.number().int().positive().nullable(),
   /** Tasks with spans for answers only. */
   squad: squadSchema.optional(),
+  ...watchedSchema.shape,
 });
 
 /**
@@ -168,7 +172,7 @@ export function runSpec(request: RunRequest): RunSpec {
     ...(isSquad ? { squad: { ...SQUAD_DEFAULTS, ...request.squad } } : {}),
   };
   const parsed = runSpecSchema.safeParse(filled);
-  if (parsed.success) return withWindows(parsed.data);
+  if (parsed.success) return watched(withWindows(parsed.data), isSquad ? 'f1' : 'loss');
   const issue = parsed.error.issues[0];
   throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
 }

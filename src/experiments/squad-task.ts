@@ -117,6 +117,7 @@ export const spanTask = (name: string, version: SquadVersion, read: ReadQuestion
     return {
       report: {},
       hashes: { dev: hash },
+      metricNames: version === '1.1' ? ['exact_match', 'f1'] : ['exact', 'f1'],
       async evaluate(infer) {
         const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
         return {

@@ -76,6 +76,13 @@ function sigmoidLoss(logits: tf.Tensor2D, labels: tf.Tensor, weights: tf.Tensor1
 }
 
 /**
+ * Cross-entropy with soft targets: smoothed labels and weighted classes (PyTorch `CrossEntropyLoss`).
+ * @param logits [E, C] @param targets [E, C], the mean's weights in them: 0 in slots without an example
+ */
+export const softTargetLoss = (logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Scalar =>
+  tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), targets))) as tf.Scalar;
+
+/**
  * Mean loss over the weighted examples.
  * Deviation: HF's span softmax runs over padding too (`run_qa` pads every row to one length). Ours runs over an example's own tokens, so
  * that the loss does not depend on what else is in the batch; on rows without padding both are the same.

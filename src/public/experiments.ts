@@ -15,6 +15,7 @@ export { type LedgerRecord, readLedger } from '../experiments/ledger.js';
 export type { ProgressLine } from '../experiments/notebook-runs.js';
 export { type GridCell, ledgerRuns, liveRuns, type OpenProgress } from '../experiments/notebook-runs.js';
 export { type Comparison, type Rerun, type RerunRequest, rerun } from '../experiments/rerun.js';
+export type { StageRecord } from '../experiments/run-events.js';
 export {
   type GridEvent,
   type GridOptions,

@@ -50,10 +50,11 @@ export function adamwFactors(
   { betas, weightDecay, maxGradientNorm }: AdamWOptions,
 ): AdamWFactors {
   tensor.steps += 1;
+  const rate = learningRate * tensor.rateFactor;
   return {
     clip: clipFactor(gradientNorm, maxGradientNorm),
-    decay: tensor.spec.decay ? 1 - learningRate * weightDecay : 1,
-    stepSize: learningRate / (1 - betas[0] ** tensor.steps),
+    decay: tensor.spec.decay ? 1 - rate * weightDecay : 1,
+    stepSize: rate / (1 - betas[0] ** tensor.steps),
     correction: Math.sqrt(1 - betas[1] ** tensor.steps),
   };
 }

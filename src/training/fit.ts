@@ -1,42 +1,23 @@
 /**
- * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step. It knows no task
- * and no PEFT method: what trains comes in as a predicate per epoch.
+ * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step, and between two steps
+ * evaluations and snapshots. It knows no task and no PEFT method: what trains comes in as a predicate per stage.
  */
 import { z } from 'zod';
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
-import { countParameters, type Trains } from '../models/parameters.js';
+import { countParameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
-import type { AdamWOptions } from './adamw.js';
 import { checkFinite } from './finite.js';
+import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
-import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
+import { learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
 import { recentPeakBytes, restartPeak } from './peak-memory.js';
+import { type EvaluationRecord, evaluationSchema, type Selected, selected } from './selection.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage } from './step.js';
-
-/** What the loop follows: epochs, batches, what trains when, learning rate. */
-export interface FitPlan {
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  /** 0-based epoch -> 1-based stage of the schedule and what trains in it (method AND stage). */
-  readonly stageOf: (epoch: number) => { readonly stage: number; readonly trains: Trains };
-  /** 0-based epoch -> its batches. */
-  readonly batchesOf: (epoch: number) => Iterable<Batch>;
-  /** Batches of one step; the last step of an epoch may have fewer. */
-  readonly gradientAccumulationSteps: number;
-  /** Peak learning rate. */
-  readonly learningRate: number;
-  readonly learningRateSchedule: LearningRateSchedule;
-  readonly adamw: AdamWOptions;
-  /** Keeps what frozen blocks compute, within so many bytes: see `frozen-prefix.ts`. */
-  readonly cacheFrozenBytes?: number | undefined;
-  /** Drives dropout; shuffling is the batches' own. */
-  readonly seed: number;
-}
 
 const stepSchema = z.object({
   /** 0-based over the whole run. */
@@ -51,11 +32,13 @@ const stepSchema = z.object({
 
 export const fitProgressSchema = z.object({
   steps: z.array(stepSchema),
+  /** Of each epoch, the one in hand included; without its evaluations. */
   secondsPerEpoch: z.array(z.number()),
-  /** Peak resident memory while each epoch ran, in bytes. */
+  /** Peak resident memory while each epoch trained, in bytes. */
   peakBytesPerEpoch: z.array(z.number()),
-  /** Scalars updated in each epoch. */
+  /** Scalars updated in each epoch; where a stage begins within it, the mean over its steps. */
   updatedParameters: z.array(z.number()),
+  evaluations: z.array(evaluationSchema).default([]),
 });
 
 /**
@@ -66,7 +49,7 @@ export const fitProgressSchema = z.object({
 export type StepRecord = Readonly<z.infer<typeof stepSchema>>;
 
 /**
- * What a run has done so far; complete epochs only when it is resumed.
+ * What a run has done so far.
  *
  * @interface
  */
@@ -74,10 +57,16 @@ export type FitProgress = z.infer<typeof fitProgressSchema>;
 
 /** Called while a run lasts. */
 export interface FitHooks {
+  /** Called before the first step of a stage, and of the stage that a resumed run goes on in. */
+  readonly onStage?: (stage: PlannedStage) => void;
   /** Called after each step. */
   readonly onStep?: (record: StepRecord) => void;
-  /** Called after each epoch: where a run is made resumable. */
-  readonly onEpoch?: (progress: FitProgress) => Promise<void>;
+  /** Evaluates the state as it is; wanted where the plan evaluates. */
+  readonly evaluate?: (steps: number) => Promise<Pick<EvaluationRecord, 'metrics' | 'seconds' | 'examples'>>;
+  /** @param now where the run stands with it; undefined where evaluations decide nothing */
+  readonly onEvaluated?: (record: EvaluationRecord, now: Selected | undefined) => void;
+  /** Where a run is made resumable. */
+  readonly onSave?: (progress: FitProgress) => Promise<void>;
 }
 
 export const noProgress = (): FitProgress => ({
@@ -85,10 +74,8 @@ export const noProgress = (): FitProgress => ({
   secondsPerEpoch: [],
   peakBytesPerEpoch: [],
   updatedParameters: [],
+  evaluations: [],
 });
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 
 /** Batches in groups of `size`; the last may be smaller. */
 function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
@@ -102,36 +89,58 @@ function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
   if (group.length > 0) yield group;
 }
 
-async function runEpoch(
-  epoch: number,
-  stage: Stage<Batch>,
-  plan: FitPlan,
-  progress: FitProgress,
-  hooks: FitHooks,
-): Promise<void> {
-  const total = plan.epochs * plan.stepsPerEpoch;
-  for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
-    const step = progress.steps.length;
-    const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, total);
-    const result = await stage.run(batches, { seed: plan.seed, stream: STREAM.dropout, step });
-    const record = {
-      step,
-      epoch,
-      stage: plan.stageOf(epoch).stage,
-      examples: batches.reduce((sum, { count }) => sum + count, 0),
-      learningRate,
-      ...result,
-    };
-    checkFinite(record, progress.steps[step - 1]?.loss);
-    await stage.update(learningRate, result.gradientNorm, plan.adamw);
-    progress.steps.push(record);
-    hooks.onStep?.(record);
-  }
-  await stage.settle();
+/** The stage of one step after another; each is opened at its first step and closed at the next one's. */
+function openStages(model: Model, state: TrainingState, plan: FitPlan, options: CompileOptions) {
+  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
+  let open: { readonly planned: PlannedStage; readonly stage: Stage<Batch> } | undefined;
+  const close = async (): Promise<void> => {
+    const { stage } = open ?? {};
+    open = undefined;
+    await stage?.close();
+  };
+  return {
+    async at(step: number, onStage: FitHooks['onStage']): Promise<Stage<Batch>> {
+      const planned = stageAt(plan, step);
+      if (open?.planned === planned) return open.stage;
+      await open?.stage.settle();
+      await close();
+      state.retire((spec) => plan.stages.some(({ to, trains }) => to > step && trains(spec)));
+      const { trains } = planned;
+      const cached = cache && openCachedStage(model, state, trains, cache, options, plan.loss);
+      const stage = cached ?? openStage(taskObjective(model, plan.loss), state, trains, options);
+      open = { planned, stage };
+      onStage?.(planned);
+      return stage;
+    },
+    /** Afterwards the state's arrays hold what was trained. */
+    settle: async (): Promise<void> => open?.stage.settle(),
+    close,
+  };
+}
+
+/** Time and memory of training alone, booked to the epoch that it went into. */
+function bookkeeper({ secondsPerEpoch, peakBytesPerEpoch }: FitProgress) {
+  let start = 0;
+  return {
+    start(): void {
+      start = performance.now();
+      restartPeak();
+    },
+    book(epoch: number): void {
+      secondsPerEpoch[epoch] = (secondsPerEpoch[epoch] ?? 0) + (performance.now() - start) / 1000;
+      peakBytesPerEpoch[epoch] = Math.max(peakBytesPerEpoch[epoch] ?? 0, recentPeakBytes());
+    },
+  };
+}
+
+/** Mean over the epoch's steps of what each stage updates. */
+function updatedIn(epoch: number, { steps }: FitProgress, countOf: (stage: number) => number): number {
+  const counts = steps.filter((step) => step.epoch === epoch).map(({ stage }) => countOf(stage));
+  return Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length);
 }
 
 /**
- * Trains in place: `state` holds the result.
+ * Trains in place: `state` holds the result, that of the best evaluation where the plan selects it.
  * @param progress of the run that is resumed; `state` must be what it was then
  * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
  * @example
@@ -158,9 +167,9 @@ async function runEpoch(
  *   model,
  *   state,
  *   {
- *     epochs: 2,
  *     stepsPerEpoch: 4,
- *     stageOf,
+ *     totalSteps: 8,
+ *     stages: training.stagesOfEpochs(2, 4, stageOf),
  *     batchesOf: () => datasets.batchesOf(features, batching),
  *     gradientAccumulationSteps: 1,
  *     learningRate: 1e-3,
@@ -186,31 +195,74 @@ export async function fit(
   hooks: FitHooks = {},
   progress: FitProgress = noProgress(),
 ): Promise<FitProgress> {
-  let open: { readonly trains: Trains; readonly stage: Stage<Batch> } | undefined;
-  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
-  let number = 0;
-  try {
-    for (let epoch = progress.secondsPerEpoch.length; epoch < plan.epochs; epoch++) {
-      const { stage, trains } = plan.stageOf(epoch);
-      if (!open || stage !== number) {
-        await open?.stage.close();
-        open = undefined;
-        const later = range(epoch, plan.epochs).map((next) => plan.stageOf(next).trains);
-        state.retire((spec) => later.some((trainsThen) => trainsThen(spec)));
-        const cached = cache && openCachedStage(model, state, trains, cache, options);
-        open = { trains, stage: cached ?? openStage(taskObjective(model), state, trains, options) };
-        number = stage;
-      }
-      const start = performance.now();
-      restartPeak();
-      await runEpoch(epoch, open.stage, plan, progress, hooks);
-      progress.secondsPerEpoch.push((performance.now() - start) / 1000);
-      progress.peakBytesPerEpoch.push(recentPeakBytes());
-      progress.updatedParameters.push(countParameters(model.specs, trains));
-      await hooks.onEpoch?.(progress);
-    }
-  } finally {
-    await open?.stage.close();
+  const { stepsPerEpoch, totalSteps, selection, evaluatesAt = () => false } = plan;
+  const savesAt = plan.savesAt ?? ((done) => done % stepsPerEpoch === 0);
+  const stages = openStages(model, state, plan, options);
+  const counts = new Map(
+    plan.stages.map(({ stage, trains }) => [stage, countParameters(model.specs, trains)] as const),
+  );
+  const books = bookkeeper(progress);
+  const stopped = (): boolean => selection !== undefined && selected(progress.evaluations, selection).stops;
+
+  async function runStep(epoch: number, batches: readonly Batch[]): Promise<void> {
+    const step = progress.steps.length;
+    const stage = await stages.at(step, hooks.onStage);
+    const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps);
+    const result = await stage.run(batches, { seed: plan.seed, stream: STREAM.dropout, step });
+    const record = {
+      step,
+      epoch,
+      stage: stageAt(plan, step).stage,
+      examples: batches.reduce((sum, { count }) => sum + count, 0),
+      learningRate,
+      ...result,
+    };
+    checkFinite(record, progress.steps[step - 1]?.loss);
+    await stage.update(learningRate, result.gradientNorm, plan.adamw);
+    progress.steps.push(record);
+    hooks.onStep?.(record);
   }
+
+  async function evaluate(done: number): Promise<void> {
+    if (!hooks.evaluate) throw new Error('internal: a plan that evaluates wants a hook that does');
+    const record = { step: done, epoch: done / stepsPerEpoch, ...(await hooks.evaluate(done)) };
+    progress.evaluations.push(record);
+    const now = selection && selected(progress.evaluations, selection);
+    if (selection?.loadBest && now?.best?.step === done) state.keepBest();
+    hooks.onEvaluated?.(record, now);
+  }
+
+  /** What is due between two steps. */
+  async function pause(epoch: number): Promise<void> {
+    const done = progress.steps.length;
+    const evaluates = evaluatesAt(done);
+    const last = done === totalSteps;
+    if (!last && !evaluates && !savesAt(done) && done % stepsPerEpoch !== 0) return;
+    await stages.settle();
+    books.book(epoch);
+    if (evaluates) await evaluate(done);
+    progress.updatedParameters[epoch] = updatedIn(epoch, progress, (stage) => counts.get(stage) as number);
+    if (last || savesAt(done) || stopped()) await hooks.onSave?.(progress);
+    books.start();
+  }
+
+  async function runEpoch(epoch: number): Promise<void> {
+    let skipped = progress.steps.length - epoch * stepsPerEpoch;
+    books.start();
+    for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
+      if (skipped-- > 0) continue;
+      await runStep(epoch, batches);
+      await pause(epoch);
+      if (progress.steps.length === totalSteps || stopped()) break;
+    }
+  }
+
+  try {
+    while (progress.steps.length < totalSteps && !stopped())
+      await runEpoch(Math.floor(progress.steps.length / stepsPerEpoch));
+  } finally {
+    await stages.close();
+  }
+  if (selection?.loadBest) state.restoreBest();
   return progress;
 }

@@ -1,4 +1,5 @@
-/** Learning rate by step, as Hugging Face's `get_scheduler` gives it. */
+/** Learning rate by step, as Hugging Face's `get_scheduler` gives it, and by layer. */
+import type { Place } from '../models/parameters.js';
 
 export const LEARNING_RATE_KINDS = [
   'linear',
@@ -14,7 +15,7 @@ export interface LearningRateSchedule {
   /** Share of all steps over which the rate rises from 0; rounded up to whole steps. */
   readonly warmupRatio: number;
   /** Takes the place of the ratio, as in Hugging Face's `TrainingArguments`. */
-  readonly warmupSteps?: number;
+  readonly warmupSteps?: number | undefined;
   /** `warmup_stable_decay`: share of all steps, at the end, over which the rate falls to 0. Default 0.2. */
   readonly decayRatio?: number;
 }
@@ -59,4 +60,13 @@ export function learningRateFactor(
     default:
       throw new Error(`internal: unknown learning-rate schedule '${kind satisfies never}'`);
   }
+}
+
+/**
+ * Layer-wise decay (Sun et al. 2019, section 5.3.3; Clark et al. 2020): share of the rate by place. Block B_l of B_1..B_L has
+ * decay^(L - l), the embeddings decay^L; pooler and classifier have all of it. What a PEFT method adds to a block has the block's.
+ */
+export function layerwiseFactor(decay: number, blocks: number, place: Place): number {
+  if (place.kind === 'embeddings') return decay ** blocks;
+  return place.kind === 'block' ? decay ** (blocks - 1 - place.index) : 1;
 }

@@ -14,9 +14,10 @@ export const varianceName = (join: string): string => `v ${join}`;
 /** A value after the step. */
 export const nextName = (name: string): string => `next ${name}`;
 
-/** Scalars of one step, the same for all tensors of a group: those that have taken as many steps and decay alike. */
+/** Scalars of one step, the same for all tensors of a group: those that have taken as many steps, decay alike and have the same share of the rate. */
 const FACTORS = ['clip', 'decay', 'stepSize', 'correction'] as const;
-const groupOf = ({ steps, spec }: TrainedTensor): string => `${steps} ${spec.decay}`;
+const groupOf = ({ steps, spec, rateFactor }: TrainedTensor): string =>
+  `${steps} ${spec.decay} ${rateFactor}`;
 const factorName = (factor: keyof AdamWFactors, group: string): string => `${factor} ${group}`;
 
 /** 64 MiB: half of what WebGPU lets every device bind as one buffer. */

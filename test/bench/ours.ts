@@ -12,7 +12,8 @@ import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../
 import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { featureLogits, openExported } from '../../src/training/evaluate.js';
-import { type FitPlan, fit } from '../../src/training/fit.js';
+import { fit } from '../../src/training/fit.js';
+import { type FitPlan, stagesOfEpochs } from '../../src/training/fit-plan.js';
 import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
@@ -150,7 +151,8 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
     return { stage, trains: stageTrains(schedule, stage, model.config) };
   };
   const plan: FitPlan = {
-    ...{ epochs, stepsPerEpoch: batches.length, stageOf, batchesOf: () => made },
+    ...{ stepsPerEpoch: batches.length, totalSteps: epochs * batches.length, batchesOf: () => made },
+    stages: stagesOfEpochs(epochs, batches.length, stageOf),
     ...{ gradientAccumulationSteps: 1, learningRate: 2e-5, adamw: ADAMW_DEFAULTS, seed: 1 },
     learningRateSchedule: { kind: 'linear', warmupRatio: 0.1 },
     cacheFrozenBytes: cacheFrozen ? 2 ** 31 : undefined,

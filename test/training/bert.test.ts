@@ -13,6 +13,7 @@ import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { predict } from '../../src/training/evaluate.js';
 import { fit } from '../../src/training/fit.js';
+import { stagesOfEpochs } from '../../src/training/fit-plan.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -129,10 +130,10 @@ for (const run of golden.runs) {
       Array.from({ length: run.epochs }, (_, epoch) => stageOf(epoch)).some((stage) => stage.trains(spec));
     const state = createTrainingState(model.specs, values, everTrains);
     const plan = {
-      epochs: run.epochs,
       stepsPerEpoch: batches.length,
+      totalSteps: run.epochs * batches.length,
+      stages: stagesOfEpochs(run.epochs, batches.length, stageOf),
       gradientAccumulationSteps: 1,
-      stageOf,
       batchesOf: () => batches.map(({ packed }) => packed),
       learningRate: run.rate,
       learningRateSchedule: { kind: 'linear', warmupRatio: run.warmup },
