@@ -5,6 +5,8 @@ export { batchesOf, makeBatch } from './datasets/batches.js';
 export { buildCorpus, type Corpus, openCorpus } from './datasets/corpus.js';
 export { featuresOf } from './datasets/features.js';
 export { hubFile, modelFolder } from './datasets/hub.js';
+export { type DatasetFiles, datasetFiles } from './datasets/hub-dataset.js';
+export { type PushOptions, pushFolder } from './datasets/hub-push.js';
 export { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from './datasets/masking.js';
 export { readSplit } from './datasets/source.js';
 export { readSquad, squadFromRows } from './datasets/squad.js';
@@ -23,8 +25,15 @@ export { createModel, type NewModel } from './experiments/create-model.js';
 export { evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from './experiments/evidence-grids.js';
 export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
+export { learningRateRange, type RangePoint, type RangeTest } from './experiments/learning-rate-range.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';
 export { type GridCell, ledgerRuns, liveRuns } from './experiments/notebook-runs.js';
+export {
+  type Answer,
+  type AnswerRequest,
+  predictAnswers,
+  type Question,
+} from './experiments/predict-answers.js';
 export { type Prediction, type PredictRequest, predictTexts } from './experiments/predict-run.js';
 export { runPretraining } from './experiments/pretrain-run.js';
 export type { PretrainRecord, PretrainSpec } from './experiments/pretrain-spec.js';
@@ -55,7 +64,7 @@ export { openSafetensors, readSafetensors, writeSafetensors } from './models/saf
 export { modelSpecs } from './models/specs.js';
 export { ADAPTER_DEFAULTS, type Adapter } from './peft/adapter.js';
 export { BITFIT_DEFAULTS, type Bitfit } from './peft/bitfit.js';
-export { RECIPES } from './peft/defaults.js';
+export { defaultLearningRate, RECIPES } from './peft/defaults.js';
 export {
   type AdapterToSave,
   type LoadedAdapter,
@@ -86,6 +95,7 @@ export {
   studentInterval,
   summarise,
 } from './report/comparison.js';
+export { confusionMatrix } from './report/confusion.js';
 export { type BarSeries, boxPlot, groupedBars } from './report/figure.js';
 export type { Figure } from './report/frame.js';
 export { type LineSeries, lineChart } from './report/line-chart.js';

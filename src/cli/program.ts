@@ -11,6 +11,7 @@ import { registerNotebooks } from './notebooks.js';
 import { registerParams } from './params.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
+import { registerPush } from './push.js';
 import { registerReproduce } from './reproduce.js';
 import { registerRerun } from './rerun.js';
 
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
     registerEvaluate,
     registerPredict,
     registerExport,
+    registerPush,
     registerInit,
     registerPretrain,
     registerGenerate,
