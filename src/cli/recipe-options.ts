@@ -17,8 +17,8 @@ const KINDS = Object.keys(RECIPES) as Method['kind'][];
 /** `2e-5, 0.0003`. */
 const rateText = (value: number): string => (value < 1e-3 ? value.toExponential() : String(value));
 
-const perMethod = (valueOf: (kind: Method['kind']) => number): string => {
-  const texts = KINDS.map((kind) => [kind, rateText(valueOf(kind))] as const);
+const perMethod = (numberOf: (kind: Method['kind']) => number): string => {
+  const texts = KINDS.map((kind) => [kind, rateText(numberOf(kind))] as const);
   const first = texts[0]?.[1];
   return texts.every(([, text]) => text === first)
     ? String(first)

@@ -34,7 +34,7 @@ export async function pushTarget(folder: string, { repo }: PushOptions = {}): Pr
       `--push-to-hub wants a token that may write: set HF_TOKEN, or put it in ${tokenFile()} (hf auth login)`,
     );
   const wanted = repo ?? basename(resolve(folder));
-  if (!/^([\w.-]+\/)?[\w.-]+$/.test(wanted))
+  if (!/^(\w[\w.-]*\/)?\w[\w.-]*$/.test(wanted))
     throw new UsageError(`'${wanted}' is no name of a repository; give owner/name with --hub-model-id`);
   if (wanted.includes('/')) return { name: wanted, accessToken };
   try {

@@ -58,11 +58,20 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
   };
 }
 
-function checkClasses({ path, kind, columns }: LabelledTable, labels: readonly string[], rows: number): void {
+function checkClasses(
+  { path, kind, columns, maxExamples }: LabelledTable,
+  labels: readonly string[],
+  rows: number,
+): void {
   const [only, second] = labels;
+  const taken = maxExamples === undefined ? `all ${rows}` : `the first ${rows}`;
+  const remedy =
+    maxExamples === undefined
+      ? `is '${columns.label}' the label's column?`
+      : 'is the file sorted by its labels? Shuffle it, or take more of it (--max-train-examples)';
   if (kind === 'classification' && second === undefined)
     throw new DataError(
-      `${path}: all ${rows} rows have the label '${only}'; two classes or more are wanted: is '${columns.label}' the label's column?`,
+      `${path}: ${taken} rows have the label '${only}'; two classes or more are wanted: ${remedy}`,
     );
   if (kind === 'multi-label' && only === undefined)
     throw new DataError(`${path}: no row has a label in column '${columns.label}'`);
