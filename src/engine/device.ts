@@ -21,7 +21,7 @@ export function executionProviders(device: Device): InferenceSession.ExecutionPr
 const REMEDY: Readonly<Partial<Record<Device, string>>> = {
   webgpu:
     "needs a GPU and its Vulkan driver (Debian: libvulkan1 with mesa-vulkan-drivers, or with NVIDIA's driver, libegl1 and libglx0), or software Vulkan: VK_DRIVER_FILES=<vk_swiftshader_icd.json of Debian's chromium>, libvulkan.so.1 on LD_LIBRARY_PATH; or use --device cpu",
-  cuda: "needs an NVIDIA GPU, CUDA 12, cuDNN 9 and onnxruntime's CUDA library, which npm does not carry: node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 (a download); or use --device cpu",
+  cuda: "needs an NVIDIA GPU with CUDA 13 and cuDNN 9, and beside onnxruntime-node's binary the CUDA library of the same version, which npm does not carry: see docs/devices.md; or use --device cpu",
 };
 
 /** An error of a device that did not open, with its cause and what it needs; other errors as they are. */
