@@ -55,7 +55,7 @@ async function save(task: string, rows: string, more: Partial<RunRequest>): Prom
 }
 
 test('classes, several labels, scores and answers', { skip }, async () => {
-  const shape = { layers: 2, hidden: 32, heads: 2, vocabSize: 36, texts: TEXTS, seed: 1 };
+  const shape = { layers: 3, hidden: 32, heads: 2, vocabSize: 36, texts: TEXTS, seed: 1 };
   await createModel({ out: join(home, 'model'), ...shape });
   const columns = { text: 'text', label: 'label' };
   const table = (labels: readonly string[]): string =>

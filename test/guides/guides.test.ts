@@ -63,7 +63,7 @@ describe('guides', { concurrency: 2 }, () => {
     const [program] = await blocksOf('classify-reviews');
     assert.ok((program?.text.trim().split('\n').length as number) <= 10, 'ten lines');
     const [said = '', commands = '', range = ''] = await outputsOf('classify-reviews');
-    assert.match(said, /accuracy: 1,/);
+    assert.ok(Number(/accuracy: ([\d.]+)/.exec(said)?.[1]) > 0.7, said);
     assert.match(said, /^complaint \{/m);
     assert.match(commands, /^ +complaint +\d/m);
     assert.match(commands, /^complaint,0\.\d/m);
