@@ -14,8 +14,9 @@ import { numberText } from '../report/number-text.js';
 
 const KINDS = Object.keys(RECIPES) as Method['kind'][];
 
-/** `2e-5, 0.0003`. */
-const rateText = (value: number): string => (value < 1e-3 ? value.toExponential() : String(value));
+/** `2e-5`, `0.1`, `0`. */
+const rateText = (value: number): string =>
+  value !== 0 && value < 0.01 ? value.toExponential() : String(value);
 
 const perMethod = (numberOf: (kind: Method['kind']) => number): string => {
   const texts = KINDS.map((kind) => [kind, rateText(numberOf(kind))] as const);
