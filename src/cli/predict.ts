@@ -143,9 +143,6 @@ async function writeFileWhole(path: string, fill: (out: Writable) => Promise<voi
 export function registerPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description(
-      "What a saved model says of texts: label and scores, or a question's answer and where it stands (UTF-16 start and end in the context), in the order of the rows.",
-    )
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',

@@ -53,10 +53,7 @@ Example:
   progtuning push runs/sst2-lora --hub-model-id me/sst2-lora --hub-private-repo`;
 
 export function registerPush(program: Command): void {
-  const command = program
-    .command('push')
-    .description('Send a saved model or adapter, with its card and record, to the Hugging Face hub.')
-    .argument('<folder>', 'of a --save');
+  const command = program.command('push').argument('<folder>', 'of a --save');
   addTargetOptions(command)
     .addHelpText('after', EXAMPLES)
     .action((folder: string, flags: PushFlags) => push(folder, optionsOf(flags)));

@@ -53,7 +53,6 @@ Example:
 export function registerReproduce(program: Command): void {
   program
     .command('reproduce')
-    .description('Execute every notebook with live runs and judge the claims of the paper.')
     .option('--full', 'first make the runs on real data that the ledger lacks')
     .option('--model <folder>', 'for --full: instead of the shipped model; folder or hub id')
     .option('--data <source>', 'for --full: a folder that holds glue/ and squad/, or hub')
@@ -125,11 +124,15 @@ async function notebookInputs(): Promise<string> {
 async function reproduce(flags: ReproduceFlags): Promise<void> {
   if (!flags.full && (flags.model ?? flags.data) !== undefined)
     throw new UsageError('--model and --data belong to --full; without it everything runs on what ships');
+  const sources = join(packageRoot, 'notebooks/source');
+  if (!existsSync(sources))
+    throw new UsageError(
+      'reproduce executes the notebooks, which the installed package does not have: in a clone of the repository, npm ci && npm run reproduce',
+    );
   const start = performance.now();
   const home = liveFolder();
   if (flags.fresh) await rm(home, { recursive: true, force: true });
   if (flags.full) await makeRealRuns(flags);
-  const sources = join(packageRoot, 'notebooks/source');
   const names = (await readdir(sources)).filter((name) => name.endsWith('.md')).sort();
   // The summary comes last: it judges what the others have run.
   const files = [...names.slice(1), ...names.slice(0, 1)].map((name) => join(sources, name));

@@ -2,9 +2,8 @@
  * Files of a data set on the hub. One file is named as Python's file systems name it, `hf://datasets/owner/name@revision/path`, and a whole data
  * set by its id: its files are found by the words in their names, as the `datasets` library finds them.
  */
-import { listFiles } from '@huggingface/hub';
 import { DataError, UsageError } from '../errors.js';
-import { commitOf, credentials, explained, type HubRepo, hubFile, isOffline } from './hub.js';
+import { commitOf, credentials, explained, type HubRepo, hubFile, isOffline, loadHub } from './hub.js';
 import { ending, TABLE_ENDINGS } from './tables/endings.js';
 
 const URI = /^hf:\/\/datasets\/([^/@]+\/[^/@]+)(?:@([^/]+))?\/(.+)$/;
@@ -51,6 +50,7 @@ const isTable = (path: string): boolean =>
   TABLE_ENDINGS.includes(ending(path)) && !/^(README|LICENSE|dataset_infos?)\b/i.test(path);
 
 async function tablesOf(repo: HubRepo, revision: string): Promise<string[]> {
+  const { listFiles } = await loadHub();
   const paths: string[] = [];
   const of = { repo: { type: repo.type, name: repo.name }, revision, recursive: true, ...credentials() };
   for await (const { type, path } of listFiles(of)) if (type === 'file' && isTable(path)) paths.push(path);

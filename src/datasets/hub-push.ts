@@ -2,9 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createRepo, HubApiError, uploadFiles, whoAmI } from '@huggingface/hub';
 import { DataError, UsageError } from '../errors.js';
-import { credentials, endpoint, explained, isOffline } from './hub.js';
+import { credentials, endpoint, explained, isAnswer, isOffline, loadHub } from './hub.js';
 import { tokenFile } from './hub-token.js';
 
 export interface PushOptions {
@@ -38,6 +37,7 @@ export async function pushTarget(folder: string, { repo }: PushOptions = {}): Pr
     throw new UsageError(`'${wanted}' is no name of a repository; give owner/name with --hub-model-id`);
   if (wanted.includes('/')) return { name: wanted, accessToken };
   try {
+    const { whoAmI } = await loadHub();
     const { name } = await whoAmI({ hubUrl, accessToken });
     return { name: `${name}/${wanted}`, accessToken };
   } catch (error) {
@@ -78,9 +78,10 @@ export async function pushFolder(
   const repo = { type: 'model', name } as const;
   const hub = { repo, accessToken, hubUrl: endpoint() };
   try {
+    const { createRepo, uploadFiles } = await loadHub();
     await createRepo({ ...hub, ...(options.private ? { visibility: 'private' } : {}) }).catch((error) => {
       // It is there.
-      if (!(error instanceof HubApiError && error.statusCode === 409)) throw error;
+      if (!(isAnswer(error) && error.statusCode === 409)) throw error;
     });
     await uploadFiles({
       ...hub,

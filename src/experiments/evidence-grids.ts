@@ -7,6 +7,15 @@ export type EvidencePart = 'glue' | 'squad' | 'blocks' | 'order';
 /** Names of the grids in `data/grids/` for every part. */
 export type EvidenceGrids = Readonly<Record<EvidencePart, readonly string[]>>;
 
+/**
+ * Grids on the generated tasks, which notebooks run.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * console.log(experiments.LIVE_GRIDS.squad.join()); // embedded-squad
+ * ```
+ */
 export const LIVE_GRIDS: EvidenceGrids = {
   glue: ['embedded-glue', 'embedded-peft', 'embedded-fewer-epochs'],
   squad: ['embedded-squad'],
@@ -14,6 +23,15 @@ export const LIVE_GRIDS: EvidenceGrids = {
   order: ['embedded-order'],
 };
 
+/**
+ * Grids on real data, whose runs the ledger holds.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * console.log(experiments.LEDGER_GRIDS.squad.join()); // squad
+ * ```
+ */
 export const LEDGER_GRIDS: EvidenceGrids = {
   glue: ['glue', 'fewer-epochs'],
   squad: ['squad'],
@@ -21,7 +39,16 @@ export const LEDGER_GRIDS: EvidenceGrids = {
   order: ['order'],
 };
 
-/** The cells of all these grids, one grid after the other: `liveRuns` or `ledgerRuns` gives a grid's. */
+/**
+ * The cells of all these grids, one grid after the other: `liveRuns` or `ledgerRuns` gives a grid's.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const { order } = await experiments.evidenceRuns({ glue: [], squad: [], blocks: [], order: ['order'] }, experiments.ledgerRuns);
+ * console.log(order.length > 0); // true
+ * ```
+ */
 export async function evidenceRuns(
   grids: EvidenceGrids,
   cellsOf: (name: string) => Promise<GridCell[]>,

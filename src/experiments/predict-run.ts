@@ -40,13 +40,18 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
 
 /**
  * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
- *
- * ```ts
- * const rows = [['a fine film'], ['a dull one']] as const;
- * for await (const { label, scores } of predictTexts({ model: 'runs/reviews' }, rows)) console.log(label, scores);
- * ```
  * @param rows a text each, or a pair of texts
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
+ * @param request the saved model
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const rows: [string][] = [['a fine and touching film'], ['a dull film']];
+ * for await (const { label, scores } of evaluation.predictTexts({ model: 'runs/sst2' }, rows)) {
+ *   console.log(typeof label, Object.keys(scores ?? {}).join()); // string negative,positive
+ * }
+ * ```
  */
 export async function* predictTexts(
   { maxLength = DEFAULT_LENGTH, ...request }: PredictRequest,

@@ -6,6 +6,7 @@ import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { type Interval, pairedDifference } from './comparison.js';
 import { groupRuns, score } from './run-table.js';
 
+/** What becomes of a claim: see {@link judgeClaims}. */
 export type Verdict =
   | 'reproduced'
   | 'not reproduced'
@@ -16,6 +17,7 @@ export type Verdict =
   | 'not run'
   | 'not testable here';
 
+/** A claim and what the runs say of it. */
 export interface Claim {
   readonly claim: string;
   readonly measured: string;
@@ -24,6 +26,7 @@ export interface Claim {
   readonly where: string;
 }
 
+/** Runs by what they are evidence of. */
 export interface Evidence {
   /** What the runs were made on, e.g. `generated tasks` or `real data`. */
   readonly name: string;
@@ -56,6 +59,7 @@ const LEARNT = 2;
 
 /** Fewer decide nothing, however alike they are. */
 const LEAST_PAIRS = 3;
+
 /** Below, the bootstrap interval is too narrow: that of three pairs is little more than their range. */
 const LEAST_RESAMPLED = 10;
 
@@ -252,7 +256,16 @@ function orderClaims({ glue, order, name }: Evidence): Claim[] {
   ];
 }
 
-/** The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt. */
+/**
+ * The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt.
+ * @param evidence runs on GLUE
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.growingUnder('lora', { name: 'real data', glue: [] }).verdict); // not run
+ * ```
+ */
 export function growingUnder(
   method: 'adapter' | 'bitfit' | 'lora',
   { name, glue }: Pick<Evidence, 'name' | 'glue'>,
@@ -266,7 +279,17 @@ export function growingUnder(
   });
 }
 
-/** Every claim of the paper on one set of evidence. */
+/**
+ * Every claim of the paper on one set of evidence.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const order = await experiments.ledgerRuns('order');
+ * const evidence = { name: 'real data', glue: [], squad: [], blocks: [], order, countedSaving: 0.259 };
+ * for (const { claim, verdict } of comparison.judgeClaims(evidence)) console.log(`${claim}: ${verdict}`);
+ * ```
+ */
 export function judgeClaims(evidence: Evidence): Claim[] {
   const { name, glue, squad, countedSaving } = evidence;
   const of = (method: string): GridCell[] => glue.filter(({ spec }) => spec.method.kind === method);

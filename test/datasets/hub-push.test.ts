@@ -248,7 +248,9 @@ test('finetune --push-to-hub: asked whose token it is before it trains, sent whe
   const save = join(home, 'sent');
   const words = ['finetune', '--train-file', data, '--model', model, '--epochs', '2', '--max-length', '16'];
   const call = (...more: string[]): Promise<unknown> =>
-    buildProgram().parseAsync([...words, ...more, '--threads', '1', '--json'], { from: 'user' });
+    buildProgram().then((program) =>
+      program.parseAsync([...words, ...more, '--threads', '1', '--json'], { from: 'user' }),
+    );
   await assert.rejects(call('--push-to-hub'), /--push-to-hub wants --save/);
   await assert.rejects(call('--push-to-hub', '--save', save), /wants a token/);
   process.env.HF_TOKEN = 'hf_secret';
@@ -256,7 +258,7 @@ test('finetune --push-to-hub: asked whose token it is before it trains, sent whe
   const names = Object.keys(committed());
   for (const name of ['README.md', 'all_results.json', 'config.json', 'model.safetensors', 'run.json'])
     assert.ok(names.includes(name), name);
-  await buildProgram().parseAsync(['push', save], { from: 'user' });
+  await (await buildProgram()).parseAsync(['push', save], { from: 'user' });
   assert.deepEqual(Object.keys(committed()), names);
 });
 

@@ -1,0 +1,28 @@
+/**
+ * Runs compared: means over seeds, paired differences with their intervals, rows of a table, and verdicts on the paper's claims.
+ * @module
+ */
+export { type Claim, type Evidence, growingUnder, judgeClaims, type Verdict } from '../report/claims.js';
+export {
+  type BootstrapOptions,
+  bootstrapInterval,
+  type Interval,
+  meanAndSpread,
+  type PairedDifference,
+  pairedDifference,
+  type Summary,
+  studentInterval,
+  summarise,
+} from '../report/comparison.js';
+export {
+  DIFFERENCE_NOTE,
+  differenceText,
+  groupRuns,
+  metricName,
+  provenance,
+  RUN_DIGITS,
+  type RunGroup,
+  runRow,
+  score,
+  trainingSeconds,
+} from '../report/run-table.js';
