@@ -31,7 +31,7 @@ export interface HubOptions {
 }
 
 /** Most programs never ask the hub. */
-export const loadHub = () => import('@huggingface/hub');
+export const loadHub = (): Promise<typeof import('@huggingface/hub')> => import('@huggingface/hub');
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
