@@ -8,14 +8,16 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { checkWritable } from '../experiments/save-folder.js';
 import { writeTextAtomically } from '../models/config-file.js';
-import { RECIPES } from '../peft/defaults.js';
-import { literatureRecipe } from '../peft/recipes.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { saveConfusions } from './confusions.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
+import { addPushOptions, type PushFlags, pusher } from './push.js';
+import { rangeTest } from './range-test.js';
+import { DEFAULT_TEXTS, literatureText, type RecipeKind, recipeOf } from './recipe-options.js';
 import { LOG_INTERVAL, runDisplay } from './run-display.js';
 import { planText, recordText, stagesText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
@@ -27,10 +29,11 @@ interface FinetuneFlags
     ScheduleFlags,
     Omit<SquadFlags, 'task'>,
     EngineFlags,
+    PushFlags,
     OwnDataFlags,
     WatchFlags {
   readonly model: string;
-  readonly recipe: 'default' | 'literature';
+  readonly recipe: RecipeKind;
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly gradientAccumulationSteps: number;
@@ -39,6 +42,7 @@ interface FinetuneFlags
   readonly warmupRatio?: number;
   readonly warmupSteps?: number;
   readonly weightDecay?: number;
+  readonly findLearningRate?: boolean;
   readonly maxGradientNorm: number;
   readonly maxLength?: number;
   readonly dropout?: number;
@@ -102,13 +106,13 @@ export function registerFinetune(program: Command): void {
     .addOption(
       new Option(
         '--recipe <which>',
-        "where settings that are not given come from: the method's default, on equal epochs, or what the literature uses for the task",
+        "where settings that are not given come from: the method's default, on equal epochs, or what the literature uses for the task (learning rate, epochs, batch, warm-up, weight decay: told before the first step)",
       )
         .choices(['default', 'literature'])
         .default('default'),
     )
-    .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
-    .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
+    .option('--epochs <n>', `epochs ${DEFAULT_TEXTS.epochs}`, wholeNumber('epochs', 1))
+    .option('--batch-size <n>', `examples per step ${DEFAULT_TEXTS.batchSize}`, wholeNumber('batch-size', 1))
     .option(
       '--gradient-accumulation-steps <n>',
       'batches whose gradients make one step: a batch of 32 as 4 x 8 needs the memory of 8',
@@ -117,21 +121,25 @@ export function registerFinetune(program: Command): void {
     )
     .option(
       '--learning-rate <rate>',
-      "peak learning rate (default: the method's)",
+      `peak learning rate ${DEFAULT_TEXTS.learningRate}`,
       positiveNumber('learning-rate'),
+    )
+    .option(
+      '--find-learning-rate',
+      "trains nothing: Smith's range test, whose loss curve suggests a peak rate; with --save also as learning_rate_range.svg and .json",
     )
     .addOption(
       new Option('--learning-rate-schedule <kind>', 'decay').choices(LEARNING_RATE_KINDS).default('linear'),
     )
     .option(
       '--warmup-ratio <share>',
-      "share of steps to warm up (default: the method's)",
+      `share of steps to warm up ${DEFAULT_TEXTS.warmupRatio}`,
       numberBetween('warmup-ratio', 0, 1),
     )
     .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0))
     .option(
       '--weight-decay <rate>',
-      "AdamW's, not on biases and layer norms (default: the method's)",
+      `AdamW's, not on biases and layer norms ${DEFAULT_TEXTS.weightDecay}`,
       nonNegativeNumber('weight-decay'),
     )
     .option(
@@ -193,14 +201,13 @@ export function registerFinetune(program: Command): void {
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
-  addEngineOptions(addWatchOptions(command));
+  addEngineOptions(addPushOptions(addWatchOptions(command)));
 }
 
 async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const method = methodOf(flags);
   const source = await taskAndData(flags);
-  const recipe =
-    flags.recipe === 'literature' ? literatureRecipe(source.task, method.kind) : RECIPES[method.kind];
+  const recipe = await recipeOf(flags.recipe, source.task, method, flags.model);
   const epochs = flags.epochs ?? recipe.epochs;
   return runSpec({
     ...source,
@@ -287,7 +294,9 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
+  if (flags.findLearningRate) return rangeTest(spec, flags);
   if (flags.report !== undefined) await checkWritable(dirname(flags.report));
+  const push = await pusher(flags, flags.save);
   const shown = runDisplay(flags.logInterval);
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
@@ -298,6 +307,8 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
       if (!announced && (event.kind === 'loaded' || spec.data === 'embedded')) {
         announced = true;
         process.stderr.write(`${planText(spec)}\n`);
+        if (flags.recipe === 'literature')
+          process.stderr.write(`${literatureText(spec.task, spec.method)}\n`);
       }
       if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${stagesText(spec, event)}\n`);
       shown.onEvent(event);
@@ -315,6 +326,8 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
       await writeTextAtomically(flags.report, await runPage(record));
     }
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${recordText(record)}\n`);
+    if (flags.save !== undefined) await saveConfusions(flags.save, record);
+    await push?.();
   } finally {
     shown.stop();
   }

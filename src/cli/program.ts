@@ -41,12 +41,16 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   predict: {
     description:
-      'What a saved classifier or regression says of texts: label and scores, in the order of the rows.',
+      "What a saved model says of texts: label and scores, or a question's answer and where it stands (UTF-16 start and end), in the order of the rows.",
     load: async () => (await import('./predict.js')).registerPredict,
   },
   export: {
     description: 'Write a model as ONNX, in the folder layout of @huggingface/transformers.',
     load: async () => (await import('./export.js')).registerExport,
+  },
+  push: {
+    description: 'Send a saved model or adapter, with its card and record, to the Hugging Face hub.',
+    load: async () => (await import('./push.js')).registerPush,
   },
   init: {
     description: 'Make a BERT with random weights and a vocabulary trained on your text.',

@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readJson } from '../json.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
+import { hubToken, tokenFile } from './hub-token.js';
 
 export interface HubRepo {
   readonly type: 'model' | 'dataset';
@@ -30,25 +31,27 @@ export interface HubOptions {
 }
 
 /** Most programs never ask the hub. */
-const loadHub = () => import('@huggingface/hub');
+export const loadHub = (): Promise<typeof import('@huggingface/hub')> => import('@huggingface/hub');
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
 /** SHA-256 or git hash. */
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
-const endpoint = (): string => (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
-const isOffline = (): boolean =>
+export const endpoint = (): string =>
+  (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
+export const isOffline = (): boolean =>
   ['1', 'true', 'yes', 'on'].includes((process.env.HF_HUB_OFFLINE ?? '').toLowerCase());
 async function folderOf({ type, name }: HubRepo): Promise<string> {
   const { getHFHubCachePath, getRepoFolderName } = await loadHub();
   return join(getHFHubCachePath(), getRepoFolderName({ type, name }));
 }
 /** Whether the hub answered, if only with a refusal. */
-const isAnswer = (error: unknown): error is HubApiError => error instanceof Error && 'statusCode' in error;
-const credentials = (): { hubUrl: string; accessToken?: string } => ({
-  hubUrl: endpoint(),
-  ...(process.env.HF_TOKEN ? { accessToken: process.env.HF_TOKEN } : {}),
-});
+export const isAnswer = (error: unknown): error is HubApiError =>
+  error instanceof Error && 'statusCode' in error;
+export const credentials = (): { hubUrl: string; accessToken?: string } => {
+  const accessToken = hubToken();
+  return { hubUrl: endpoint(), ...(accessToken ? { accessToken } : {}) };
+};
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
@@ -57,13 +60,15 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** What went wrong as one line with a remedy; a token is never part of it. */
-function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {
+export function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {
   if (error instanceof DataError || error instanceof UsageError) return error;
   const what = `${type} '${name}'${path ? `, file '${path}'` : ''} at ${endpoint()}`;
   if (isAnswer(error) && (error.statusCode === 401 || error.statusCode === 403)) {
     const token = process.env.HF_TOKEN
       ? 'the token in HF_TOKEN has no access'
-      : 'set HF_TOKEN if it is private or gated';
+      : hubToken()
+        ? `the token in ${tokenFile()} has no access`
+        : 'set HF_TOKEN if it is private or gated';
     return new DataError(`${what}: refused (${error.statusCode}): ${token}, or the name is wrong`);
   }
   if (isAnswer(error) && error.statusCode === 404) {
@@ -90,7 +95,7 @@ async function writeRef(ref: string, commit: string): Promise<void> {
 }
 
 /** The commit of a revision: asked of the hub; offline, or where no hub can be reached, of the cache (as Python does). */
-async function commitOf(repo: HubRepo): Promise<string> {
+export async function commitOf(repo: HubRepo): Promise<string> {
   const revision = repo.revision ?? 'main';
   if (COMMIT.test(revision)) return revision;
   if (revision.split(/[\\/]/).some((part) => part === '..' || part === '.' || part === ''))

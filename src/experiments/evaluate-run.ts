@@ -18,7 +18,7 @@ import { savedOwnTask } from './own-task.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { isSpanTask, ownKind, type RunRequest, type RunSpec, runSpec } from './run-spec.js';
 import type { RunTask } from './run-task.js';
-import { savedSquadSettings } from './squad-settings.js';
+import { type SavedSquadSettings, savedSquadSettings } from './squad-settings.js';
 
 export interface SavedModel<H extends HeadSpec> extends HeadSource {
   readonly model: Omit<Model, 'head'> & { readonly head: H };
@@ -75,7 +75,7 @@ export type EvaluateRequest = Pick<
 /** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
 async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
   const { squad } = request;
-  const saved = isSpanTask(request.task)
+  const saved: SavedSquadSettings = isSpanTask(request.task)
     ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
     : {};
   const maxLength = request.maxLength ?? saved.maxLength;

@@ -1,20 +1,13 @@
-/** A saved classifier, or an adapter on its base model, on texts as they come: what it says of each, in order. */
-
-import { resolveModel } from '../datasets/source.js';
+/** A saved classifier or regression on texts as they come: what it says of each, in order. Answers to questions: predict-answers.ts. */
 import type { Texts } from '../datasets/tables/labelled.js';
-import type { CompileOptions } from '../engine/compile.js';
 import { UsageError } from '../errors.js';
-import { type HeadSpec, longestRow } from '../models/config.js';
-import { readHead } from '../models/config-file.js';
-import { encodeTexts, loadTokenizer } from '../tokenizers/tokenizer.js';
-import { featureLogits, openForward } from '../training/evaluate.js';
+import type { HeadSpec } from '../models/config.js';
+import { encodeTexts } from '../tokenizers/tokenizer.js';
+import { featureLogits } from '../training/evaluate.js';
 import { holding, predictionsOf, probabilities } from '../training/predictions.js';
-import { classNamesOf, loadSaved } from './evaluate-run.js';
+import { chunksOf, type OpenOptions, openSaved, type SavedRequest, savedHead } from './open-saved.js';
 
-/** Which saved model predicts: folders or hub ids. */
-export interface PredictRequest {
-  readonly model: string;
-  readonly adapter?: string | undefined;
+export interface PredictRequest extends SavedRequest {
   /** Tokens of a row; longer ones are cut. Default: 128. */
   readonly maxLength?: number | undefined;
 }
@@ -34,15 +27,6 @@ const DEFAULT_LENGTH = 128;
 
 type Classifier = Extract<HeadSpec, { kind: 'classification' }>;
 
-/** @throws UsageError for a model that answers or fills in words */
-function asClassifier(head: HeadSpec | Error, model: string): Classifier {
-  if (head instanceof Error) throw head;
-  if (head.kind === 'classification') return head;
-  const remedy =
-    head.kind === 'span' ? 'its answers come from evaluate or finetune --save' : 'fine-tune it first';
-  throw new UsageError(`${model}: predict takes classifiers and regressions, this is none; ${remedy}`);
-}
-
 function predictionOf(logits: Float32Array, head: Classifier, names: readonly string[]): Prediction {
   if (head.numLabels === 1 && !head.multiLabel) return { label: logits[0] as number };
   const shares = probabilities(logits, head.multiLabel ?? false);
@@ -54,20 +38,11 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
   };
 }
 
-async function* chunksOf(rows: AsyncIterable<Texts> | Iterable<Texts>): AsyncGenerator<Texts[]> {
-  let chunk: Texts[] = [];
-  for await (const row of rows) {
-    if (chunk.push(row) < CHUNK) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
 /**
- * Predictions in the order of the rows, made as the rows come: 1,024 at a time.
+ * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
+ * @param rows a text each, or a pair of texts
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
- * @param request the saved model @param rows a text each, or a pair
+ * @param request the saved model
  * @example
  * ```ts
  * import { evaluation } from 'progtuning';
@@ -79,38 +54,21 @@ async function* chunksOf(rows: AsyncIterable<Texts> | Iterable<Texts>): AsyncGen
  * ```
  */
 export async function* predictTexts(
-  { model: name, adapter, maxLength = DEFAULT_LENGTH }: PredictRequest,
+  { maxLength = DEFAULT_LENGTH, ...request }: PredictRequest,
   rows: AsyncIterable<Texts> | Iterable<Texts>,
-  options: CompileOptions & { readonly onNote?: (text: string) => void } = {},
+  options: OpenOptions = {},
 ): AsyncGenerator<Prediction> {
-  const folder = await resolveModel(name);
-  const named = await classNamesOf(folder, adapter);
-  const found = await readHead(folder).catch((error: Error) => error);
-  const own = asClassifier(adapter === undefined ? found : headWithAdapter(found, named), name);
-  const head =
-    adapter === undefined ? own : { ...own, numLabels: Math.max(1, named.length || own.numLabels) };
-  const { model, values, notes } = await loadSaved(name, adapter, head);
-  if (maxLength > longestRow(model.config))
-    throw new UsageError(
-      `max-length: ${maxLength} is over the model's ${longestRow(model.config)} positions`,
-    );
-  const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
-  for (const text of [...notes, ...tokenizer.warnings]) options.onNote?.(text);
-  const names = named.length > 0 ? named : Array.from({ length: head.numLabels }, (_, id) => `LABEL_${id}`);
-  const program = await openForward(model, values, options);
+  const head = await savedHead(request);
+  if (head.kind === 'span')
+    throw new UsageError(`${request.model}: answers questions on texts; use predictAnswers`);
+  const { model, tokenizer, program, labels } = await openSaved(request, head, maxLength, options);
   try {
-    for await (const chunk of chunksOf(rows)) {
+    for await (const chunk of chunksOf(rows, CHUNK)) {
       const features = await encodeTexts(tokenizer, chunk, maxLength);
       const logits = await featureLogits(program, model, features, { ...options, maxLength });
-      for (const row of logits) yield predictionOf(row, head, names);
+      for (const row of logits) yield predictionOf(row, head, labels);
     }
   } finally {
     await program.close();
   }
-}
-
-/** A base model without a classifier, or with a head of another purpose: the adapter's classes say which it brings. */
-function headWithAdapter(found: HeadSpec | Error, names: readonly string[]): HeadSpec | Error {
-  const isClassifier = !(found instanceof Error) && found.kind === 'classification';
-  return isClassifier || names.length < 2 ? found : { kind: 'classification', numLabels: names.length };
 }

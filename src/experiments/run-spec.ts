@@ -57,7 +57,7 @@ const squadSchema = z.object({
  */
 export type SquadSettings = z.infer<typeof squadSchema>;
 
-const SQUAD_DEFAULTS: SquadSettings = {
+export const SQUAD_DEFAULTS: SquadSettings = {
   docStride: 128,
   maxAnswerLength: 30,
   nBest: 20,

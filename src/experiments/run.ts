@@ -66,7 +66,7 @@ export type { RunEvent } from './run-events.js';
  * What a spec's task is: own data is read for its classes.
  * @throws UsageError that lists the known tasks; DataError as {@link ownTask}
  */
-async function runTask(spec: RunSpec): Promise<RunTask> {
+export async function runTask(spec: RunSpec): Promise<RunTask> {
   const kind = ownKind(spec.task);
   return kind === undefined ? findRunTask(spec.task) : ownTask(spec, kind);
 }
@@ -88,7 +88,7 @@ export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
 }
 
 /** The model to start from: where it has a head of the task, its classes are put in the task's order. */
-async function startingPoint(
+export async function startingPoint(
   spec: RunSpec,
   folder: string,
   task: RunTask,

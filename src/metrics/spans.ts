@@ -49,8 +49,18 @@ export interface SpanCandidate {
   readonly probability: number;
 }
 
-/** By question id, in order: the three files of `run_qa`. */
+/** The answer given to a question. */
+export interface SpanAnswer {
+  readonly text: string;
+  /** UTF-16 range: `context.slice(start, end)` is the text. None: no answer. */
+  readonly range?: readonly [start: number, end: number];
+  /** Softmax of the scores over the candidates kept for the question: the answer's share. */
+  readonly probability: number;
+}
+
+/** By question id, in order: the three files of `run_qa`, and where the answers stand. */
 export interface SpanPredictions {
+  readonly answers: ReadonlyMap<string, SpanAnswer>;
   readonly predictions: ReadonlyMap<string, string>;
   readonly nbest: ReadonlyMap<string, readonly SpanCandidate[]>;
   /** Score of "no answer" less the best answer's; empty unless `withNoAnswer`. */
@@ -66,9 +76,9 @@ interface Scored {
   readonly end: number;
 }
 
-type Texted = Omit<Scored, 'start' | 'end'> & { readonly text: string };
+type Texted = Scored & { readonly text: string };
 
-const EMPTY: Texted = { startLogit: 0, endLogit: 0, score: 0, text: 'empty' };
+const EMPTY: Texted = { startLogit: 0, endLogit: 0, score: 0, start: 0, end: 0, text: 'empty' };
 
 /**
  * The answers of all questions. `logits[i]` belongs to `windows[i]`; sums are rounded to float32 as numpy's are.
@@ -96,7 +106,7 @@ export function decodeSpans(
     nullScoreDiffThreshold: 0,
     ...options,
   };
-  const out = { predictions: new Map(), nbest: new Map(), nullOdds: new Map() };
+  const out = { answers: new Map(), predictions: new Map(), nbest: new Map(), nullOdds: new Map() };
   const indices = windowsByQuestion(questions.length, windows);
   for (const [index, question] of questions.entries()) {
     const mine = indices[index] as number[];
@@ -106,9 +116,12 @@ export function decodeSpans(
     const nullCandidate = leastNull(mine.map((i) => logits[i]!));
     const kept = keepBest(candidates, settings.withNoAnswer ? nullCandidate : undefined, settings.nBest);
     const texted = withFallback(kept.map((c) => ({ ...c, text: question.context.slice(c.start, c.end) })));
-    const { text, nullOdds } = choose(texted, nullCandidate, settings);
-    out.predictions.set(question.id, text);
-    out.nbest.set(question.id, probabilities(texted));
+    const { index: chosen, nullOdds } = choose(texted, nullCandidate, settings);
+    const entries = probabilities(texted);
+    const answer = answerOf(texted[chosen], entries[chosen]);
+    out.answers.set(question.id, answer);
+    out.predictions.set(question.id, answer.text);
+    out.nbest.set(question.id, entries);
     if (nullOdds !== undefined) out.nullOdds.set(question.id, nullOdds);
   }
   return out;
@@ -187,19 +200,28 @@ function withFallback(candidates: readonly Texted[]): Texted[] {
 }
 
 /**
- * The best candidate; in v2.0 the best with a text, unless "no answer" is better by more than the threshold.
+ * The index of the best candidate, or of "no answer"; in v2.0 the best with a text, unless "no answer" is better by more than the threshold.
  * Deviation: where no candidate has a text, `run_qa` fails with an IndexError; here that is no answer.
  */
 function choose(
   candidates: readonly Texted[],
   nullCandidate: Scored | undefined,
   { withNoAnswer, nullScoreDiffThreshold }: Required<SpanOptions>,
-): { readonly text: string; readonly nullOdds?: number } {
-  if (!withNoAnswer || !nullCandidate) return { text: candidates[0]!.text };
-  const best = candidates.find(({ text }) => text !== '');
-  if (!best) return { text: '', nullOdds: nullCandidate.score };
+): { readonly index: number; readonly nullOdds?: number } {
+  if (!withNoAnswer || !nullCandidate) return { index: 0 };
+  const none = candidates.findIndex(({ text }) => text === '');
+  const index = candidates.findIndex(({ text }) => text !== '');
+  const best = candidates[index];
+  if (!best) return { index: none, nullOdds: nullCandidate.score };
   const nullOdds = Math.fround(Math.fround(nullCandidate.score - best.startLogit) - best.endLogit);
-  return { text: nullOdds > nullScoreDiffThreshold ? '' : best.text, nullOdds };
+  return { index: nullOdds > nullScoreDiffThreshold ? none : index, nullOdds };
+}
+
+/** "No answer", and the "empty" that stands in for one, are at no place of the context. */
+function answerOf(chosen: Texted | undefined, entry: SpanCandidate | undefined): SpanAnswer {
+  const { text = '', start = 0, end = 0 } = chosen ?? {};
+  const probability = entry?.probability ?? 0;
+  return end > start ? { text, range: [start, end], probability } : { text, probability };
 }
 
 function probabilities(candidates: readonly Texted[]): SpanCandidate[] {

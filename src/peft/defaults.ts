@@ -58,3 +58,20 @@ export const RECIPES: Readonly<Record<Method['kind'], Recipe>> = {
       'benzakenelad/BitFit run_glue.py: lr 1e-3, batch 8, 16 epochs, constant rate; batch 16 in the paper',
   },
 };
+
+/** Hidden size below which a model is small: it learns with a higher rate than the literature's models of 768 and more. */
+export const SMALL_HIDDEN = 512;
+
+/** Peak learning rates for small models: those that the shipped one (6 blocks of 256) learns its own tasks with, data/grids/embedded-*.json. */
+export const SMALL_LEARNING_RATES: Readonly<Record<Method['kind'], number>> = {
+  full: 3e-4,
+  lora: 3e-3,
+  adapter: 2e-3,
+  bitfit: 3e-3,
+};
+
+/** The peak learning rate that a method starts from on a model of a size; it is the same for all models of `SMALL_HIDDEN` and wider. */
+export const defaultLearningRate = (
+  kind: Method['kind'],
+  { hiddenSize }: { readonly hiddenSize: number },
+): number => (hiddenSize < SMALL_HIDDEN ? SMALL_LEARNING_RATES[kind] : RECIPES[kind].learningRate);

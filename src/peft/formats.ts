@@ -216,3 +216,21 @@ export async function loadAdapter(
   });
   return { method, headTraining, baseModel, parameters: new Map(values) };
 }
+
+const OUTPUT_LAYER = /(^|\.)(classifier|classifier\.out_proj|qa_outputs)\.(modules_to_save\.\w+\.)?weight$/;
+
+/**
+ * The head that an adapter brings, by its output layer's shape: its own folder says what the base model's `config.json` cannot.
+ * @returns undefined for an adapter that leaves the head to its base model @throws DataError
+ */
+export async function adapterHead(folder: string): Promise<HeadSpec | undefined> {
+  await readConfigJson(join(folder, CONFIG));
+  const file = await openSafetensors(join(folder, WEIGHTS));
+  await file.close();
+  for (const [name, { shape }] of file.tensors) {
+    if (!OUTPUT_LAYER.test(name)) continue;
+    if (name.includes('qa_outputs')) return { kind: 'span' };
+    return { kind: 'classification', numLabels: shape[0] ?? 1 };
+  }
+  return undefined;
+}

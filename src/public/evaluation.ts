@@ -3,12 +3,20 @@
  * @module
  */
 export { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
+export type { OpenOptions, SavedRequest } from '../experiments/open-saved.js';
+export {
+  type Answer,
+  type AnswerRequest,
+  predictAnswers,
+  type Question,
+} from '../experiments/predict-answers.js';
 export { type Prediction, type PredictRequest, predictTexts } from '../experiments/predict-run.js';
 export type { ClassReport, ClassScore } from '../metrics/classes.js';
 export { glueMetrics } from '../metrics/glue.js';
 export type { Metrics } from '../metrics/metrics.js';
 export {
   decodeSpans,
+  type SpanAnswer,
   type SpanCandidate,
   type SpanLogits,
   type SpanOptions,

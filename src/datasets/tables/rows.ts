@@ -3,12 +3,13 @@
  * `.xz`. Parquet is read one row group at a time, `.json` whole; of the others only the row at hand is held.
  */
 import { access } from 'node:fs/promises';
-import type { CsvError } from 'csv-parse';
+import type { CsvError, Parser } from 'csv-parse';
 import type { AsyncBuffer } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { parseJson } from '../../json.js';
 import { loadParquet } from '../parquet.js';
 import { linesOf, openBytes, readText } from '../text.js';
+import { ending, TABLE_ENDINGS } from './endings.js';
 
 /** A row by the names of its columns. */
 export interface TableRow {
@@ -16,12 +17,6 @@ export interface TableRow {
   /** `reviews.csv:12`, the line it begins on; `reviews.parquet, row 11`. */
   readonly where: string;
 }
-
-/** A name without folders of endings that only compress. */
-const ending = (path: string): string =>
-  /\.([^./]+)$/.exec(path.replace(/\.(gz|xz)$/i, ''))?.[1]?.toLowerCase() ?? '';
-
-export const TABLE_ENDINGS = ['csv', 'tsv', 'txt', 'jsonl', 'ndjson', 'json', 'parquet'];
 
 function delimiterOf(path: string, given: string | undefined): string {
   if (given !== undefined) return given === '\\t' ? '\t' : given;
@@ -56,6 +51,17 @@ function describeCsv(error: CsvError, path: string, begins: number): string {
 /** Characters of a row. A quote that is never closed is found after so many. */
 const MOST = 2 ** 24;
 
+/** Until it takes more, or takes no more. */
+function drained(parser: Parser): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = (): void => {
+      parser.off('drain', resume).off('close', resume);
+      resolve();
+    };
+    parser.on('drain', resume).on('close', resume);
+  });
+}
+
 async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<TableRow> {
   const { CsvError, parse } = await import('csv-parse');
   let read = 0;
@@ -71,11 +77,7 @@ async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<T
     try {
       for await (const text of readText(path)) {
         if (parser.destroyed) return;
-        if (!parser.write(text))
-          await new Promise<void>((resume) => {
-            parser.once('drain', resume);
-            parser.once('close', resume);
-          });
+        if (!parser.write(text)) await drained(parser);
       }
       parser.end();
     } catch (error) {
