@@ -22,6 +22,7 @@ interface GridFlags {
   readonly threads: number;
   readonly device: string;
   readonly strict?: boolean;
+  readonly timed?: boolean;
 }
 
 const EXAMPLES = `
@@ -59,6 +60,10 @@ export function registerGrid(program: Command): void {
       0,
     )
     .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .option(
+      '--timed',
+      'nothing else runs on this machine: the records say so, and tables show their seconds and memory',
+    )
     .option('--strict', STRICT)
     .addHelpText('after', EXAMPLES)
     .action(grid);
@@ -113,6 +118,7 @@ export interface GridCommandOptions {
   readonly device: Device;
   readonly maxMinutes?: number | undefined;
   readonly strict?: boolean | undefined;
+  readonly timed?: boolean | undefined;
 }
 
 /** Runs what is missing, with a bar; Ctrl-C ends it between two epochs' worth of loss. @throws DataError when runs failed */
@@ -133,10 +139,10 @@ export async function runGridCommand(specs: readonly RunSpec[], options: GridCom
 }
 
 async function grid(file: string, flags: GridFlags): Promise<void> {
-  const { runs, model, data, only, maxMinutes, jobs, threads } = flags;
+  const { runs, model, data, only, maxMinutes, jobs, threads, strict, timed } = flags;
   const device = parseDevice(flags.device);
   const all = await expandGrid(await readGrid(file), { model, data });
   const specs = all.filter((spec) => runLabel(spec).includes(only ?? ''));
   if (flags.list) process.stdout.write(list(await planGrid(specs, runs)));
-  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict: flags.strict });
+  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict, timed });
 }
