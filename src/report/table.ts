@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import type { DataFrame } from 'danfojs-node';
 import { numberText, roundedText } from './number-text.js';
+import { linksAsHtml, withoutLinks } from './record-links.js';
 
 export type Cell = string | number | boolean | null | undefined;
 export type Row = Readonly<Record<string, Cell>>;
@@ -80,7 +81,10 @@ function formatCell(
 /** Rows as aligned text: numbers to the right with `,` between thousands, words to the left. */
 export function tableText(rows: readonly Row[], options: TableOptions = {}): string {
   if (rows.length === 0) return 'no rows';
-  const columns = formatColumns(rows, options);
+  const columns = formatColumns(rows, options).map((column) => ({
+    ...column,
+    cells: column.cells.map(withoutLinks),
+  }));
   const widths = columns.map(({ header, cells }) =>
     Math.max(...[header, ...cells].map((cell) => cell.length)),
   );
@@ -100,7 +104,7 @@ export function tableHtml(rows: readonly Row[], options: TableOptions = {}): str
   if (rows.length === 0) return '<p>no rows</p>';
   const columns = formatColumns(rows, options);
   const row = (tag: 'th' | 'td', cells: readonly string[]): string =>
-    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${linksAsHtml(escapeHtml(cell))}</${tag}>`).join('')}</tr>`;
   const head = row(
     'th',
     columns.map(({ header }) => header),

@@ -1,66 +1,12 @@
 /** Run tables and verdicts: from made-up records with known answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LedgerRecord } from '../../src/experiments/ledger.js';
 import type { GridCell } from '../../src/experiments/notebook-runs.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
-import type { Schedule } from '../../src/progressive/schedule.js';
 import { type Claim, type Evidence, growingUnder, judgeClaims } from '../../src/report/claims.js';
 import { differenceText, groupRuns, provenance, runRow } from '../../src/report/run-table.js';
 import { taskName } from '../../src/report/task-name.js';
-
-interface Made {
-  readonly task?: string;
-  readonly schedule: Partial<Schedule>;
-  readonly seed: number;
-  readonly method?: 'full' | 'bitfit';
-  readonly data?: string;
-  readonly warmupRatio?: number;
-  readonly decay?: 'linear' | 'constant';
-  readonly epochs?: number;
-  /** Undefined: not run. */
-  readonly accuracy?: number;
-}
-
-function cell({
-  task = 'sst2',
-  schedule,
-  seed,
-  method = 'full',
-  data = 'embedded',
-  warmupRatio = 0.1,
-  decay = 'linear',
-  epochs = 3,
-  accuracy,
-}: Made): GridCell {
-  const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
-  const learningRateSchedule = { kind: decay, warmupRatio };
-  const settings = { method: chosen, learningRateSchedule, epochs };
-  const spec = runSpec({ task, data, model: 'm', seed, schedule, ...settings });
-  if (accuracy === undefined) return { spec };
-  const record: LedgerRecord = {
-    ...{
-      key: '0123456789abcdef',
-      spec,
-      hashes: {},
-      metrics: { accuracy },
-      undefinedMetrics: {},
-      trainExamples: 10,
-      dataReport: {},
-    },
-    ...{ totalParameters: 9e6, trainableParameters: 9e6, headParameters: 1 },
-    ...{ updatedParameters: [9e6, 6e6, 3e6], savedFraction: 1 / 3, steps: 3, losses: [] },
-    ...{ seconds: 9, secondsPerEpoch: [3, 2, 1], peakBytes: 2 ** 30 },
-    machine: { processor: 'cpu', threads: 2, memoryBytes: 1, node: 'v20' },
-    versions: {},
-  };
-  return { spec, record };
-}
-
-const pair = (seed: number, full: number, progressive: number, more: Partial<Made> = {}): GridCell[] => [
-  cell({ schedule: { kind: 'full' }, seed, accuracy: full, ...more }),
-  cell({ schedule: { kind: 'progressive' }, seed, accuracy: progressive, ...more }),
-];
+import { cell, pair } from './made-cells.js';
 
 const evidence = (more: Partial<Evidence>): Evidence => ({
   ...{ name: 'test', glue: [], squad: [], blocks: [], order: [], countedSaving: 0.259 },
