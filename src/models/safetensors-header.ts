@@ -37,7 +37,8 @@ export async function readExactly(
   position: number,
   path: string,
 ): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
+  // Of its own memory, not the pool's, and not filled with zeros first.
+  const buffer = Buffer.allocUnsafeSlow(length);
   let read = 0;
   while (read < length) {
     const { bytesRead } = await file.read(buffer, read, length - read, position + read);

@@ -2,17 +2,15 @@
  * `npm run bench`: training steps and evaluation, ours against PyTorch, @huggingface/transformers and tfjs, taking turns in one run.
  * Prints medians with spread, ratios, and the share of the machine's own ceiling. Nothing is asserted: machines differ.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os, { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseDevice } from '../../src/engine/device.js';
-import { writeConfig } from '../../src/models/config-file.js';
-import { exportOnnx } from '../../src/training/export-model.js';
 import { packageRoot } from '../golden/golden.js';
-import { type Child, startPyTorch, startWorker } from './child.js';
+import { type Child, startPython, startWorker } from './child.js';
 import { contest, median, type Times } from './contest.js';
-import { freshModel } from './ours.js';
+import { exportedFolder } from './exported-folder.js';
 import { type Peer, ROWS, type Row, RUNS } from './rows.js';
 
 const { values: flags } = parseArgs({
@@ -22,7 +20,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
     'pytorch-device': { type: 'string', default: 'cpu' },
-    readme: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -34,7 +32,7 @@ if (flags.help) {
   --device NAME   of ours: cpu, webgpu, cuda (cpu); its peers are then PyTorch and our own full step
   --pytorch-device NAME
                   cpu, cuda (cpu)
-  --readme        writes the table into README.md
+  --write         writes the table into docs/speed.md
 `);
   process.exit(0);
 }
@@ -42,16 +40,6 @@ const steps = Number(flags.steps);
 const device = parseDevice(flags.device);
 const threads = Math.min(Number(flags.threads), os.availableParallelism());
 const GROWTH_STEPS = 500;
-
-/** The exported model for the peer that serves it. */
-async function exportedFolder(row: Row): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-bench-'));
-  const { model, values } = freshModel(row.shape);
-  await mkdir(join(folder, 'onnx'));
-  await writeConfig(folder, model.config, model.head, undefined);
-  await writeFile(join(folder, 'onnx/model.onnx'), exportOnnx(model, values));
-  return folder;
-}
 
 async function startPeer(peer: Peer, row: Row, folder: string | undefined): Promise<Child | undefined> {
   const { shape, firstBlock = 0, embeddings = true, forward = false, method } = row;
@@ -61,10 +49,13 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
       const rank = method?.kind === 'lora' ? method.rank : 0;
       const frozen = { firstBlock, embeddings: Number(embeddings), lora: rank };
       const where = { device: flags['pytorch-device'] };
-      return startPyTorch({ ...shape, ...frozen, dropout, forward, ...where }, threads);
+      return startPython({ ...shape, ...frozen, dropout, forward, ...where }, threads);
     }
     case 'transformers.js':
-      return startWorker('served', { ...shape, folder, threads });
+      return startWorker('served', {
+        batches: [new Array(shape.batch).fill(shape.length)],
+        ...{ vocab: shape.vocab, folder, threads },
+      });
     case 'ours, full':
       return startWorker('step', { shape, dropout, threads, device });
     case 'tfjs cpu':
@@ -90,7 +81,7 @@ const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'ours, full']);
 
 async function measure(row: Row, product: Child): Promise<Result> {
   const rivals = row.peers.filter((peer) => device === 'cpu' || ANY_DEVICE.has(peer));
-  const folder = rivals.includes('transformers.js') ? await exportedFolder(row) : undefined;
+  const folder = rivals.includes('transformers.js') ? await exportedFolder(row.shape) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
     dropout: row.forward ? 0 : 0.1,
@@ -188,17 +179,17 @@ async function growth(): Promise<string> {
 
 const MARK = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
 
-async function intoReadme(text: string): Promise<void> {
-  const path = join(packageRoot, 'README.md');
-  const readme = await readFile(path, 'utf8');
-  if (!MARK.test(readme)) throw new Error(`${path} has no '<!-- bench -->' ... '<!-- /bench -->'`);
+async function intoDocs(text: string): Promise<void> {
+  const path = join(packageRoot, 'docs/speed.md');
+  const page = await readFile(path, 'utf8');
+  if (!MARK.test(page)) throw new Error(`${path} has no '<!-- bench -->' ... '<!-- /bench -->'`);
   await writeFile(
     path,
-    readme.replace(MARK, (_, open: string, close: string) => `${open}${text}\n${close}`),
+    page.replace(MARK, (_, open: string, close: string) => `${open}${text}\n${close}`),
   );
 }
 
-const probe = await startPyTorch(
+const probe = await startPython(
   {
     ...{ layers: 1, hidden: 64, heads: 1, intermediate: 64, vocab: 100 },
     device: flags['pytorch-device'],
@@ -234,4 +225,4 @@ if (flags.rows === '') {
   print(`- ${await products()}`);
   print(`- ${await growth()}`);
 }
-if (flags.readme) await intoReadme(printed.join('\n'));
+if (flags.write) await intoDocs(printed.join('\n'));

@@ -14,6 +14,7 @@ export interface Step {
 export interface Ready {
   readonly torch?: string;
   readonly transformers?: string;
+  readonly onnxruntime?: string;
   /** GFLOP/s of its own matrix products. */
   readonly float32?: number;
   readonly bfloat16?: number;
@@ -70,8 +71,8 @@ async function startChild(
   };
 }
 
-/** A peer in Python, `pytorch_step.py` or `pytorch_task.py`; undefined when there is no Python with what it imports. */
-export function startPyTorch(
+/** A peer in Python, a script beside this file; undefined when there is no Python with what it imports. */
+export function startPython(
   flags: Flags,
   threads: number,
   name = 'pytorch_step.py',

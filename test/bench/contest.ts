@@ -30,3 +30,17 @@ export async function contest(children: readonly Child[], steps: number): Promis
   }
   return times;
 }
+
+/** Each contestant once uncounted, then all in turns: for steps so long that nothing is cold. @param rounds counted */
+export async function turns(children: readonly Child[], rounds: number): Promise<Times[]> {
+  const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
+  for (let round = 0; round <= rounds; round++)
+    for (const [index, child] of children.entries()) {
+      const { ms, peakBytes } = await child.step();
+      const own = times[index] as Times;
+      own.peakBytes = peakBytes;
+      if (round > 0) own.ms.push(ms);
+    }
+  for (const child of children) child.close();
+  return times;
+}

@@ -1,6 +1,6 @@
 /**
- * `node dist/test/bench/make-lengths.js GLUE SQUAD MODEL`: writes `test/bench/lengths.json`, the token counts of real training examples,
- * in the order of the file: numbers only. QQP's folder may hold a part of it.
+ * `node dist/test/bench/make-lengths.js GLUE SQUAD MODEL`: writes `test/bench/lengths.json`, the token counts of real training examples
+ * and of SST-2's dev set, in the order of the file: numbers only. QQP's folder may hold a part of it.
  */
 import { writeFile } from 'node:fs/promises';
 import { featuresOf } from '../../src/datasets/features.js';
@@ -22,6 +22,8 @@ for (const task of ['cola', 'mrpc', 'qnli', 'qqp', 'rte', 'sst2', 'stsb', 'wnli'
   const { examples } = await readSplit(glue, findTask(task), 'train', { maxExamples: MOST });
   lengths[task] = countsOf(await featuresOf(examples, tokenizer, 128));
 }
+const dev = await readSplit(glue, findTask('sst2'), 'dev');
+lengths['sst2-dev'] = countsOf(await featuresOf(dev.examples, tokenizer, 128));
 const { examples } = await readSquadSplit(squad, '1.1', 'train', { maxExamples: MOST });
 const windows = await buildWindows(examples, tokenizer.tokenizer, { purpose: 'train' });
 lengths.squad = countsOf(windows.features);

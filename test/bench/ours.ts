@@ -11,7 +11,7 @@ import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
-import { openExported } from '../../src/training/evaluate.js';
+import { featureLogits, openExported } from '../../src/training/evaluate.js';
 import { type FitPlan, fit } from '../../src/training/fit.js';
 import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
 import { taskObjective } from '../../src/training/objective.js';
@@ -149,7 +149,6 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
     const stage = stageOfEpoch(schedule, epoch, epochs);
     return { stage, trains: stageTrains(schedule, stage, model.config) };
   };
-  const state = createTrainingState(model.specs, values, stageOf(0).trains);
   const plan: FitPlan = {
     ...{ epochs, stepsPerEpoch: batches.length, stageOf, batchesOf: () => made },
     ...{ gradientAccumulationSteps: 1, learningRate: 2e-5, adamw: ADAMW_DEFAULTS, seed: 1 },
@@ -159,6 +158,8 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
   return {
     ready: {},
     step: async () => {
+      // Anew: what trains no more at a run's end has given back its gradients and moments.
+      const state = createTrainingState(model.specs, values, stageOf(0).trains);
       await fit(model, state, plan, options);
     },
   };
@@ -181,7 +182,30 @@ export async function ourForward(options: Options): Promise<Contestant> {
   };
 }
 
+export interface EvaluationOptions extends CompileOptions {
+  readonly shape: Omit<Shape, 'batch' | 'length'>;
+  /** Token counts of the examples, in their order. */
+  readonly lengths: readonly number[];
+}
+
+/** A whole set, as `evaluate` does it: rows of like length share a batch. */
+export async function ourEvaluation({ shape, lengths, ...options }: EvaluationOptions): Promise<Contestant> {
+  const { model, values } = freshModel(shape);
+  const features = lengths.map((length, row) => ({
+    inputIds: Int32Array.from({ length }, (_, i) => (row * 17 + i * 7919) % shape.vocab),
+    tokenTypeIds: new Int32Array(length),
+  }));
+  const from = performance.now();
+  const program = await openExported(model, values, options);
+  return {
+    ready: { compileMilliseconds: performance.now() - from },
+    step: async () => {
+      await featureLogits(program, model, features, { ...options, maxLength: Math.max(...lengths) });
+    },
+  };
+}
+
 /** A checkpoint of the shape, to be exported. */
-export function freshModel(shape: Shape) {
-  return modelOf({ shape, dropout: 0 });
+export function freshModel(shape: Omit<Shape, 'batch' | 'length'>) {
+  return modelOf({ shape: { ...shape, batch: 0, length: 0 }, dropout: 0 });
 }

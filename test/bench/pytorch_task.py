@@ -2,7 +2,7 @@
 
 `BertForSequenceClassification` (attention by SDPA) as HF's Trainer runs it: each batch padded to its longest row, forward, backward,
 clipping by the global norm, fused AdamW, dropout 0.1. --lengths FILE holds the batches as JSON, a list of token counts each.
---autocast bfloat16 runs products in bfloat16 over float32 weights. Prints one JSON line {ready, torch, transformers} at the start, with
+--evaluate 1: forward only, without dropout. --autocast bfloat16 runs products in bfloat16 over float32 weights. Prints one JSON line {ready, torch, transformers} at the start, with
 --ceilings 1 also {float32, bfloat16}: its products of square matrices in GFLOP/s; {ms, peakBytes} for a line `step`; ends at `quit`.
 """
 import argparse
@@ -17,6 +17,7 @@ for name, value in dict(layers=12, hidden=768, heads=12, intermediate=3072, voca
 a.add_argument("--lengths", required=True)
 a.add_argument("--autocast", default="")
 a.add_argument("--ceilings", type=int, default=0)
+a.add_argument("--evaluate", type=int, default=0)
 o = a.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(o.threads)
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -80,10 +81,17 @@ def epoch():
     return loss.item()
 
 
+@torch.inference_mode()
+def evaluation():
+    model.eval()
+    for batch in batches:
+        model(**batch)
+
+
 print(json.dumps({"ready": True, "torch": torch.__version__, "transformers": transformers.__version__, **ceilings}), flush=True)
 for line in sys.stdin:
     if line.strip() == "quit":
         break
     start = time.perf_counter()
-    epoch()
+    evaluation() if o.evaluate else epoch()
     print(json.dumps({"ms": 1000 * (time.perf_counter() - start), "peakBytes": peak_bytes()}), flush=True)

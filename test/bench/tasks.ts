@@ -12,8 +12,8 @@ import { planRows } from '../../src/datasets/row-packing.js';
 import { processorName } from '../../src/experiments/run-record.js';
 import type { Schedule } from '../../src/progressive/schedule.js';
 import { packageRoot } from '../golden/golden.js';
-import { type Child, startPyTorch, startWorker } from './child.js';
-import { median, type Times } from './contest.js';
+import { startPython, startWorker } from './child.js';
+import { median, type Times, turns } from './contest.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -71,20 +71,6 @@ async function fileOf(name: string, batches: readonly (readonly number[])[]): Pr
   return path;
 }
 
-/** Each contestant once uncounted, then all in turns. */
-async function turns(children: readonly Child[], epochs: number): Promise<Times[]> {
-  const times = children.map((): Times => ({ ms: [], peakBytes: 0 }));
-  for (let epoch = 0; epoch <= epochs; epoch++)
-    for (const [index, child] of children.entries()) {
-      const { ms, peakBytes } = await child.step();
-      const own = times[index] as Times;
-      own.peakBytes = peakBytes;
-      if (epoch > 0) own.ms.push(ms);
-    }
-  for (const child of children) child.close();
-  return times;
-}
-
 const seconds = ({ ms }: Times): string => (median(ms) / 1000).toFixed(1);
 const mebibytes = ({ peakBytes }: Times): string => (peakBytes / 2 ** 20).toFixed(0);
 const FULL: Schedule = { kind: 'full', stages: 1, embeddings: 'always' };
@@ -103,11 +89,9 @@ async function taskRow(task: string): Promise<void> {
     maxLength: longestOf(task),
   });
   const peers = await Promise.all([
-    startPyTorch({ ...shape, lengths }, threads, 'pytorch_task.py'),
-    startPyTorch({ ...shape, lengths: grouped }, threads, 'pytorch_task.py'),
-    halves
-      ? startPyTorch({ ...shape, lengths, autocast: 'bfloat16' }, threads, 'pytorch_task.py')
-      : undefined,
+    startPython({ ...shape, lengths }, threads, 'pytorch_task.py'),
+    startPython({ ...shape, lengths: grouped }, threads, 'pytorch_task.py'),
+    halves ? startPython({ ...shape, lengths, autocast: 'bfloat16' }, threads, 'pytorch_task.py') : undefined,
   ]);
   const known = peers.filter((peer) => peer !== undefined);
   const [own, ...theirs] = (await turns([ours, ...known], Number(flags.epochs))) as [Times, ...Times[]];
@@ -166,7 +150,7 @@ async function savings(task: string): Promise<void> {
 }
 
 const lengths = await fileOf('probe', [[8]]);
-const probe = await startPyTorch({ ...shape, layers: 1, lengths, ceilings: 1 }, threads, 'pytorch_task.py');
+const probe = await startPython({ ...shape, layers: 1, lengths, ceilings: 1 }, threads, 'pytorch_task.py');
 probe?.close();
 /** Without such units PyTorch emulates bfloat16: an epoch would take hours, and say nothing. */
 const halves = (probe?.ready.bfloat16 ?? 0) > (probe?.ready.float32 ?? 0) / 2;

@@ -8,7 +8,16 @@ import { compile } from '../../src/engine/compile.js';
 import type { Device } from '../../src/engine/device.js';
 import { Profile, productShare } from '../../src/engine/profile.js';
 import { peakBytes } from '../../src/training/peak-memory.js';
-import { type Contestant, type Options, ourForward, ourStep, ourTask, type TaskOptions } from './ours.js';
+import {
+  type Contestant,
+  type EvaluationOptions,
+  type Options,
+  ourEvaluation,
+  ourForward,
+  ourStep,
+  ourTask,
+  type TaskOptions,
+} from './ours.js';
 
 interface Product {
   readonly n: number;
@@ -58,17 +67,16 @@ async function profiled(options: Options): Promise<Contestant> {
   return { ready: { productShares: { step: productShare(times), graph } }, step: async () => undefined };
 }
 
-/** An exported folder, served by @huggingface/transformers. */
+/** An exported folder, served by @huggingface/transformers: batches as they come, each padded to its longest row. */
 async function served({
   folder,
-  batch,
-  length,
+  batches,
   vocab,
   threads,
 }: {
   folder: string;
-  batch: number;
-  length: number;
+  /** Token counts. */
+  batches: readonly (readonly number[])[];
   vocab: number;
   threads: number;
 }): Promise<Contestant> {
@@ -79,21 +87,26 @@ async function served({
     dtype: 'fp32',
     session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
   });
-  const ids = (value: (i: number) => number) =>
-    new Tensor(
-      'int64',
-      BigInt64Array.from({ length: batch * length }, (_, i) => BigInt(value(i))),
-      [batch, length],
-    );
-  const inputs = {
-    input_ids: ids((i) => (i * 7919) % vocab),
-    attention_mask: ids(() => 1),
-    token_type_ids: ids(() => 0),
-  };
+  const made = batches.map((lengths) => {
+    const longest = Math.max(...lengths);
+    const tensor = (value: (i: number, real: boolean) => number) =>
+      new Tensor(
+        'int64',
+        BigInt64Array.from({ length: lengths.length * longest }, (_, i) =>
+          BigInt(value(i, i % longest < (lengths[Math.floor(i / longest)] as number))),
+        ),
+        [lengths.length, longest],
+      );
+    return {
+      input_ids: tensor((i, real) => (real ? (i * 7919) % vocab : 0)),
+      attention_mask: tensor((_, real) => Number(real)),
+      token_type_ids: tensor(() => 0),
+    };
+  });
   return {
     ready: {},
     step: async () => {
-      await model(inputs);
+      for (const inputs of made) await model(inputs);
     },
   };
 }
@@ -105,6 +118,7 @@ const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
   forward: () => ourForward(options as Options),
   task: async () =>
     ourTask({ ...options, batches: JSON.parse(await readFile(options.lengths, 'utf8')) } as TaskOptions),
+  evaluation: () => ourEvaluation(options as EvaluationOptions),
   product: () => product(options),
   served: () => served(options),
   profile: () => profiled(options as Options),

@@ -1,4 +1,8 @@
-/** One figure of each kind, from made-up numbers: snapshots and a page for the eye are drawn from them. */
+/** One figure of each kind, from made-up numbers: snapshots and a page for the eye are drawn from them. And the README's, from counts. */
+import { type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { modelSpecs } from '../../src/models/specs.js';
+import { trainedBlocks } from '../../src/progressive/schedule.js';
+import { countedUpdates } from '../../src/progressive/updates.js';
 import { boxPlot, groupedBars } from '../../src/report/figure.js';
 import type { Figure } from '../../src/report/frame.js';
 import { lineChart } from '../../src/report/line-chart.js';
@@ -84,3 +88,24 @@ export const EXAMPLES: Readonly<Record<string, Figure>> = {
     notes: ['100 % updated', '74.1 %', '48.2 %'],
   }),
 };
+
+const SCHEDULE = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+const bert = PRESETS['bert-base-uncased'] as ModelConfig;
+const STAGES = [1, 2, 3];
+const updated = countedUpdates(SCHEDULE, 3, bert, modelSpecs(bert, { kind: 'classification', numLabels: 2 }));
+
+/** Progtuning of BERT-base at T = 3: `docs/figures/schedule.svg`. */
+export const README_FIGURE: Figure = scheduleGrid({
+  title: 'Each epoch trains fewer blocks, from the top down to the fewest',
+  caption: 'BERT-base, T = 3, embeddings in every stage. On top: parameters updated in the epoch, counted.',
+  rows: [
+    { label: 'embeddings', trained: STAGES.map(() => true) },
+    ...Array.from({ length: bert.numHiddenLayers }, (_, block) => ({
+      label: `block ${block + 1}`,
+      trained: STAGES.map((stage) => trainedBlocks(SCHEDULE, stage, bert).has(block)),
+    })),
+    { label: 'head', trained: STAGES.map(() => true) },
+  ],
+  columns: STAGES.map((stage) => `epoch ${stage}`),
+  notes: updated.map((count) => `${(count / 1e6).toFixed(1)} M`),
+});

@@ -3,19 +3,26 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { groupedBars } from '../../src/report/figure.js';
+import type { Figure } from '../../src/report/frame.js';
 import { lineChart, trailingMean } from '../../src/report/line-chart.js';
 import { figureToSvg } from '../../src/report/svg.js';
 import { textWidth, wrapText } from '../../src/report/text-width.js';
-import { EXAMPLES } from './figure-examples.js';
+import { EXAMPLES, README_FIGURE } from './figure-examples.js';
 
-const snapshots = new URL('../../../test/report/snapshots/', import.meta.url);
+const root = new URL('../../../', import.meta.url);
+const PICTURES: Readonly<Record<string, Figure>> = {
+  'docs/figures/schedule.svg': README_FIGURE,
+  ...Object.fromEntries(
+    Object.entries(EXAMPLES).map(([name, figure]) => [`test/report/snapshots/${name}.svg`, figure]),
+  ),
+};
 
-for (const [name, figure] of Object.entries(EXAMPLES)) {
-  test(`${name} is drawn as in its snapshot`, async () => {
+for (const [path, figure] of Object.entries(PICTURES)) {
+  test(`${path} is what is drawn`, async () => {
     const svg = await figureToSvg(figure);
-    const file = new URL(`${name}.svg`, snapshots);
+    const file = new URL(path, root);
     if (process.env.UPDATE_SNAPSHOTS) {
-      mkdirSync(snapshots, { recursive: true });
+      mkdirSync(new URL('.', file), { recursive: true });
       writeFileSync(file, svg);
     }
     assert.ok(
