@@ -1,6 +1,7 @@
 /** The whole command line, as a value: `cli.ts` runs it, a test reads its help. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerBlockGradients } from './block-gradients.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExport } from './export.js';
 import { registerFinetune } from './finetune.js';
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
     registerPretrain,
     registerGenerate,
     registerGrid,
+    registerBlockGradients,
     registerNotebooks,
     registerReproduce,
     registerRerun,
