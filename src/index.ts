@@ -19,8 +19,20 @@ export { DEVICES, type Device } from './engine/device.js';
 export * as fused from './engine/fused.js';
 export { Graph } from './engine/graph.js';
 export { DataError, UsageError } from './errors.js';
+export {
+  type BlockGradientsRecord,
+  measureBlockGradients,
+  readBlockGradients,
+} from './experiments/block-gradients-run.js';
+export { countedSaving } from './experiments/counted-saving.js';
 export { createModel, type NewModel } from './experiments/create-model.js';
-export { evidenceRuns, LEDGER_GRIDS, LIVE_GRIDS } from './experiments/evidence-grids.js';
+export {
+  BERT_BASE_GRIDS,
+  BERT_BASE_VARIANTS,
+  evidenceRuns,
+  LEDGER_GRIDS,
+  LIVE_GRIDS,
+} from './experiments/evidence-grids.js';
 export { type ExportRequest, exportRun } from './experiments/export-run.js';
 export { expandGrid, type Grid, readGrid, runLabel } from './experiments/grid.js';
 export { type LedgerRecord, readLedger } from './experiments/ledger.js';
@@ -78,7 +90,15 @@ export {
 export { closedFormUpdates, countedUpdates, savedFraction } from './progressive/updates.js';
 export { fillBits, normal, permutation, type RandomKey, uniform } from './random.js';
 export { answerMarkdown, type ShownAnswer } from './report/answers.js';
-export { type Claim, type Evidence, growingUnder, judgeClaims } from './report/claims.js';
+export { blockFigure, blockName } from './report/block-figure.js';
+export { claimNote, claimRows } from './report/claim-table.js';
+export {
+  type Claim,
+  type Evidence,
+  equalOrBetterByTask,
+  growingUnder,
+  judgeClaims,
+} from './report/claims.js';
 export {
   bootstrapInterval,
   meanAndSpread,
@@ -86,6 +106,8 @@ export {
   studentInterval,
   summarise,
 } from './report/comparison.js';
+export { costFigure, costRows } from './report/cost.js';
+export { equivalenceTest, pairsToDecide } from './report/equivalence.js';
 export { type BarSeries, boxPlot, groupedBars } from './report/figure.js';
 export type { Figure } from './report/frame.js';
 export { type LineSeries, lineChart } from './report/line-chart.js';
@@ -102,9 +124,12 @@ export {
   score,
   trainingSeconds,
 } from './report/run-table.js';
+export { sanityRows } from './report/sanity.js';
 export { type ScheduleRow, scheduleGrid } from './report/schedule-grid.js';
 export { figureToSvg } from './report/svg.js';
 export { type Row, type TableOptions, tableHtml, tableText } from './report/table.js';
+export { taskFigure } from './report/task-figure.js';
+export { methodName, TASK_TABLE_NOTE, taskTable } from './report/task-table.js';
 export { encodeTexts, loadTokenizer } from './tokenizers/tokenizer.js';
 export { trainVocabulary } from './tokenizers/train.js';
 export { ADAMW_DEFAULTS } from './training/adamw.js';

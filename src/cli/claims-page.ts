@@ -1,5 +1,6 @@
 /** The closing page of `reproduce`: each claim of the paper and what became of it, by what it was measured on. */
 import { Help } from 'commander';
+import { countedSaving } from '../experiments/counted-saving.js';
 import {
   BERT_BASE_GRIDS,
   type EvidenceGrids,
@@ -8,11 +9,7 @@ import {
   LEDGER_GRIDS,
 } from '../experiments/evidence-grids.js';
 import { type GridCell, ledgerRuns } from '../experiments/notebook-runs.js';
-import { machineText } from '../experiments/run-record.js';
-import { type ModelConfig, PRESETS } from '../models/config.js';
-import { countParameters } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
-import { countedUpdates, savedFraction } from '../progressive/updates.js';
+import { type Origin, originText } from '../report/claim-table.js';
 import { type Claim, judgeClaims } from '../report/claims.js';
 import { provenance } from '../report/run-table.js';
 import { sanityRows } from '../report/sanity.js';
@@ -20,13 +17,6 @@ import { tableText } from '../report/table.js';
 
 /** Columns. */
 const WIDTH = 110;
-
-function countedSaving(): number {
-  const config = PRESETS['bert-base-uncased'] as ModelConfig;
-  const specs = modelSpecs(config, { kind: 'classification', numLabels: 2 });
-  const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
-  return savedFraction(countedUpdates(schedule, 3, config, specs), countParameters(specs));
-}
 
 const helpText = (): Help => {
   const help = new Help();
@@ -46,27 +36,18 @@ function claimsText(claims: readonly Claim[], cells: readonly GridCell[]): strin
   return `${items.join('\n')}\n\n${help.boxWrap(provenance(cells), help.helpWidth ?? WIDTH)}\n`;
 }
 
-const machinesOf = (cells: readonly GridCell[]): string => {
-  const machines = cells.flatMap(({ record }) => (record ? [machineText(record.machine)] : []));
-  return [...new Set(machines)].join('; ') || 'no machine yet: none of these runs is made';
-};
-
 /** A part of the page: what it is of, whether it was made now or read, and where. @param withCounted also the claims that no run decides */
 function section(
   title: string,
   name: string,
   runs: Record<EvidencePart, GridCell[]>,
-  origin: 'LIVE' | 'RECORDED',
+  origin: Origin,
   withCounted = false,
 ): { readonly text: string; readonly cells: readonly GridCell[] } {
   const cells = Object.values(runs).flat();
   const counted = withCounted ? { countedSaving: countedSaving() } : {};
   const claims = judgeClaims({ name, ...runs, ...counted });
-  const made =
-    origin === 'LIVE'
-      ? 'LIVE, run for this page on'
-      : 'RECORDED, read from data/runs and not run now; made on';
-  return { text: `${title}\n${made} ${machinesOf(cells)}\n\n${claimsText(claims, cells)}`, cells };
+  return { text: `${title}\n${originText(cells, origin)}\n\n${claimsText(claims, cells)}`, cells };
 }
 
 const recorded = async (title: string, name: string, grids: EvidenceGrids, withCounted = false) =>

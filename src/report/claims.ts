@@ -4,6 +4,7 @@ import type { GridCell } from '../experiments/notebook-runs.js';
 import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { countedScore, type Difference, differences, fullAndShorter, type PairOf, under } from './pairs.js';
 import { groupRuns } from './run-table.js';
+import { taskName } from './task-name.js';
 import { type Claim, type Comparison, judge, MARGIN, type Measured, signed } from './verdict.js';
 
 export type { Claim, Verdict } from './verdict.js';
@@ -59,6 +60,13 @@ const equalOrBetter = (
     ...pairs(cells, 'progressive', under('full')),
     rule: { side: 'above', bound: -MARGIN },
   });
+
+/** The claim on GLUE task by task: where a pooled verdict comes from. */
+export const equalOrBetterByTask = ({ name, glue }: Pick<Evidence, 'name' | 'glue'>): Claim[] =>
+  groupRuns(
+    glue.filter(({ spec }) => spec.method.kind === 'full'),
+    ({ spec }) => taskName(spec),
+  ).map((group) => equalOrBetter(group.name, group.cells, { name, where: '04' }));
 
 /** Beyond the paper: ending full fine-tuning earlier saves updates too, and more seconds; the schedule is worth its rules if it does better. */
 function betterThanShorter({ glue, order, name }: Evidence): Claim {
