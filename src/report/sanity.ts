@@ -1,7 +1,7 @@
 /** Full fine-tuning against what is published: a row outside is a bug to find, not a finding. */
 import { mean } from 'simple-statistics';
 import type { GridCell } from '../experiments/notebook-runs.js';
-import { PUBLISHED, type PublishedRange } from '../experiments/published.js';
+import { type PublishedRange, publishedRange } from '../experiments/published.js';
 import { collapsed } from './pairs.js';
 import { recordLinks } from './record-links.js';
 import { groupRuns, type RunGroup } from './run-table.js';
@@ -10,11 +10,8 @@ import { taskName } from './task-name.js';
 
 export const OUTSIDE = 'outside: look for a bug';
 
-/** `62 to 71`; undefined where nothing is published of a task. */
-export const rangeText = (task: string): string | undefined => {
-  const range = PUBLISHED[task];
-  return range && `${range.low} to ${range.high}`;
-};
+const rangeOf = ({ cells: [first] }: RunGroup): PublishedRange | undefined =>
+  first && publishedRange(first.spec);
 
 /** Mean of the metric that the range is of, over seeds that did not collapse: how many did is told beside it. */
 function meanOf({ records }: RunGroup, { metric }: PublishedRange): number | null {
@@ -26,7 +23,7 @@ function meanOf({ records }: RunGroup, { metric }: PublishedRange): number | nul
 
 /** `within`; {@link OUTSIDE}; undefined where nothing was made or nothing is published. @param group runs of full fine-tuning on one task */
 export function sanity(group: RunGroup): string | undefined {
-  const range = PUBLISHED[group.cells[0]?.spec.task ?? ''];
+  const range = rangeOf(group);
   if (!range || group.records.length === 0) return undefined;
   const centre = meanOf(group, range);
   return centre !== null && centre >= range.low && centre <= range.high ? 'within' : OUTSIDE;
@@ -36,7 +33,7 @@ export function sanity(group: RunGroup): string | undefined {
 export function sanityRows(cells: readonly GridCell[]): Row[] {
   const full = cells.filter(({ spec }) => spec.method.kind === 'full' && spec.schedule.kind === 'full');
   return groupRuns(full, ({ spec }) => taskName(spec)).flatMap((group): Row[] => {
-    const range = PUBLISHED[group.cells[0]?.spec.task ?? ''];
+    const range = rangeOf(group);
     if (!range) return [];
     const centre = meanOf(group, range);
     const shown = centre === null ? 'not made' : `${centre.toFixed(1)}${recordLinks(group.records)}`;

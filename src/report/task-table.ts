@@ -1,11 +1,12 @@
 /** Records in the layout of the paper's tables: a row for each method, a column for each task, mean and deviation over seeds. */
 import type { GridCell } from '../experiments/notebook-runs.js';
+import { publishedRange } from '../experiments/published.js';
 import type { RunSpec } from '../experiments/run-spec.js';
 import { meanAndSpread } from './comparison.js';
 import { collapsed, countedScore } from './pairs.js';
 import { recordLinks } from './record-links.js';
 import { groupRuns, metricName, type RunGroup } from './run-table.js';
-import { OUTSIDE, rangeText, sanity } from './sanity.js';
+import { OUTSIDE, sanity } from './sanity.js';
 import type { Row } from './table.js';
 import { taskName } from './task-name.js';
 
@@ -58,8 +59,8 @@ const column = (spec: RunSpec): string => {
 };
 
 /**
- * A run that two grids share counts once; what was not made says so. The last row is what is published of full fine-tuning, where that
- * is of the same metric.
+ * A run that two grids share counts once; what was not made says so. The last row is what is published of full fine-tuning, of
+ * BERT-base where that is of the same metric.
  */
 export function taskTable(cells: readonly GridCell[]): Row[] {
   const once = [...new Map(cells.map((cell) => [JSON.stringify(cell.spec), cell])).values()];
@@ -74,10 +75,12 @@ export function taskTable(cells: readonly GridCell[]): Row[] {
     });
     return { method: name, ...Object.fromEntries(scores) };
   });
-  const published = columns.map(([title, { task }]) => {
-    const same = !['mrpc', 'stsb'].includes(task);
-    return [title, (same && rangeText(task)) || '-'];
+  const published = columns.map(([title, spec]): [string, string] => {
+    const range = publishedRange(spec);
+    const same = range?.metric === metricName(spec.task);
+    return [title, range && same ? `${range.low} to ${range.high}` : '-'];
   });
+  if (published.every(([, range]) => range === '-')) return rows;
   return [...rows, { method: 'published, full fine-tuning', ...Object.fromEntries(published) }];
 }
 

@@ -6,6 +6,7 @@ import type { Schedule } from '../../src/progressive/schedule.js';
 
 export interface Made {
   readonly task?: string;
+  readonly model?: string;
   readonly schedule: Partial<Schedule>;
   readonly seed: number;
   readonly method?: 'full' | 'bitfit';
@@ -22,6 +23,7 @@ export interface Made {
 
 export function cell({
   task = 'sst2',
+  model = 'm',
   schedule,
   seed,
   method = 'full',
@@ -36,7 +38,7 @@ export function cell({
   const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
   const learningRateSchedule = { kind: decay, warmupRatio };
   const settings = { method: chosen, learningRateSchedule, epochs };
-  const spec = runSpec({ task, data, model: 'm', seed, schedule, ...settings });
+  const spec = runSpec({ task, data, model, seed, schedule, ...settings });
   if (accuracy === undefined && !metrics) return { spec };
   const record: LedgerRecord = {
     ...{
