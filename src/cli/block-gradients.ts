@@ -36,7 +36,6 @@ Examples:
 export function registerBlockGradients(program: Command): void {
   const command = program
     .command('block-gradients')
-    .description('Measure the gradient of each block before training, a cheap estimate beside figure 1.')
     .requiredOption('--task <name>', 'a task of GLUE, or squad')
     .option('--data <source>', 'a folder with the tasks’ folders; embedded; hub', 'embedded')
     .option('--model <folder>', 'folder, shipped name or hub id', SHIPPED_MODEL)

@@ -194,7 +194,6 @@ function registerEvaluateModel(evaluate: Command): void {
 export function registerEvaluate(program: Command): void {
   const evaluate = program
     .command('evaluate')
-    .description('score predictions, or a saved model')
     .addHelpText('after', `\nExamples:\n${MODEL_EXAMPLE}\n${SQUAD_EXAMPLE}`);
   registerEvaluateModel(evaluate);
   evaluate

@@ -73,7 +73,6 @@ Examples:
 export function registerFinetune(program: Command): void {
   const command = program
     .command('finetune')
-    .description('Fine-tune a model on a GLUE task, SQuAD or data of your own, and evaluate it.')
     .option(
       '--task <name>',
       `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${TASK_KINDS.join(' ')} (default: guessed)`,

@@ -41,7 +41,6 @@ Examples:
 export function registerGrid(program: Command): void {
   program
     .command('grid')
-    .description('Run what is missing of a grid of runs, and keep the records in a ledger.')
     .argument('<file>', 'the grid: JSON, see data/grids/')
     .option('--runs <folder>', 'the ledger', 'data/runs')
     .option('--model <folder>', "instead of the grid's: folder, shipped name or hub id")

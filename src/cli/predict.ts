@@ -112,9 +112,6 @@ async function writeFileWhole(path: string, fill: (out: Writable) => Promise<voi
 export function registerPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description(
-      'What a saved classifier or regression says of texts: label and scores, in the order of the rows.',
-    )
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',

@@ -1,4 +1,5 @@
 /** `progtuning reproduce`: every notebook, executed with live runs, then one page: each claim of the paper and what became of it. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
@@ -49,7 +50,6 @@ Examples:
 export function registerReproduce(program: Command): void {
   program
     .command('reproduce')
-    .description('Execute every notebook with live runs and judge the claims of the paper.')
     .option('--recorded', 'judge the claims from the records, and run nothing')
     .option('--full', 'first make the runs of BERT-base on real data that the ledger lacks')
     .option('--model <folder>', 'for --full: a BERT-base; folder or hub id')
@@ -84,6 +84,10 @@ async function reproduce(flags: ReproduceFlags): Promise<void> {
     return;
   }
   const sources = join(packageRoot, 'notebooks/source');
+  if (!existsSync(sources))
+    throw new UsageError(
+      'reproduce executes the notebooks, which the installed package does not have: in a clone of the repository, npm ci && npm run reproduce',
+    );
   const names = (await readdir(sources)).filter((name) => name.endsWith('.md')).sort();
   // The summary comes last: it judges what the others have run.
   const files = [...names.slice(1), ...names.slice(0, 1)].map((name) => join(sources, name));

@@ -3,8 +3,10 @@
  * `onnx-writer.ts` gives it bytes, `session.ts` runs it. `toString` prints it, so that tests and readers can look at it.
  */
 
+/** Types of tensor elements. */
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
 
+/** A tensor of the program. */
 export interface Value {
   readonly name: string;
   readonly dtype: ElementType;
@@ -13,8 +15,10 @@ export interface Value {
   readonly uniform?: number;
 }
 
+/** A setting of a node. */
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
+/** An ONNX operator applied. */
 export interface Node {
   readonly op: string;
   /** '' is ONNX's own operator set, `com.microsoft` onnxruntime's. */
@@ -24,21 +28,25 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
+/** A tensor that stands in the program. */
 export interface Constant {
   readonly value: Value;
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
+/** Operator set and settings of a node. */
 export interface NodeOptions {
   readonly domain?: 'com.microsoft';
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
+/** Shape and type that a node gives. */
 export interface OutputSpec {
   readonly shape: readonly number[];
   readonly dtype?: ElementType;
 }
 
+/** A traced program: values and the nodes that make them. `toString` prints it, a node a line. */
 export class Graph {
   readonly inputs: Value[] = [];
   readonly outputs: { readonly name: string; readonly value: Value }[] = [];
@@ -46,12 +54,14 @@ export class Graph {
   private readonly constantsByKey = new Map<string, Constant>();
   private count = 0;
 
+  /** Declares an input. */
   input(name: string, shape: readonly number[], dtype: ElementType = 'float32'): Value {
     const value: Value = { name, dtype, shape: [...shape] };
     this.inputs.push(value);
     return value;
   }
 
+  /** Names a value as an output. */
   output(name: string, value: Value): void {
     this.outputs.push({ name, value });
   }

@@ -92,7 +92,15 @@ export async function writeBlockGradients(path: string, record: BlockGradientsRe
   await writeTextAtomically(path, `${JSON.stringify(record)}\n`);
 }
 
-/** What a folder holds, by file name; nothing where there is none. @throws DataError for a damaged file */
+/**
+ * What a folder holds, by file name; nothing where there is none. @throws DataError for a damaged file
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * console.log(Array.isArray(await experiments.readBlockGradients())); // true
+ * ```
+ */
 export async function readBlockGradients(folder = blockGradientsFolder): Promise<BlockGradientsRecord[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.json')).sort();
   return Promise.all(

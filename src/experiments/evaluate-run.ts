@@ -64,6 +64,7 @@ export async function loadSaved<H extends HeadSpec>(
   };
 }
 
+/** Which model on which data; what is left open is as in its training, or the defaults of `runSpec`. */
 export type EvaluateRequest = Pick<
   RunRequest,
   'task' | 'data' | 'columns' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
@@ -97,7 +98,16 @@ export async function classNamesOf(folder: string, adapter: string | undefined):
   return own ?? (await savedClassNames(join(folder, 'config.json'))) ?? [];
 }
 
-/** Metrics on the development set; null: undefined. @throws UsageError, DataError */
+/**
+ * Metrics on the development set; null: undefined. @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const request = { task: 'sst2', data: 'embedded', model: 'runs/sst2', maxEvalExamples: 32 };
+ * console.log(Object.keys(await evaluation.evaluateRun(request)).join()); // accuracy
+ * ```
+ */
 export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const spec = runSpec(await completed(request));
   const task = await savedTask(spec, request.adapter);

@@ -27,8 +27,14 @@ const modelSchema = z.object({
 /** What a ledger's record holds of its identity beside spec and data. */
 export const recordedIdentitySchema = modelSchema.extend({ numericalVersion: z.number() });
 
+/**
+ * A model before training, by content.
+ *
+ * @interface
+ */
 export type ModelIdentity = Readonly<z.infer<typeof modelSchema>>;
 
+/** What a run is known by. */
 export interface IdentityParts extends Readonly<z.infer<typeof recordedIdentitySchema>> {
   /** All of the spec but where model and data lie. */
   readonly settings: Omit<RunSpec, 'model' | 'data' | 'validationFile' | 'testFile'>;
@@ -36,6 +42,7 @@ export interface IdentityParts extends Readonly<z.infer<typeof recordedIdentityS
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** What a run is known by, and its hash: runs of one key give the same numbers. */
 export interface RunIdentity {
   /** 16 hex digits. */
   readonly key: string;

@@ -66,6 +66,11 @@ const ledgerRecordSchema = z.object({
   timed: z.literal(true).optional(),
 });
 
+/**
+ * A run as the ledger keeps it: a {@link RunRecord} without folders of a machine, its losses thinned to 60 points. Seconds, bytes.
+ *
+ * @interface
+ */
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
 
 async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
@@ -202,7 +207,16 @@ function checked(record: LedgerRecord, path: string): LedgerRecord {
   );
 }
 
-/** Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file */
+/**
+ * Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const ledger = await experiments.readLedger('ledger');
+ * console.log(ledger.size); // 2
+ * ```
+ */
 export async function readLedger(folder: string): Promise<ReadonlyMap<string, LedgerRecord>> {
   const names = await readdir(folder).catch(() => []);
   const files = names.filter((name) => name.endsWith('.json')).sort();

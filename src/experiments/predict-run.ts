@@ -11,6 +11,7 @@ import { featureLogits, openForward } from '../training/evaluate.js';
 import { holding, predictionsOf, probabilities } from '../training/predictions.js';
 import { classNamesOf, loadSaved } from './evaluate-run.js';
 
+/** Which saved model predicts: folders or hub ids. */
 export interface PredictRequest {
   readonly model: string;
   readonly adapter?: string | undefined;
@@ -34,7 +35,8 @@ const DEFAULT_LENGTH = 128;
 type Classifier = Extract<HeadSpec, { kind: 'classification' }>;
 
 /** @throws UsageError for a model that answers or fills in words */
-function asClassifier(head: HeadSpec, model: string): Classifier {
+function asClassifier(head: HeadSpec | Error, model: string): Classifier {
+  if (head instanceof Error) throw head;
   if (head.kind === 'classification') return head;
   const remedy =
     head.kind === 'span' ? 'its answers come from evaluate or finetune --save' : 'fine-tune it first';
@@ -52,7 +54,7 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
   };
 }
 
-async function* chunksOf(rows: AsyncIterable<Texts>): AsyncGenerator<Texts[]> {
+async function* chunksOf(rows: AsyncIterable<Texts> | Iterable<Texts>): AsyncGenerator<Texts[]> {
   let chunk: Texts[] = [];
   for await (const row of rows) {
     if (chunk.push(row) < CHUNK) continue;
@@ -63,20 +65,28 @@ async function* chunksOf(rows: AsyncIterable<Texts>): AsyncGenerator<Texts[]> {
 }
 
 /**
- * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
+ * Predictions in the order of the rows, made as the rows come: 1,024 at a time.
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
+ * @param request the saved model @param rows a text each, or a pair
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const rows: [string][] = [['a fine and touching film'], ['a dull film']];
+ * for await (const { label, scores } of evaluation.predictTexts({ model: 'runs/sst2' }, rows)) {
+ *   console.log(typeof label, Object.keys(scores ?? {}).join()); // string negative,positive
+ * }
+ * ```
  */
 export async function* predictTexts(
   { model: name, adapter, maxLength = DEFAULT_LENGTH }: PredictRequest,
-  rows: AsyncIterable<Texts>,
+  rows: AsyncIterable<Texts> | Iterable<Texts>,
   options: CompileOptions & { readonly onNote?: (text: string) => void } = {},
 ): AsyncGenerator<Prediction> {
   const folder = await resolveModel(name);
   const named = await classNamesOf(folder, adapter);
-  const own = asClassifier(
-    await readHead(folder).catch((error: unknown) => headOfAdapter(error, named)),
-    name,
-  );
+  const found = await readHead(folder).catch((error: Error) => error);
+  const own = asClassifier(adapter === undefined ? found : headWithAdapter(found, named), name);
   const head =
     adapter === undefined ? own : { ...own, numLabels: Math.max(1, named.length || own.numLabels) };
   const { model, values, notes } = await loadSaved(name, adapter, head);
@@ -99,8 +109,8 @@ export async function* predictTexts(
   }
 }
 
-/** The base model of an adapter has no head that says anything: the adapter's classes do. */
-function headOfAdapter(error: unknown, names: readonly string[]): Classifier {
-  if (names.length < 2) throw error;
-  return { kind: 'classification', numLabels: names.length };
+/** A base model without a classifier, or with a head of another purpose: the adapter's classes say which it brings. */
+function headWithAdapter(found: HeadSpec | Error, names: readonly string[]): HeadSpec | Error {
+  const isClassifier = !(found instanceof Error) && found.kind === 'classification';
+  return isClassifier || names.length < 2 ? found : { kind: 'classification', numLabels: names.length };
 }

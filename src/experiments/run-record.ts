@@ -8,6 +8,7 @@ import type { StepRecord } from '../training/fit.js';
 import type { RunIdentity } from './identity.js';
 import type { RunSpec } from './run-spec.js';
 
+/** What a run gave, and on what it was made: the value that `run.json` holds. */
 export interface RunRecord {
   readonly spec: RunSpec;
   /** Everything that the numbers depend on. */
@@ -45,6 +46,7 @@ export interface RunRecord {
   readonly machine: Machine;
 }
 
+/** What a run was made on. Memory in bytes; `threads` as used. */
 export interface Machine {
   readonly processor: string;
   readonly threads: number;

@@ -49,6 +49,11 @@ const squadSchema = z.object({
   nullScoreThreshold: z.number(),
 });
 
+/**
+ * Windows and answers of tasks with spans, by the names of Hugging Face's `run_qa`.
+ *
+ * @interface
+ */
 export type SquadSettings = z.infer<typeof squadSchema>;
 
 const SQUAD_DEFAULTS: SquadSettings = {
@@ -104,6 +109,11 @@ export const runSpecSchema = z.object({
   squad: squadSchema.optional(),
 });
 
+/**
+ * A run as a value: all that its numbers depend on. {@link runSpec} makes one.
+ *
+ * @interface
+ */
 export type RunSpec = z.infer<typeof runSpecSchema>;
 
 /** What a caller must say; the rest comes from the method's recipe and the project's defaults. */
@@ -113,7 +123,22 @@ export type RunRequest = Pick<RunSpec, 'task' | 'data' | 'model'> &
     readonly squad?: Partial<SquadSettings>;
   };
 
-/** Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError */
+/**
+ * Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError
+ * @example
+ * ```ts
+ * import { peft, runSpec } from 'progtuning';
+ *
+ * const spec = runSpec({
+ *   task: 'sst2',
+ *   data: 'embedded',
+ *   model: 'progtuning-bert-6x256',
+ *   method: { ...peft.LORA_DEFAULTS, rank: 4 },
+ *   schedule: { kind: 'progressive' },
+ * });
+ * console.log(spec.epochs, spec.schedule.stages, spec.learningRate); // 3 3 0.0004
+ * ```
+ */
 export function runSpec(request: RunRequest): RunSpec {
   const method = request.method ?? { kind: 'full' };
   const recipe = RECIPES[method.kind];

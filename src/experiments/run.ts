@@ -29,6 +29,7 @@ import type { DataEvent, Infer, RunTask } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
 
+/** What does not change the numbers of a run: where it is saved, how it is watched, threads, device. */
 export interface RunOptions extends CompileOptions {
   /** Writes the fine-tuned checkpoint here, and while the run lasts the snapshot it can be resumed from. */
   readonly save?: string;
@@ -45,6 +46,7 @@ export interface RunOptions extends CompileOptions {
   readonly predictTest?: boolean;
   /** Refuses data that would be read with a warning. */
   readonly strict?: boolean | undefined;
+  /** Called while the run lasts. */
   readonly onEvent?: (event: RunEvent) => void;
 }
 
@@ -104,7 +106,33 @@ async function startingPoint(
   return { ...checkpoint, parameters: await inTaskOrder(task, { folder }, checkpoint, onNote) };
 }
 
-/** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
+/**
+ * Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { run, runSpec } from 'progtuning';
+ *
+ * const spec = runSpec({
+ *   task: 'sst2',
+ *   data: 'embedded',
+ *   model: 'progtuning-bert-6x256',
+ *   epochs: 2,
+ *   batchSize: 8,
+ *   maxLength: 32,
+ *   maxTrainExamples: 32,
+ *   maxEvalExamples: 32,
+ * });
+ * const record = await run(spec, {
+ *   save: 'runs/sst2',
+ *   overwrite: true,
+ *   onEvent: (event) => {
+ *     if (event.kind === 'warning') console.warn(event.text);
+ *   },
+ * });
+ * console.log(record.steps.length, Object.keys(record.metrics).join()); // 8 accuracy
+ * console.log(record.savedFraction.toFixed(2)); // 0.17
+ * ```
+ */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
   const onEvent = options.onEvent ?? (() => undefined);

@@ -6,6 +6,7 @@
 
 import { DataError } from '../errors.js';
 
+/** A question by its id, and the text that answers it. */
 export interface SpanQuestion {
   readonly id: string;
   readonly context: string;
@@ -17,7 +18,7 @@ export interface SpanWindow {
   readonly example: number;
   /** Row position of the first context token. */
   readonly contextStart: number;
-  /** [tokens, 2]: UTF-16 start and end in the context. */
+  /** `[tokens, 2]`: UTF-16 start and end in the context. */
   readonly offsets: Int32Array;
 }
 
@@ -27,6 +28,7 @@ export interface SpanLogits {
   readonly end: Float32Array;
 }
 
+/** How answers are chosen, by the names of `run_qa`. */
 export interface SpanOptions {
   /** Starts and ends tried in each window, and candidates kept. Default 20. */
   readonly nBest?: number;
@@ -71,6 +73,15 @@ const EMPTY: Texted = { startLogit: 0, endLogit: 0, score: 0, text: 'empty' };
 /**
  * The answers of all questions. `logits[i]` belongs to `windows[i]`; sums are rounded to float32 as numpy's are.
  * @throws DataError for scores that are not finite
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const questions = [{ id: 'q1', context: 'Ada wrote it.' }];
+ * const windows = [{ example: 0, contextStart: 1, offsets: Int32Array.of(0, 3, 4, 9, 10, 12) }];
+ * const logits = [{ start: Float32Array.of(0, 9, 1, 1, 0), end: Float32Array.of(0, 9, 1, 1, 0) }];
+ * console.log(evaluation.decodeSpans(questions, windows, logits).predictions.get('q1')); // Ada
+ * ```
  */
 export function decodeSpans(
   questions: readonly SpanQuestion[],

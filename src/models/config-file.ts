@@ -146,7 +146,16 @@ export async function savedClassNames(path: string): Promise<readonly string[] |
   return names;
 }
 
-/** Reads `config.json`. @throws DataError that names the field */
+/**
+ * Reads `config.json`. @throws DataError that names the field
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const config = await models.readConfig('models/tiny');
+ * console.log(config.modelType, config.hiddenSize); // bert 32
+ * ```
+ */
 export async function readConfig(folder: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json');
   const raw = await readRawConfig(path);

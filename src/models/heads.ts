@@ -1,6 +1,7 @@
 /** What sits on the encoder, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
-import * as tf from '@tensorflow/tfjs';
+
 import * as fused from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import type { HeadSpec } from './config.js';
 import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
 import { activate, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';

@@ -1,6 +1,7 @@
 /** Hyper-parameters that the literature uses with each method on GLUE, each with its source. */
 import type { Method } from './method.js';
 
+/** Hyper-parameters, and where they come from. */
 export interface Recipe {
   readonly learningRate: number;
   readonly epochs: number;
@@ -13,6 +14,12 @@ export interface Recipe {
 /**
  * Epochs are 3 throughout, as in Hugging Face's reference recipe, so that methods are compared on equal epochs;
  * what the sources use is in `source`.
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * console.log(peft.RECIPES.lora.learningRate); // 0.0004
+ * ```
  */
 export const RECIPES: Readonly<Record<Method['kind'], Recipe>> = {
   full: {

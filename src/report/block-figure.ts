@@ -11,7 +11,16 @@ import { taskName } from './task-name.js';
 export const blockName = ({ spec }: GridCell): string =>
   spec.schedule.kind === 'only-block' ? `block ${spec.schedule.block + 1}` : 'all blocks';
 
-/** @param cells runs of one task */
+/**
+ * @param cells runs of one task
+ * @example
+ * ```ts
+ * import { experiments, report } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('block-contribution');
+ * console.log(report.blockFigure(cells, 'One block at a time').title); // One block at a time: SST-2 (10,000)
+ * ```
+ */
 export function blockFigure(cells: readonly GridCell[], title: string): Figure {
   const groups = groupRuns(cells, blockName);
   const scores = groups.map(({ records }) => records.map(countedScore));

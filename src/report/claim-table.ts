@@ -20,7 +20,17 @@ export function originText(cells: readonly GridCell[], origin: Origin): string {
   return `${ORIGINS[origin]} ${[...new Set(machines)].join('; ') || 'no machine yet: none of these runs is made'}`;
 }
 
-/** @param linked whether each row leads to its records: those of the committed ledger */
+/**
+ * @param linked whether each row leads to its records: those of the committed ledger
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * const claims = comparison.judgeClaims({ name: 'stand-in', order: cells, glue: [], squad: [], blocks: [] });
+ * console.log(comparison.claimRows(claims)[6]?.verdict);
+ * ```
+ */
 export const claimRows = (claims: readonly Claim[], linked = false): Row[] =>
   claims.map(({ claim, verdict, measured, equivalence, needed, where, records }) => ({
     claim,
@@ -31,6 +41,15 @@ export const claimRows = (claims: readonly Claim[], linked = false): Row[] =>
     notebook: where,
   }));
 
-/** What {@link claimRows} rest on, for a caption. */
+/**
+ * What {@link claimRows} rest on, for a caption.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(comparison.claimNote(cells, 'RECORDED').slice(0, 8)); // RECORDED
+ * ```
+ */
 export const claimNote = (cells: readonly GridCell[], origin: Origin): string =>
   `${originText(cells, origin)}. ${provenance(cells)}. Undecided: ${POWER_NOTE}`;

@@ -9,6 +9,7 @@ import { type Claim, type Comparison, judge, MARGIN, type Measured, signed } fro
 
 export type { Claim, Verdict } from './verdict.js';
 
+/** Runs by what they are evidence of. */
 export interface Evidence {
   /** What the runs were made on, e.g. `generated tasks` or `real data`. */
   readonly name: string;
@@ -61,7 +62,16 @@ const equalOrBetter = (
     rule: { side: 'above', bound: -MARGIN },
   });
 
-/** The claim on GLUE task by task: where a pooled verdict comes from. */
+/**
+ * The claim on GLUE task by task: where a pooled verdict comes from.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * for (const { claim, verdict } of comparison.equalOrBetterByTask({ name: 'stand-in', glue: cells })) console.log(`${claim}: ${verdict}`);
+ * ```
+ */
 export const equalOrBetterByTask = ({ name, glue }: Pick<Evidence, 'name' | 'glue'>): Claim[] =>
   groupRuns(
     glue.filter(({ spec }) => spec.method.kind === 'full'),
@@ -140,7 +150,16 @@ function orderClaims({ glue, order, name }: Evidence): Claim[] {
   ];
 }
 
-/** The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt. */
+/**
+ * The paper's ablation under a method that it leaves out: growing against shrinking, over all tasks that are learnt.
+ * @param evidence runs on GLUE
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.growingUnder('lora', { name: 'real data', glue: [] }).verdict); // not run
+ * ```
+ */
 export function growingUnder(
   method: 'adapter' | 'bitfit' | 'lora',
   { name, glue }: Pick<Evidence, 'name' | 'glue'>,
@@ -171,7 +190,17 @@ const LARGE: Claim = {
   records: [],
 };
 
-/** Every claim of the paper on one set of evidence. */
+/**
+ * Every claim of the paper on one set of evidence.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const order = await experiments.ledgerRuns('order');
+ * const evidence = { name: 'real data', glue: [], squad: [], blocks: [], order, countedSaving: 0.259 };
+ * for (const { claim, verdict } of comparison.judgeClaims(evidence)) console.log(`${claim}: ${verdict}`);
+ * ```
+ */
 export function judgeClaims(evidence: Evidence): Claim[] {
   const { name, glue, squad, countedSaving } = evidence;
   const of = (method: string): GridCell[] => glue.filter(({ spec }) => spec.method.kind === method);

@@ -8,6 +8,7 @@ import { studentQuantile } from './student.js';
 /** Lower and upper end. */
 export type Interval = readonly [number, number];
 
+/** Mean and spread of some values, in their unit. */
 export interface Summary {
   readonly count: number;
   readonly mean: number;
@@ -17,7 +18,16 @@ export interface Summary {
   readonly interval: Interval | null;
 }
 
-/** @throws DataError without values, or when one is not a number */
+/**
+ * @throws DataError without values, or when one is not a number
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const { mean, standardDeviation } = comparison.summarise([70, 72, 74]);
+ * console.log(mean, standardDeviation); // 72 2
+ * ```
+ */
 export function summarise(values: readonly number[], level = 0.95): Summary {
   checkNumbers(values);
   const several = values.length > 1;
@@ -29,7 +39,15 @@ export function summarise(values: readonly number[], level = 0.95): Summary {
   };
 }
 
-/** `91.2 ± 0.4` (mean and sample standard deviation), `91.2` for a single value. */
+/**
+ * `91.2 ± 0.4` (mean and sample standard deviation), `91.2` for a single value.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.meanAndSpread([70, 72, 74])); // 72.0 ± 2.0
+ * ```
+ */
 export function meanAndSpread(values: readonly number[], digits = 1): string {
   const { mean: centre, standardDeviation } = summarise(values);
   return standardDeviation === null
@@ -40,6 +58,12 @@ export function meanAndSpread(values: readonly number[], digits = 1): string {
 /**
  * Student-t interval of the mean: right for few values of a normal distribution.
  * @throws DataError for fewer than two values
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.studentInterval([70, 72, 74]).map((end) => end.toFixed(2)).join(' to ')); // 67.03 to 76.97
+ * ```
  */
 export function studentInterval(values: readonly number[], level = 0.95): Interval {
   checkNumbers(values, 2);
@@ -49,6 +73,7 @@ export function studentInterval(values: readonly number[], level = 0.95): Interv
   return [centre - half, centre + half];
 }
 
+/** A mean difference and its 95 % intervals, in the unit of the values. */
 export interface PairedDifference {
   readonly count: number;
   /** Mean of a[i] - b[i]. */
@@ -58,6 +83,7 @@ export interface PairedDifference {
   readonly student: Interval;
 }
 
+/** How an interval is drawn: `level` (0.95), `resamples` (10,000), `seed` (0). */
 export interface BootstrapOptions {
   readonly level?: number;
   readonly resamples?: number;
@@ -67,6 +93,13 @@ export interface BootstrapOptions {
 /**
  * How much `a` exceeds `b` on the mean, pair by pair (same seed, same data).
  * @throws DataError for unequal lengths, fewer than two pairs, or a value that is not a number
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const { mean, count } = comparison.pairedDifference([71, 72, 75], [70, 72, 73]);
+ * console.log(mean, count); // 1 3
+ * ```
  */
 export function pairedDifference(
   a: readonly number[],
@@ -86,6 +119,14 @@ export function pairedDifference(
 /**
  * Percentile bootstrap interval of the mean (Efron 1979). The same seed gives the same interval.
  * @throws DataError for fewer than two values, or one that is not a number
+ * @param options level, resamples, seed
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const [low, high] = comparison.bootstrapInterval([70, 71, 72, 73, 74], { seed: 1 });
+ * console.log(low < 72 && 72 < high); // true
+ * ```
  */
 export function bootstrapInterval(
   values: readonly number[],

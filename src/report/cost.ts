@@ -57,7 +57,16 @@ function costs(cells: readonly GridCell[]): Cost[] {
   });
 }
 
-/** One row a method; `null` in time and memory: no pair of it was made while nothing else ran. */
+/**
+ * One row a method; `null` in time and memory: no pair of it was made while nothing else ran.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(comparison.costRows(cells).length > 0); // true
+ * ```
+ */
 export const costRows = (cells: readonly GridCell[]): Row[] =>
   costs(cells).map(({ name, records, updated, seconds, memory }) => ({
     run: `${name}${recordLinks([...new Set(records)])}`,
@@ -66,7 +75,16 @@ export const costRows = (cells: readonly GridCell[]): Row[] =>
     'peak memory, %': memory,
   }));
 
-/** The same as bars. */
+/**
+ * The same as bars.
+ * @example
+ * ```ts
+ * import { experiments, report } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(report.costFigure(cells, 'Cost').title); // Cost
+ * ```
+ */
 export function costFigure(cells: readonly GridCell[], title: string): Figure {
   const rows = costs(cells);
   const missing = 'not timed';

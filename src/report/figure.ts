@@ -16,6 +16,7 @@ import {
 } from './frame.js';
 import { wrapText } from './text-width.js';
 
+/** A named series over the categories. */
 export interface BarSeries {
   readonly name: string;
   /** One a category; null: not run. */
@@ -43,7 +44,25 @@ export interface GroupedBarsOptions extends FigureText {
 /** Share of a category's room that its group takes. */
 const GROUP = 0.76;
 
-/** One group of bars (or points) a category, one bar a series, error bars where given, `not run` where a value is null. */
+/**
+ * One group of bars (or points) a category, one bar a series, error bars where given, `not run` where a value is null.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const figure = report.groupedBars({
+ *   title: 'Progtuning ends near full fine-tuning',
+ *   caption: 'invented numbers',
+ *   categories: ['CoLA', 'RTE'],
+ *   yTitle: 'points',
+ *   series: [
+ *     { name: 'full', values: [60, 70] },
+ *     { name: 'progressive', values: [59, null] },
+ *   ],
+ * });
+ * console.log(figure.data.length); // 2
+ * ```
+ */
 export function groupedBars(options: GroupedBarsOptions): Figure {
   const { categories, series, yRange, marks = 'bars' } = options;
   const width = GROUP / series.length;
@@ -152,7 +171,17 @@ export interface BoxPlotOptions extends FigureText {
   readonly xTitle?: string;
 }
 
-/** Quartiles of each group, with every value drawn beside them (seeds are few: none may hide in a box). */
+/**
+ * Quartiles of each group, with every value drawn beside them (seeds are few: none may hide in a box).
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const groups = [{ name: 'progressive', values: [58, 60, 61] }];
+ * const figure = report.boxPlot({ title: 'Three seeds', caption: 'invented numbers', yTitle: 'points', groups });
+ * console.log(figure.data[0].type); // box
+ * ```
+ */
 export function boxPlot(options: BoxPlotOptions): Figure {
   const { groups } = options;
   const labels = groups.map(({ name }) => wrapText(name, TICK_SIZE, PLOT_WIDTH / groups.length - 8));

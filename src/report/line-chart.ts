@@ -14,6 +14,7 @@ import {
   type Trace,
 } from './frame.js';
 
+/** A named curve. */
 export interface LineSeries {
   readonly name: string;
   readonly y: readonly number[];
@@ -47,7 +48,17 @@ function thin(values: readonly number[]): number[] {
   return values.filter((_, i) => (values.length - 1 - i) % stride === 0);
 }
 
-/** One curve a series, with its legend. Long ones are drawn from every n-th step. */
+/**
+ * One curve a series, with its legend. Long ones are drawn from every n-th step.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const series = [{ name: 'loss', y: [0.7, 0.6, 0.4] }];
+ * const figure = report.lineChart({ title: 'It learns', caption: 'invented', xTitle: 'step', yTitle: 'nats', series });
+ * console.log(figure.layout.width); // 760
+ * ```
+ */
 export function lineChart(options: LineChartOptions): Figure {
   const { series, smoothing = 1, boundaries = [], yRange } = options;
   const data = series.flatMap((one, i) => lineTraces(one, i, smoothing));

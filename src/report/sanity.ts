@@ -29,7 +29,16 @@ export function sanity(group: RunGroup): string | undefined {
   return centre !== null && centre >= range.low && centre <= range.high ? 'within' : OUTSIDE;
 }
 
-/** One row a task of full fine-tuning: ours, the published range, and whether it lies within. */
+/**
+ * One row a task of full fine-tuning: ours, the published range, and whether it lies within.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(comparison.sanityRows(cells).length); // 0
+ * ```
+ */
 export function sanityRows(cells: readonly GridCell[]): Row[] {
   const full = cells.filter(({ spec }) => spec.method.kind === 'full' && spec.schedule.kind === 'full');
   return groupRuns(full, ({ spec }) => taskName(spec)).flatMap((group): Row[] => {

@@ -8,7 +8,16 @@ import { groupRuns, provenance } from './run-table.js';
 import { taskName } from './task-name.js';
 import { methodName } from './task-table.js';
 
-/** @param cells a series for each method among them */
+/**
+ * @param cells a series for each method among them
+ * @example
+ * ```ts
+ * import { experiments, report } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(report.taskFigure(cells, 'Every seed').title); // Every seed
+ * ```
+ */
 export function taskFigure(cells: readonly GridCell[], title: string): Figure {
   const tasks = [...new Set(cells.map(({ spec }) => taskName(spec)))];
   const series = groupRuns(cells, ({ spec }) => methodName(spec)).map(({ name, records }) => {

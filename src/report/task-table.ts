@@ -20,7 +20,15 @@ const SCHEDULES: Readonly<Record<RunSpec['schedule']['kind'], string>> = {
   'only-block': 'one block',
 };
 
-/** `full fine-tuning`, `Progtuning`, `LoRA + Progtuning`, `Progtuning, T = 2`, `Progtuning, embeddings never`. */
+/**
+ * `full fine-tuning`, `Progtuning`, `LoRA + Progtuning`, `Progtuning, T = 2`, `Progtuning, embeddings never`.
+ * @example
+ * ```ts
+ * import { comparison, runSpec } from 'progtuning';
+ *
+ * console.log(comparison.methodName(runSpec({ task: 'rte', data: 'embedded', model: 'm' }))); // Progtuning
+ * ```
+ */
 export function methodName({ method, schedule, epochs }: RunSpec): string {
   const order = SCHEDULES[schedule.kind];
   const parts = [
@@ -61,6 +69,13 @@ const column = (spec: RunSpec): string => {
 /**
  * A run that two grids share counts once; what was not made says so. The last row is what is published of full fine-tuning, of
  * BERT-base where that is of the same metric.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('order');
+ * console.log(comparison.taskTable(cells)[0]?.method); // Progtuning
+ * ```
  */
 export function taskTable(cells: readonly GridCell[]): Row[] {
   const once = [...new Map(cells.map((cell) => [JSON.stringify(cell.spec), cell])).values()];
@@ -84,6 +99,14 @@ export function taskTable(cells: readonly GridCell[]): Row[] {
   return [...rows, { method: 'published, full fine-tuning', ...Object.fromEntries(published) }];
 }
 
-/** What {@link taskTable} holds, for a caption. */
+/**
+ * What {@link taskTable} holds, for a caption.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.TASK_TABLE_NOTE.slice(0, 5)); // x 100
+ * ```
+ */
 export const TASK_TABLE_NOTE =
   "x 100, development sets; mean and sample standard deviation over seeds, a collapsed run included; a raised number leads to that seed's record. The paper's own tables could not be read here, so no figure of theirs stands beside ours";

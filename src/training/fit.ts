@@ -18,11 +18,13 @@ import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage } from './step.js';
 
+/** What the loop follows: epochs, batches, what trains when, learning rate. */
 export interface FitPlan {
   readonly epochs: number;
   readonly stepsPerEpoch: number;
   /** 0-based epoch -> 1-based stage of the schedule and what trains in it (method AND stage). */
   readonly stageOf: (epoch: number) => { readonly stage: number; readonly trains: Trains };
+  /** 0-based epoch -> its batches. */
   readonly batchesOf: (epoch: number) => Iterable<Batch>;
   /** Batches of one step; the last step of an epoch may have fewer. */
   readonly gradientAccumulationSteps: number;
@@ -56,12 +58,23 @@ export const fitProgressSchema = z.object({
   updatedParameters: z.array(z.number()),
 });
 
+/**
+ * One step: loss (nats for classes and spans, squared error for scores), learning rate, norm of the gradient before clipping.
+ *
+ * @interface
+ */
 export type StepRecord = Readonly<z.infer<typeof stepSchema>>;
 
-/** What a run has done so far; complete epochs only when it is resumed. */
+/**
+ * What a run has done so far; complete epochs only when it is resumed.
+ *
+ * @interface
+ */
 export type FitProgress = z.infer<typeof fitProgressSchema>;
 
+/** Called while a run lasts. */
 export interface FitHooks {
+  /** Called after each step. */
   readonly onStep?: (record: StepRecord) => void;
   /** Called after each epoch: where a run is made resumable. */
   readonly onEpoch?: (progress: FitProgress) => Promise<void>;
@@ -121,6 +134,49 @@ async function runEpoch(
  * Trains in place: `state` holds the result.
  * @param progress of the run that is resumed; `state` must be what it was then
  * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
+ * @example
+ * ```ts
+ * import { datasets, evaluation, models, progressive, tokenizers, training } from 'progtuning';
+ *
+ * // The loop of `run`, by hand: a schedule of one's own takes the place of `progressive.stageTrains`.
+ * const task = datasets.findTask('sst2');
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny', config.vocabSize);
+ * const { examples } = await datasets.readSplit('embedded', task, 'train', { maxExamples: 64 });
+ * const features = await datasets.featuresOf(examples, tokenizer, 32);
+ *
+ * const schedule = { kind: 'progressive', stages: 2, embeddings: 'first-stage' } as const;
+ * const stageOf = (epoch: number) => {
+ *   const stage = progressive.stageOfEpoch(schedule, epoch, 2);
+ *   return { stage, trains: progressive.stageTrains(schedule, stage, config) };
+ * };
+ * const batching = { batchSize: 16, padTokenId: config.padTokenId, maxLength: 32, shapes: 'any' } as const;
+ * const model = { config, head, specs, adaptation: {} };
+ * const state = training.createTrainingState(specs, parameters, () => true);
+ * const progress = await training.fit(
+ *   model,
+ *   state,
+ *   {
+ *     epochs: 2,
+ *     stepsPerEpoch: 4,
+ *     stageOf,
+ *     batchesOf: () => datasets.batchesOf(features, batching),
+ *     gradientAccumulationSteps: 1,
+ *     learningRate: 1e-3,
+ *     learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
+ *     adamw: training.ADAMW_DEFAULTS,
+ *     seed: 1,
+ *   },
+ *   { threads: 1 },
+ * );
+ * console.log(progress.steps.length); // 8
+ *
+ * const logits = await evaluation.predictFeatures(model, state.parameters, features, { maxLength: 32 });
+ * const predicted = logits.map(([bad, good]) => (good > bad ? 1 : 0));
+ * const { accuracy } = evaluation.glueMetrics(task, predicted, examples.map(({ label }) => label));
+ * console.log(typeof accuracy); // number
+ * ```
  */
 export async function fit(
   model: Model,

@@ -8,6 +8,7 @@ export const LEARNING_RATE_KINDS = [
   'warmup_stable_decay',
 ] as const;
 
+/** How the learning rate rises and falls over a run. */
 export interface LearningRateSchedule {
   readonly kind: (typeof LEARNING_RATE_KINDS)[number];
   /** Share of all steps over which the rate rises from 0; rounded up to whole steps. */
@@ -25,7 +26,17 @@ const POWER = 2;
 export const decaySteps = (totalSteps: number, decayRatio: number): number =>
   Math.max(1, Math.round(totalSteps * decayRatio));
 
-/** @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1 */
+/**
+ * @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1
+ * @param schedule kind and warm-up
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const schedule = { kind: 'linear', warmupRatio: 0.1 } as const;
+ * console.log([0, 5, 10, 55, 99].map((step) => training.learningRateFactor(schedule, step, 100).toFixed(2)).join()); // 0.00,0.50,1.00,0.50,0.01
+ * ```
+ */
 export function learningRateFactor(
   { kind, warmupRatio, warmupSteps, decayRatio = 0.2 }: LearningRateSchedule,
   step: number,

@@ -1,9 +1,10 @@
 /** What is minimised: the inputs of a loss besides the parameters, how a batch feeds them, and the loss itself. */
-import type * as tf from '@tensorflow/tfjs';
+
 import type { Batch } from '../datasets/batch.js';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Placement } from '../engine/dropout.js';
 import type { Feeds } from '../engine/session.js';
+import type * as tf from '../engine/tfjs.js';
 import type { KnownStates, PackedInputs } from '../models/encoder.js';
 import { headLoss } from '../models/heads.js';
 import type { ParameterSpec } from '../models/parameters.js';

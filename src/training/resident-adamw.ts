@@ -1,6 +1,7 @@
 /** AdamW as a program, for tensors that stay on a device: the numbers are those of `arena.as.ts`. */
-import * as tf from '@tensorflow/tfjs';
+
 import { type CompiledResident, type CompileOptions, compileResident } from '../engine/compile.js';
+import * as tf from '../engine/tfjs.js';
 import { sizeOf } from '../models/parameters.js';
 import { type AdamWFactors, type AdamWOptions, adamwFactors } from './adamw.js';
 import type { Tensors } from './model.js';

@@ -5,6 +5,7 @@ import { type ParameterSpec, type Parameters, sizeOf, type Trains } from '../mod
 /** A parameter that trains in some stage. All four arrays lie in one arena. */
 export interface TrainedTensor {
   readonly spec: ParameterSpec;
+  /** @internal */
   readonly arena: Arena;
   /** p value, g gradient (the engine writes it), m and v AdamW's moments. */
   readonly arrays: {
@@ -17,6 +18,7 @@ export interface TrainedTensor {
   steps: number;
 }
 
+/** Values of all parameters; gradients and AdamW's moments of those that train. */
 export interface TrainingState {
   /** Every parameter's current value; those in `trained` are the same arrays as their `p`. */
   readonly parameters: Parameters;
@@ -52,7 +54,20 @@ function groups(specs: readonly ParameterSpec[]): ParameterSpec[][] {
   return result;
 }
 
-/** @param everTrains which parameters train in at least one stage: only these take memory for gradient and moments */
+/**
+ * Makes room for training, and copies the values into it.
+ * @param everTrains which parameters train in at least one stage: only these take memory for gradient and moments
+ * @throws DataError where memory does not suffice
+ * @example
+ * ```ts
+ * import { models, training } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const state = training.createTrainingState(specs, parameters, ({ place }) => place.kind !== 'embeddings');
+ * console.log(state.everTrained[0].name); // bert.encoder.layer.0.attention.self.query.weight
+ * ```
+ */
 export function createTrainingState(
   specs: readonly ParameterSpec[],
   values: Parameters,

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
 import type { Device } from '../../src/engine/device.js';
 import { Profile, productShare } from '../../src/engine/profile.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { peakBytes } from '../../src/training/peak-memory.js';
 import {
   type Contestant,

@@ -27,7 +27,7 @@ function helps(command: Command, parents = ''): Help[] {
   return [{ command: name, text, examples }, ...command.commands.flatMap((each) => helps(each, `${name} `))];
 }
 
-const HELPS = helps(buildProgram());
+const HELPS = helps(await buildProgram());
 const examplesOf = (command: string): readonly string[] =>
   HELPS.find((help) => help.command === command)?.examples ?? [];
 

@@ -1,8 +1,9 @@
 /** BERT against independent PyTorch code (test/golden/bert.py): forward, gradients, and runs under every schedule and method. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
 import type { Device } from '../../src/engine/device.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { both } from '../../src/models/parameters.js';
 import { readSafetensors } from '../../src/models/safetensors.js';

@@ -4,6 +4,7 @@ import type { Columns, TaskKind, TextColumns } from './columns.js';
 import { classesOf, classOf, scoreOf } from './labels.js';
 import { readRows, type TableRow } from './rows.js';
 
+/** A text, or a pair of them. */
 export type Texts = readonly [string] | readonly [string, string];
 
 export interface LabelledRow {

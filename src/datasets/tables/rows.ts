@@ -3,13 +3,14 @@
  * `.xz`. Parquet is read one row group at a time, `.json` whole; of the others only the row at hand is held.
  */
 import { access } from 'node:fs/promises';
-import { CsvError, parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { CsvError } from 'csv-parse';
+import type { AsyncBuffer } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { parseJson } from '../../json.js';
+import { loadParquet } from '../parquet.js';
 import { linesOf, openBytes, readText } from '../text.js';
 
+/** A row by the names of its columns. */
 export interface TableRow {
   readonly values: Readonly<Record<string, unknown>>;
   /** `reviews.csv:12`, the line it begins on; `reviews.parquet, row 11`. */
@@ -56,6 +57,7 @@ function describeCsv(error: CsvError, path: string, begins: number): string {
 const MOST = 2 ** 24;
 
 async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<TableRow> {
+  const { CsvError, parse } = await import('csv-parse');
   let read = 0;
   const parser = parse({
     ...{ delimiter, quote: delimiter === '\t' ? false : '"', info: true, skip_empty_lines: true },
@@ -162,8 +164,8 @@ async function* jsonRows(path: string): AsyncGenerator<TableRow> {
 }
 
 /** The file's bytes for hyparquet: from disk, or unpacked in memory. */
-async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMetadataAsync>[0]> {
-  if (!/\.(gz|xz)$/i.test(path)) return asyncBufferFromFile(path);
+async function parquetBuffer(path: string): Promise<AsyncBuffer | ArrayBuffer> {
+  if (!/\.(gz|xz)$/i.test(path)) return (await loadParquet())[0].asyncBufferFromFile(path);
   const parts: Uint8Array[] = [];
   for await (const bytes of openBytes(path, () => undefined)) parts.push(bytes);
   const { buffer, byteOffset, byteLength } = Buffer.concat(parts);
@@ -171,6 +173,7 @@ async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMet
 }
 
 async function* parquetRows(path: string): AsyncGenerator<TableRow> {
+  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await loadParquet();
   try {
     const file = await parquetBuffer(path);
     const metadata = await parquetMetadataAsync(file);
@@ -194,6 +197,16 @@ async function* parquetRows(path: string): AsyncGenerator<TableRow> {
  * The rows of a file, by its ending.
  * @param delimiter of csv, tsv and txt; default: the ending's
  * @throws DataError with file and line: no such file, an ending that is not known, a malformed row, text that is not UTF-8
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('films.jsonl', '{"text": "a fine film", "stars": 5}\n');
+ * for await (const { values, where } of datasets.readRows('films.jsonl')) {
+ *   console.log(where, values.stars); // films.jsonl:1 5
+ * }
+ * ```
  */
 export async function* readRows(path: string, delimiter?: string): AsyncGenerator<TableRow> {
   await access(path).catch(() => {

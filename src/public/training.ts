@@ -1,0 +1,9 @@
+/**
+ * The training loop itself, for programs that bring data, weights or what trains of their own; everything else is a `run`.
+ * @module
+ */
+export { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
+export { type FitHooks, type FitPlan, type FitProgress, fit, type StepRecord } from '../training/fit.js';
+export { type LearningRateSchedule, learningRateFactor } from '../training/learning-rate.js';
+export type { Model } from '../training/model.js';
+export { createTrainingState, type TrainedTensor, type TrainingState } from '../training/state.js';
