@@ -47,6 +47,9 @@ export async function makeFullRuns({ model, data, threads, device }: FullFlags):
     return;
   }
   const workOf = workCounter();
+  process.stderr.write(
+    `${missing.length} of ${runs.length} runs are missing: reading the data and this machine's pace ...\n`,
+  );
   const ledger = await readLedger(ledgerFolder);
   const made = runs.flatMap(({ spec, identity }) => {
     const record = ledger.get(identity.key);
@@ -69,7 +72,7 @@ export async function makeFullRuns({ model, data, threads, device }: FullFlags):
       `  ${grid.padEnd(24)} ${String(runs).padStart(4)} runs ${duration(seconds).padStart(10)}`,
   );
   process.stderr.write(
-    `${missing.length} of ${runs.length} runs are missing. Training them will take about ${duration(total)} (hours:minutes:seconds; by ${source}), evaluation aside:\n${lines.join('\n')}\nStop with Ctrl-C at any moment: the same command goes on.\n`,
+    `Training them will take about ${duration(total)} (hours:minutes:seconds; by ${source}), evaluation aside:\n${lines.join('\n')}\nStop with Ctrl-C at any moment: the same command goes on.\n`,
   );
   const weigh = (spec: RunSpec): number => seconds.get(canonicalJson(spec)) ?? 0;
   await runGridCommand(all, { runs: ledgerFolder, ...engine, weigh });
