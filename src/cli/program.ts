@@ -68,12 +68,16 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Run what is missing of a grid of runs, and keep the records in a ledger.',
     load: async () => (await import('./grid.js')).registerGrid,
   },
+  'block-gradients': {
+    description: 'Measure the gradient of each block before training, a cheap estimate beside figure 1.',
+    load: async () => (await import('./block-gradients.js')).registerBlockGradients,
+  },
   notebooks: {
     description: 'build and execute tslab notebooks, without Python',
     load: async () => (await import('./notebooks.js')).registerNotebooks,
   },
   reproduce: {
-    description: 'Execute every notebook with live runs and judge the claims of the paper.',
+    description: 'Judge the claims of the paper from the records, and execute every notebook.',
     load: async () => (await import('./reproduce.js')).registerReproduce,
   },
   rerun: {

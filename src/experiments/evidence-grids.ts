@@ -1,4 +1,4 @@
-/** Which grids speak for which claims of the paper: live on the generated tasks, and in the ledger on real data. */
+/** Which grids speak for which claims of the paper: the ledger's on BERT-base and on the stand-in, and live ones on generated tasks. */
 import type { GridCell } from './notebook-runs.js';
 
 /** What a grid's runs are evidence of. */
@@ -24,7 +24,41 @@ export const LIVE_GRIDS: EvidenceGrids = {
 };
 
 /**
- * Grids on real data, whose runs the ledger holds.
+ * The paper's own model, in the order in which the rows are made. `bert-base-stages` runs for twelve epochs, as all of T = 2, 3, 4, 6 and 12
+ * divide them: a stage takes whole epochs, so the three of the other grids have no room for more than three stages.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * console.log(experiments.BERT_BASE_GRIDS.squad.join()); // bert-base-squad
+ * ```
+ */
+export const BERT_BASE_GRIDS: EvidenceGrids = {
+  glue: ['bert-base-small-tasks', 'bert-base-peft', 'bert-base-10k', 'bert-base-once'],
+  squad: ['bert-base-squad'],
+  blocks: ['bert-base-blocks'],
+  order: ['bert-base-growing'],
+};
+
+/**
+ * Beside the claims: the number of stages, and the reading of the embeddings.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * console.log(experiments.BERT_BASE_VARIANTS[0]); // bert-base-stages
+ * ```
+ */
+export const BERT_BASE_VARIANTS = ['bert-base-stages', 'bert-base-embeddings'] as const;
+
+/** All grids of BERT-base, in the order in which they are run. */
+export const BERT_BASE_ORDER: readonly string[] = [
+  ...['bert-base-small-tasks', 'bert-base-growing', 'bert-base-peft', 'bert-base-10k', 'bert-base-squad'],
+  ...['bert-base-once', 'bert-base-blocks', ...BERT_BASE_VARIANTS],
+];
+
+/**
+ * Grids of the stand-in, a small BERT pre-trained by this project, on real data.
  * @example
  * ```ts
  * import { experiments } from 'progtuning';

@@ -62,6 +62,8 @@ const ledgerRecordSchema = z.object({
     device: z.string().optional(),
   }),
   versions: z.record(z.string(), z.string()),
+  /** Made while nothing else ran on its machine: only then are seconds and bytes anything to show. */
+  timed: z.literal(true).optional(),
 });
 
 /**
@@ -153,8 +155,11 @@ function thinned(steps: RunRecord['steps']): LedgerRecord['losses'] {
 const versionOf = (name: string): string =>
   (createRequire(import.meta.url)(name) as { version: string }).version;
 
-/** A run as the ledger keeps it: without the folders of this machine. @throws DataError for a record that is not whole */
-export function ledgerRecord(record: RunRecord): LedgerRecord {
+/**
+ * A run as the ledger keeps it: without the folders of this machine. @param timed whether nothing else ran meanwhile
+ * @throws DataError for a record that is not whole
+ */
+export function ledgerRecord(record: RunRecord, timed = false): LedgerRecord {
   const { spec, identity, steps, initialised: _initialised, ...measured } = record;
   const { settings: _settings, data: _data, ...recorded } = identity.parts;
   const parsed = ledgerRecordSchema.safeParse({
@@ -164,6 +169,7 @@ export function ledgerRecord(record: RunRecord): LedgerRecord {
     ...measured,
     steps: steps.length,
     losses: thinned(steps),
+    ...(timed ? { timed } : {}),
     versions: {
       progtuning: versionOf('../../../package.json'),
       'onnxruntime-node': versionOf('onnxruntime-node/package.json'),

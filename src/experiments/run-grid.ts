@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { removeSnapshot } from '../training/resume.js';
 import type { RunIdentity } from './identity.js';
 import { identifier, type LedgerRecord, ledgerRecord, readLedger, writeRecord } from './ledger.js';
@@ -41,6 +41,8 @@ export interface GridOptions extends Pick<RunOptions, 'threads' | 'device' | 'st
   readonly signal?: AbortSignal;
   /** Runs at the same time (1). Small models are faster side by side on a thread each than one after the other on several. */
   readonly jobs?: number | undefined;
+  /** The caller knows that nothing else runs on this machine: the records' seconds and bytes count. One run at a time. */
+  readonly timed?: boolean | undefined;
   /** No run begins after this many minutes. */
   readonly maxMinutes?: number | undefined;
 }
@@ -92,6 +94,7 @@ function runInChild(
 
 /**
  * @returns how many runs failed
+ * @throws UsageError for timed runs side by side
  * @param plan of {@link planGrid} @param options ledger, jobs, time
  * @example
  * ```ts
@@ -105,7 +108,8 @@ function runInChild(
  */
 export async function runGrid({ missing }: GridPlan, options: GridOptions): Promise<number> {
   const { runs, onEvent, signal, jobs = 1, maxMinutes = Number.POSITIVE_INFINITY } = options;
-  const { threads, device, strict } = options;
+  const { threads, device, strict, timed = false } = options;
+  if (timed && jobs > 1) throw new UsageError(`timed: runs are timed one at a time, not ${jobs}`);
   const end = performance.now() + maxMinutes * 60_000;
   const engine = { ...(threads === undefined ? {} : { threads }), ...(device ? { device } : {}) };
   let failures = 0;
@@ -122,7 +126,7 @@ export async function runGrid({ missing }: GridPlan, options: GridOptions): Prom
         },
         signal,
       );
-      const record = ledgerRecord(measured);
+      const record = ledgerRecord(measured, timed);
       await writeRecord(runs, record);
       await removeSnapshot(snapshots);
       onEvent?.({ kind: 'done', run, record });

@@ -2,7 +2,15 @@
  * Runs compared: means over seeds, paired differences with their intervals, rows of a table, and verdicts on the paper's claims.
  * @module
  */
-export { type Claim, type Evidence, growingUnder, judgeClaims, type Verdict } from '../report/claims.js';
+export { claimNote, claimRows, type Origin } from '../report/claim-table.js';
+export {
+  type Claim,
+  type Evidence,
+  equalOrBetterByTask,
+  growingUnder,
+  judgeClaims,
+  type Verdict,
+} from '../report/claims.js';
 export {
   type BootstrapOptions,
   bootstrapInterval,
@@ -14,6 +22,7 @@ export {
   studentInterval,
   summarise,
 } from '../report/comparison.js';
+export { costRows } from '../report/cost.js';
 export {
   DIFFERENCE_NOTE,
   differenceText,
@@ -26,3 +35,5 @@ export {
   score,
   trainingSeconds,
 } from '../report/run-table.js';
+export { sanityRows } from '../report/sanity.js';
+export { methodName, TASK_TABLE_NOTE, taskTable } from '../report/task-table.js';

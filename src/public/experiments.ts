@@ -2,7 +2,11 @@
  * Many runs: grids, the ledger of what was measured, and the runs that the notebooks show.
  * @module
  */
+export { type BlockGradientsRecord, readBlockGradients } from '../experiments/block-gradients-run.js';
+export { countedSaving } from '../experiments/counted-saving.js';
 export {
+  BERT_BASE_GRIDS,
+  BERT_BASE_VARIANTS,
   type EvidenceGrids,
   type EvidencePart,
   evidenceRuns,

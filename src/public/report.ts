@@ -2,7 +2,10 @@
  * What a reader sees: tables, figures, text and progress, in a notebook cell or as text on stdout.
  * @module
  */
+
 export { answerMarkdown, type ShownAnswer } from '../report/answers.js';
+export { blockFigure } from '../report/block-figure.js';
+export { costFigure } from '../report/cost.js';
 export {
   type BarSeries,
   type BoxPlotOptions,
@@ -31,3 +34,4 @@ export {
   tableHtml,
   tableText,
 } from '../report/table.js';
+export { taskFigure } from '../report/task-figure.js';

@@ -1,8 +1,9 @@
 /** Means with their spread over seeds, and paired differences between two settings run with the same seeds. */
 
-import { bisect, mean, quantile, sampleStandardDeviation } from 'simple-statistics';
-import { DataError, UsageError } from '../errors.js';
+import { mean, quantile, sampleStandardDeviation } from 'simple-statistics';
+import { DataError } from '../errors.js';
 import { fillBits, STREAM } from '../random.js';
+import { studentQuantile } from './student.js';
 
 /** Lower and upper end. */
 export type Interval = readonly [number, number];
@@ -70,32 +71,6 @@ export function studentInterval(values: readonly number[], level = 0.95): Interv
   const half = studentQuantile(level, values.length - 1) * error;
   const centre = mean([...values]);
   return [centre - half, centre + half];
-}
-
-/**
- * The t for which a Student variable lies within -t..t with probability `level`.
- * @throws UsageError for a level outside 0..1 or a number of degrees of freedom that is not whole and positive
- */
-export function studentQuantile(level: number, degreesOfFreedom: number): number {
-  if (!(level > 0 && level < 1))
-    throw new UsageError(`level: expected a number between 0 and 1, found ${level}.`);
-  if (!Number.isInteger(degreesOfFreedom) || degreesOfFreedom < 1)
-    throw new UsageError(`degrees of freedom: expected a whole number from 1, found ${degreesOfFreedom}.`);
-  const angle = bisect((theta) => studentWithin(theta, degreesOfFreedom) - level, 0, Math.PI / 2, 200, 1e-15);
-  return Math.sqrt(degreesOfFreedom) * Math.tan(angle as number);
-}
-
-/** P(-t < T < t) with t = sqrt(n) tan(theta), as a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4). */
-function studentWithin(theta: number, n: number): number {
-  const cosine = Math.cos(theta);
-  const odd = n % 2 === 1;
-  let term = odd ? cosine : 1;
-  let sum = n === 1 ? 0 : term;
-  for (let k = odd ? 3 : 2; k <= n - 2; k += 2) {
-    term *= ((k - 1) / k) * cosine ** 2;
-    sum += term;
-  }
-  return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
 }
 
 /** A mean difference and its 95 % intervals, in the unit of the values. */
@@ -170,7 +145,8 @@ export function bootstrapInterval(
   return [low, high];
 }
 
-function checkNumbers(values: readonly number[], least = 1): void {
+/** @throws DataError for fewer than `least` values, or one that is not a number */
+export function checkNumbers(values: readonly number[], least = 1): void {
   if (values.length < least)
     throw new DataError(
       `Statistics: expected at least ${least} value${least > 1 ? 's' : ''}, found ${values.length}.`,

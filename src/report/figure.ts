@@ -23,6 +23,10 @@ export interface BarSeries {
   readonly values: readonly (number | null)[];
   /** Half lengths of the error bars, in the unit of the values. */
   readonly errors?: readonly (number | null)[];
+  /** Single values of each category, e.g. of its seeds, drawn as small dots beside its mark. */
+  readonly dots?: readonly (readonly number[])[];
+  /** Said where a value is null. Default `not run`. */
+  readonly missing?: string;
 }
 
 export interface GroupedBarsOptions extends FigureText {
@@ -71,13 +75,14 @@ export function groupedBars(options: GroupedBarsOptions): Figure {
     tickLines: Math.max(...labels.map((lines) => lines.length)),
     xaxis: categoryAxis(labels),
     yaxis: { ...(marks === 'bars' ? { rangemode: 'tozero' } : {}), ...(yRange ? { range: yRange } : {}) },
-    annotations: series.flatMap(({ values }, k) =>
-      values.flatMap((value, i) => (value === null ? [notRun(placeOf(k, i))] : [])),
+    annotations: series.flatMap(({ values, missing = 'not run' }, k) =>
+      values.flatMap((value, i) => (value === null ? [absent(placeOf(k, i), missing)] : [])),
     ),
   });
-  const data = series.map((one, k) => {
+  const data = series.flatMap((one, k) => {
     const x = one.values.map((_, i) => placeOf(k, i));
-    return marks === 'bars' ? barTrace(one, k, x, width, options) : pointTrace(one, k, x);
+    const mark = marks === 'bars' ? barTrace(one, k, x, width, options) : pointTrace(one, k, x);
+    return one.dots ? [mark, dotTrace(one, k, x)] : [mark];
   });
   return { data, layout, title: options.title, caption: options.caption };
 }
@@ -134,8 +139,21 @@ const pointTrace = (series: BarSeries, index: number, x: readonly number[]): Tra
   ...errorBars(series),
 });
 
-const notRun = (x: number): Json => ({
-  text: 'not run',
+/** So far right of the mark that they do not hide it, in categories. */
+const ASIDE = 0.12;
+
+const dotTrace = ({ name, dots = [] }: BarSeries, index: number, x: readonly number[]): Trace => ({
+  type: 'scatter',
+  mode: 'markers',
+  name: `${escapeText(name)}, one by one`,
+  showlegend: false,
+  x: dots.flatMap((values, i) => values.map(() => (x[i] ?? 0) + ASIDE)),
+  y: dots.flat(),
+  marker: { color: pick(COLOURS, index), size: 5, opacity: 0.6 },
+});
+
+const absent = (x: number, text: string): Json => ({
+  text,
   xref: 'x',
   x,
   yref: 'paper',

@@ -1,5 +1,6 @@
 /** Rows, or a data frame as danfojs has them, as a table in text and in HTML. */
 import { numberText, roundedText } from './number-text.js';
+import { linksAsHtml, withoutLinks } from './record-links.js';
 
 /** What a table shows; null and undefined: missing. */
 export type Cell = string | number | boolean | null | undefined;
@@ -92,7 +93,10 @@ function formatCell(
 export function tableText(table: readonly Row[] | TableFrame, options: TableOptions = {}): string {
   const rows = rowsOf(table);
   if (rows.length === 0) return 'no rows';
-  const columns = formatColumns(rows, options);
+  const columns = formatColumns(rows, options).map((column) => ({
+    ...column,
+    cells: column.cells.map(withoutLinks),
+  }));
   const widths = columns.map(({ header, cells }) =>
     Math.max(...[header, ...cells].map((cell) => cell.length)),
   );
@@ -121,7 +125,7 @@ export function tableHtml(table: readonly Row[] | TableFrame, options: TableOpti
   if (rows.length === 0) return '<p>no rows</p>';
   const columns = formatColumns(rows, options);
   const row = (tag: 'th' | 'td', cells: readonly string[]): string =>
-    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${linksAsHtml(escapeHtml(cell))}</${tag}>`).join('')}</tr>`;
   const head = row(
     'th',
     columns.map(({ header }) => header),

@@ -132,8 +132,10 @@ describe('examples run', { concurrency: 3 }, () => {
   });
 
   test('reproduce begins its first notebook, and ends when it is told to: the whole takes 20 minutes', async () => {
-    const [line] = examplesOf('progtuning reproduce');
+    const [line, recorded] = examplesOf('progtuning reproduce');
     const { signal, stderr } = await run(line as string, 6);
     assert.deepEqual({ signal, stderr }, { signal: 'SIGINT', stderr: '' });
+    const { stdout } = await run(recorded as string);
+    assert.match(stdout, /BERT-base ==\nRECORDED.*stand-in.*RECORDED/s);
   });
 });
