@@ -7,12 +7,13 @@ import type { CompileOptions } from '../engine/compile.js';
 import { DataError } from '../errors.js';
 import { STREAM } from '../random.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
+import type { PlannedStage } from '../training/fit-plan.js';
 import type { Model } from '../training/model.js';
 import { taskObjective } from '../training/objective.js';
 import { openStage } from '../training/stage.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
-import { fitPlan } from './fit-plan.js';
+import { fitPlan, rateFactor } from './fit-plan.js';
 import { checkLength, type RunOptions, runTask, startingPoint } from './run.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -77,10 +78,10 @@ export async function learningRateRange(spec: RunSpec, options: RangeOptions = {
   if (features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const labels = features.map(({ label }) => label ?? 0);
   centreRegression(checkpoint, values, labels);
-  const plan = fitPlan(spec, model, features, options.device);
-  const { trains } = plan.stageOf(0);
-  const state = createTrainingState(model.specs, values, trains);
-  const stage = openStage(taskObjective(model), state, trains, options);
+  const plan = fitPlan(spec, model, features, task, options.device);
+  const { trains } = plan.stages[0] as PlannedStage;
+  const state = createTrainingState(model.specs, values, trains, rateFactor(spec, model.config));
+  const stage = openStage(taskObjective(model, plan.loss), state, trains, options);
   const points: RangePoint[] = [];
   let [mean, best] = [0, Number.POSITIVE_INFINITY];
   try {
