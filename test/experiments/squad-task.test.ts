@@ -98,7 +98,10 @@ test('v1.1: learnt; the files score as the record says', async () => {
   const kinds = new Set(
     events.map((event) => (event.kind === 'tokenising' ? `${event.kind} ${event.split}` : event.kind)),
   );
-  assert.deepEqual([...kinds], ['tokenising train', 'tokenising dev', 'loaded', 'step', 'evaluating']);
+  assert.deepEqual(
+    [...kinds],
+    ['tokenising train', 'tokenising dev', 'loaded', 'stage', 'step', 'saved', 'evaluating', 'finished'],
+  );
 });
 
 test('v2.0: HasAns, NoAns and best thresholds; the same threshold gives the best F1 again', async () => {
