@@ -23,7 +23,7 @@ export function fitPlan(
     batchSize: spec.batchSize,
     padTokenId: config.padTokenId,
     maxLength: spec.maxLength,
-    shapes: device === 'webgpu' ? 'few' : 'any',
+    shapes: device === 'webgpu' || device === 'cuda' ? 'few' : 'any',
   };
   return {
     epochs: spec.epochs,

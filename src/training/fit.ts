@@ -8,6 +8,7 @@ import type { CompileOptions } from '../engine/compile.js';
 import { countParameters, type Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import type { AdamWOptions } from './adamw.js';
+import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite } from './finite.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
@@ -16,7 +17,7 @@ import { taskObjective } from './objective.js';
 import { recentPeakBytes, restartPeak } from './peak-memory.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
-import type { Stage } from './step.js';
+import type { Stage, StepResult } from './step.js';
 
 export interface FitPlan {
   readonly epochs: number;
@@ -89,18 +90,26 @@ function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
   if (group.length > 0) yield group;
 }
 
+/** @param first number of the epoch's first step */
+function* plannedSteps(plan: FitPlan, epoch: number, first: number): Generator<PlannedStep<Batch>> {
+  const total = plan.epochs * plan.stepsPerEpoch;
+  let step = first;
+  for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
+    const factor = learningRateFactor(plan.learningRateSchedule, step, total);
+    const random = { seed: plan.seed, stream: STREAM.dropout, step };
+    yield { batches, learningRate: plan.learningRate * factor, random };
+    step += 1;
+  }
+}
+
 async function runEpoch(
   epoch: number,
-  stage: Stage<Batch>,
+  stage: Stage<Batch> | ChunkedStage<Batch>,
   plan: FitPlan,
   progress: FitProgress,
   hooks: FitHooks,
 ): Promise<void> {
-  const total = plan.epochs * plan.stepsPerEpoch;
-  for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
-    const step = progress.steps.length;
-    const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, total);
-    const result = await stage.run(batches, { seed: plan.seed, stream: STREAM.dropout, step });
+  const recordOf = ({ batches, learningRate, random: { step } }: PlannedStep<Batch>, result: StepResult) => {
     const record = {
       step,
       epoch,
@@ -110,11 +119,33 @@ async function runEpoch(
       ...result,
     };
     checkFinite(record, progress.steps[step - 1]?.loss);
-    await stage.update(learningRate, result.gradientNorm, plan.adamw);
+    return record;
+  };
+  const keep = (record: StepRecord): void => {
     progress.steps.push(record);
     hooks.onStep?.(record);
+  };
+  const planned = plannedSteps(plan, epoch, progress.steps.length);
+  if ('runAll' in stage) return stage.runAll(planned, (step, result) => keep(recordOf(step, result)));
+  for (const step of planned) {
+    const record = recordOf(step, await stage.run(step.batches, step.random));
+    await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
+    keep(record);
   }
   await stage.settle();
+}
+
+function stageFor(
+  model: Model,
+  state: TrainingState,
+  trains: Trains,
+  plan: FitPlan,
+  options: CompileOptions,
+): Stage<Batch> | ChunkedStage<Batch> {
+  const objective = taskObjective(model);
+  return runsInChunks(options)
+    ? openChunkedStage(objective, state, trains, plan, options)
+    : openStage(objective, state, trains, options);
 }
 
 /**
@@ -130,7 +161,7 @@ export async function fit(
   hooks: FitHooks = {},
   progress: FitProgress = noProgress(),
 ): Promise<FitProgress> {
-  let open: { readonly trains: Trains; readonly stage: Stage<Batch> } | undefined;
+  let open: { readonly stage: Stage<Batch> | ChunkedStage<Batch> } | undefined;
   const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
   let number = 0;
   try {
@@ -142,7 +173,7 @@ export async function fit(
         const later = range(epoch, plan.epochs).map((next) => plan.stageOf(next).trains);
         state.retire((spec) => later.some((trainsThen) => trainsThen(spec)));
         const cached = cache && openCachedStage(model, state, trains, cache, options);
-        open = { trains, stage: cached ?? openStage(taskObjective(model), state, trains, options) };
+        open = { stage: cached ?? stageFor(model, state, trains, plan, options) };
         number = stage;
       }
       const start = performance.now();

@@ -32,6 +32,29 @@ export interface Objective<B extends S, S extends BatchShape = B> {
   loss(shape: S, tensors: Tensors, random: Randomness | undefined): tf.Scalar;
 }
 
+/** An objective whose batches can be laid into larger rows, which changes no number: batches of one shape can be stacked. */
+export interface WideObjective<B extends S, S extends BatchShape = B> extends Objective<B, S> {
+  /** @param shape at least as many rows, at least as long */
+  widened(batch: B, shape: BatchShape): B;
+}
+
+/** The batch in more and longer rows; what they have more is nobody's. */
+function widened(batch: Batch, { rows, length }: BatchShape): Batch {
+  const spread = (ids: Int32Array): Int32Array => {
+    const wide = new Int32Array(rows * length);
+    for (let row = 0; row < batch.rows; row++)
+      wide.set(ids.subarray(row * batch.length, (row + 1) * batch.length), row * length);
+    return wide;
+  };
+  return {
+    ...batch,
+    ...{ inputIds: spread(batch.inputIds), tokenTypeIds: spread(batch.tokenTypeIds) },
+    ...{ positions: spread(batch.positions), segments: spread(batch.segments) },
+    starts: batch.starts.map((start) => Math.floor(start / batch.length) * length + (start % batch.length)),
+    ...{ rows, length },
+  };
+}
+
 /** Labels as the head's loss wants them: see `headLoss`. */
 function labelSpec({ head }: Model, { slots }: PackedShape): TensorSpecs[string] {
   if (head.kind === 'span') return { shape: [2, slots], dtype: 'int32' };
@@ -91,8 +114,9 @@ const task = {
 } as const;
 
 /** Fine-tuning on a task. */
-export const taskObjective = (model: Model): Objective<Batch, PackedShape> => ({
+export const taskObjective = (model: Model): WideObjective<Batch, PackedShape> => ({
   ...task,
+  widened,
   specs: model.specs,
   inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape) }),
   feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total) }),
