@@ -24,13 +24,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** A package -> the files that may import it. */
 const PACKAGES: Record<string, RegExp> = {
-  'onnxruntime-node': /^engine\/(session|device)\.ts$/,
-  pbf: /^engine\/onnx-writer\.ts$/,
+  'onnxruntime-node': /^engine\/session\.ts$/,
+  '@tensorflow/tfjs-core': /^engine\/tfjs\.ts$/,
+  pbf: /^(engine\/onnx-writer|experiments\/event-file)\.ts$/,
   'plotly.js-dist-min': /^report\//,
-  'danfojs-node': /^report\//,
   jsdom: /^report\//,
   tslab: /^report\//,
-  tokenizers: /^(tokenizers|datasets)\//,
+  tokenizers: /^tokenizers\//,
   hyparquet: /^datasets\//,
   '@huggingface/hub': /^datasets\//,
   commander: /^cli/,
@@ -70,4 +70,37 @@ test('libraries stay in the files that own them', () => {
       .map((name) => `src/${file} imports ${name}`),
   );
   assert.deepEqual(broken, []);
+});
+
+/** Packages that loading a file loads too: its own imports and those of the files it imports, types and dynamic imports left out. */
+function loads(file: string, seen: Set<string>): Set<string> {
+  const text = sources.find((source) => source.file === file)?.text;
+  assert.ok(text !== undefined, file);
+  for (const [, target] of text.matchAll(/^(?:import|export)\s(?!type\b)(?:[^;'=]*\bfrom\s+)?'([^']+)'/gm)) {
+    const name = target as string;
+    const next = name.startsWith('.')
+      ? relative(src, resolve(dirname(join(src, file)), name)).replace(/\.js$/, '.ts')
+      : name;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (name.startsWith('.')) loads(next, seen);
+  }
+  return seen;
+}
+
+const packagesOf = (file: string): string[] =>
+  [...loads(file, new Set())].filter((name) => !name.endsWith('.ts') && !name.startsWith('node:'));
+
+test("the list of commands loads no command's code", () =>
+  assert.deepEqual(packagesOf('cli.ts'), ['commander']));
+
+test('what is optional is loaded on demand', () => {
+  const { peerDependencies, dependencies } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  ) as Record<'dependencies' | 'peerDependencies', Record<string, string>>;
+  for (const door of ['index.ts', 'cli/finetune.ts', 'cli/notebooks.ts'])
+    for (const name of packagesOf(door)) {
+      assert.ok(!(name in peerDependencies), `${door} loads ${name}`);
+      assert.ok(name in dependencies || name.startsWith('@tensorflow/tfjs-core'), `${name} is not installed`);
+    }
 });

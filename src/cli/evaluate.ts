@@ -1,6 +1,7 @@
 /** `progtuning evaluate`: a predictions file as the official SQuAD evaluators do, or a saved model on a task. */
 
 import type { Command } from 'commander';
+import { localFile } from '../datasets/hub-dataset.js';
 import { readSquadFile } from '../datasets/squad.js';
 import { TASK_KINDS, tableLayout } from '../datasets/tables/columns.js';
 import { DataError, UsageError } from '../errors.js';
@@ -142,7 +143,7 @@ async function ownColumns(
   const kind = ownKind(flags.task);
   if (kind === undefined) return {};
   const given = givenColumns(flags);
-  const { columns } = await tableLayout(flags.data, given, kind);
+  const { columns } = await tableLayout(await localFile(flags.data), given, kind);
   return columns ? { columns: { ...columns, delimiter: given.delimiter } } : {};
 }
 
@@ -194,7 +195,6 @@ function registerEvaluateModel(evaluate: Command): void {
 export function registerEvaluate(program: Command): void {
   const evaluate = program
     .command('evaluate')
-    .description('score predictions, or a saved model')
     .addHelpText('after', `\nExamples:\n${MODEL_EXAMPLE}\n${SQUAD_EXAMPLE}`);
   registerEvaluateModel(evaluate);
   evaluate

@@ -16,7 +16,6 @@ A regression model (STS-B) has no classes, and this pipeline's softmax makes 1 o
 export function registerExport(program: Command): void {
   program
     .command('export')
-    .description('Write a model as ONNX, in the folder layout of @huggingface/transformers.')
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',

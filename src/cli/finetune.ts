@@ -1,38 +1,48 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
+import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { type RunEvent, run } from '../experiments/run.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
-import { RECIPES } from '../peft/defaults.js';
-import { literatureRecipe } from '../peft/recipes.js';
+import { checkWritable } from '../experiments/save-folder.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { saveConfusions } from './confusions.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
-import { runDisplay } from './run-display.js';
-import { planText, recordText } from './run-text.js';
+import { addPushOptions, type PushFlags, pusher } from './push.js';
+import { rangeTest } from './range-test.js';
+import { DEFAULT_TEXTS, literatureText, type RecipeKind, recipeOf } from './recipe-options.js';
+import { LOG_INTERVAL, runDisplay } from './run-display.js';
+import { planText, recordText, stagesText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
+import { addWatchOptions, keptOf, type WatchFlags, watchedOf } from './watch-options.js';
 
 interface FinetuneFlags
   extends MethodFlags,
     ScheduleFlags,
     Omit<SquadFlags, 'task'>,
     EngineFlags,
-    OwnDataFlags {
+    PushFlags,
+    OwnDataFlags,
+    WatchFlags {
   readonly model: string;
-  readonly recipe: 'default' | 'literature';
+  readonly recipe: RecipeKind;
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly gradientAccumulationSteps: number;
   readonly learningRate?: number;
   readonly learningRateSchedule: RunSpec['learningRateSchedule']['kind'];
   readonly warmupRatio?: number;
+  readonly warmupSteps?: number;
   readonly weightDecay?: number;
+  readonly findLearningRate?: boolean;
   readonly maxGradientNorm: number;
   readonly maxLength?: number;
   readonly dropout?: number;
@@ -50,6 +60,8 @@ interface FinetuneFlags
   readonly predictTest?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly logInterval: number;
+  readonly report?: string;
 }
 
 /** Of `--cache-frozen` without a number. */
@@ -68,12 +80,15 @@ Examples:
   SQuAD v1.1 from its official files; predictions.json and nbest_predictions.json beside the checkpoint:
     progtuning finetune --task squad --data squad/ --model bert-base-uncased/ --epochs 2 --save runs/squad
   Your own reviews, a tenth of them held out; the classes are those of the file:
-    progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews`;
+    progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews
+  The same, evaluated every epoch, the best weights kept, with a page of its curves:
+    progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
+  200 steps at most, classes weighed by how rare they are, curves for TensorBoard:
+    progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --max-steps 200 --class-weights balanced --logging-dir curves/ --eval-steps 50`;
 
 export function registerFinetune(program: Command): void {
   const command = program
     .command('finetune')
-    .description('Fine-tune a model on a GLUE task, SQuAD or data of your own, and evaluate it.')
     .option(
       '--task <name>',
       `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${TASK_KINDS.join(' ')} (default: guessed)`,
@@ -91,13 +106,13 @@ export function registerFinetune(program: Command): void {
     .addOption(
       new Option(
         '--recipe <which>',
-        "where settings that are not given come from: the method's default, on equal epochs, or what the literature uses for the task",
+        "where settings that are not given come from: the method's default, on equal epochs, or what the literature uses for the task (learning rate, epochs, batch, warm-up, weight decay: told before the first step)",
       )
         .choices(['default', 'literature'])
         .default('default'),
     )
-    .option('--epochs <n>', 'epochs (default: 3)', wholeNumber('epochs', 1))
-    .option('--batch-size <n>', "examples per step (default: the method's)", wholeNumber('batch-size', 1))
+    .option('--epochs <n>', `epochs ${DEFAULT_TEXTS.epochs}`, wholeNumber('epochs', 1))
+    .option('--batch-size <n>', `examples per step ${DEFAULT_TEXTS.batchSize}`, wholeNumber('batch-size', 1))
     .option(
       '--gradient-accumulation-steps <n>',
       'batches whose gradients make one step: a batch of 32 as 4 x 8 needs the memory of 8',
@@ -106,20 +121,25 @@ export function registerFinetune(program: Command): void {
     )
     .option(
       '--learning-rate <rate>',
-      "peak learning rate (default: the method's)",
+      `peak learning rate ${DEFAULT_TEXTS.learningRate}`,
       positiveNumber('learning-rate'),
+    )
+    .option(
+      '--find-learning-rate',
+      "trains nothing: Smith's range test, whose loss curve suggests a peak rate; with --save also as learning_rate_range.svg and .json",
     )
     .addOption(
       new Option('--learning-rate-schedule <kind>', 'decay').choices(LEARNING_RATE_KINDS).default('linear'),
     )
     .option(
       '--warmup-ratio <share>',
-      "share of steps to warm up (default: the method's)",
+      `share of steps to warm up ${DEFAULT_TEXTS.warmupRatio}`,
       numberBetween('warmup-ratio', 0, 1),
     )
+    .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0))
     .option(
       '--weight-decay <rate>',
-      "AdamW's, not on biases and layer norms (default: the method's)",
+      `AdamW's, not on biases and layer norms ${DEFAULT_TEXTS.weightDecay}`,
       nonNegativeNumber('weight-decay'),
     )
     .option(
@@ -168,17 +188,26 @@ export function registerFinetune(program: Command): void {
       "with --save: also answer the test sets, as files that GLUE's server takes (MNLI: and AX)",
     )
     .option('--strict', STRICT)
+    .option(
+      '--log-interval <seconds>',
+      'where stderr is no terminal: a line at most every so many seconds; 0: none',
+      nonNegativeNumber('log-interval'),
+      LOG_INTERVAL,
+    )
+    .option(
+      '--report <file>',
+      'write a page of the run: loss, metrics, learning rate, parameters; one .html file',
+    )
     .option('--json', 'one JSON object on stdout, nothing else')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: FinetuneFlags) => finetune(flags));
-  addEngineOptions(command);
+  addEngineOptions(addPushOptions(addWatchOptions(command)));
 }
 
 async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const method = methodOf(flags);
   const source = await taskAndData(flags);
-  const recipe =
-    flags.recipe === 'literature' ? literatureRecipe(source.task, method.kind) : RECIPES[method.kind];
+  const recipe = await recipeOf(flags.recipe, source.task, method, flags.model);
   const epochs = flags.epochs ?? recipe.epochs;
   return runSpec({
     ...source,
@@ -198,6 +227,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
     learningRateSchedule: {
       kind: flags.learningRateSchedule,
       warmupRatio: flags.warmupRatio ?? recipe.warmupRatio,
+      ...(flags.warmupSteps ? { warmupSteps: flags.warmupSteps } : {}),
     },
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     maxGradientNorm: flags.maxGradientNorm,
@@ -209,6 +239,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
     seed: flags.seed,
     maxTrainExamples: flags.maxTrainExamples ?? null,
     maxEvalExamples: flags.maxEvalExamples ?? null,
+    ...watchedOf(flags),
   });
 }
 
@@ -247,6 +278,9 @@ export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   headParameters: record.headParameters,
   updatedParameters: record.updatedParameters,
   savedFraction: record.savedFraction,
+  stageSteps: record.stages,
+  evaluations: record.evaluations,
+  ...(record.best ? { best: record.best } : {}),
   losses: record.steps.map(({ loss }) => loss),
   learningRates: record.steps.map(({ learningRate }) => learningRate),
   gradientNorms: record.steps.map(({ gradientNorm }) => gradientNorm),
@@ -260,20 +294,40 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
-  const shown = runDisplay();
+  if (flags.findLearningRate) return rangeTest(spec, flags);
+  if (flags.report !== undefined) await checkWritable(dirname(flags.report));
+  const push = await pusher(flags, flags.save);
+  const shown = runDisplay(flags.logInterval);
   try {
     const { predictTest = false, strict = false, overwrite = false, gradientCheckpointing = false } = flags;
     const save = flags.save === undefined ? {} : { save: flags.save };
+    let announced = flags.json ?? false;
     const onEvent = (event: RunEvent): void => {
-      // `--json` says it in its object.
-      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${planText(spec)}\n`);
+      // `--json` says it in its object. Generated data are named before anything else is told.
+      if (!announced && (event.kind === 'loaded' || spec.data === 'embedded')) {
+        announced = true;
+        process.stderr.write(`${planText(spec)}\n`);
+        if (flags.recipe === 'literature')
+          process.stderr.write(`${literatureText(spec.task, spec.method)}\n`);
+      }
+      if (event.kind === 'loaded' && !flags.json) process.stderr.write(`${stagesText(spec, event)}\n`);
       shown.onEvent(event);
     };
     const record = await withEngine(flags, (engine) =>
-      run(spec, { ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent, ...save }),
+      run(spec, {
+        ...{ ...engine, gradientCheckpointing, predictTest, strict, overwrite, onEvent },
+        ...{ ...save, ...keptOf(flags) },
+      }),
     );
     shown.stop();
+    if (flags.report !== undefined) {
+      // Plotly takes a second to load: only who asks for a page waits for it.
+      const { runPage } = await import('../report/run-page.js');
+      await writeTextAtomically(flags.report, await runPage(record));
+    }
     process.stdout.write(flags.json ? `${JSON.stringify(jsonOf(record))}\n` : `${recordText(record)}\n`);
+    if (flags.save !== undefined) await saveConfusions(flags.save, record);
+    await push?.();
   } finally {
     shown.stop();
   }

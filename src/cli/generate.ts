@@ -17,7 +17,6 @@ interface GenerateOptions {
 export function registerGenerate(program: Command): void {
   program
     .command('generate')
-    .description("Write the generated tasks in GLUE's and SQuAD's layouts.")
     .requiredOption('--out <folder>', 'gets glue/<Task>/*.tsv and squad/*.json')
     .option('--seed <n>', 'draws the sentences', wholeNumber('seed', 0), GENERATED_SEED)
     .option('--tasks <names...>', `some of ${GENERATED_TASKS.join(', ')} (default: all)`)

@@ -4,7 +4,7 @@ import { DEVICES, type Device, parseDevice } from '../engine/device.js';
 import { DataError } from '../errors.js';
 import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
 import type { LedgerRecord } from '../experiments/ledger.js';
-import { type GridEvent, type GridPlan, planGrid, runGrid } from '../experiments/run-grid.js';
+import { type GridEvent, type GridPlan, type GridRun, planGrid, runGrid } from '../experiments/run-grid.js';
 import type { RunSpec } from '../experiments/run-spec.js';
 import { scoreText } from '../report/number-text.js';
 import { STRICT } from './data-options.js';
@@ -22,6 +22,7 @@ interface GridFlags {
   readonly threads: number;
   readonly device: string;
   readonly strict?: boolean;
+  readonly timed?: boolean;
 }
 
 const EXAMPLES = `
@@ -40,7 +41,6 @@ Examples:
 export function registerGrid(program: Command): void {
   program
     .command('grid')
-    .description('Run what is missing of a grid of runs, and keep the records in a ledger.')
     .argument('<file>', 'the grid: JSON, see data/grids/')
     .option('--runs <folder>', 'the ledger', 'data/runs')
     .option('--model <folder>', "instead of the grid's: folder, shipped name or hub id")
@@ -59,6 +59,10 @@ export function registerGrid(program: Command): void {
       0,
     )
     .option('--device <name>', DEVICES.join(', '), 'cpu')
+    .option(
+      '--timed',
+      'nothing else runs on this machine: the records say so, and tables show their seconds and memory',
+    )
     .option('--strict', STRICT)
     .addHelpText('after', EXAMPLES)
     .action(grid);
@@ -78,13 +82,28 @@ const scores = ({ metrics, undefinedMetrics }: LedgerRecord): string =>
     .map(([name, value]) => `${name} ${scoreText(value, undefinedMetrics[name])}`)
     .join(', ');
 
-/** A bar over the whole grid, and a line for each run that is done. */
-function display(count: number): { onEvent: (event: GridEvent) => void; stop: () => void } {
-  const bar: Progress = progressBar('grid', count, 'runs');
+/** How much of the whole a run is: one each, or what it will take by an estimate. */
+type Weigh = (spec: RunSpec) => number;
+
+/** A bar over the whole grid, and a line for each run that is done. @param weigh seconds of a run, where they are known beforehand */
+function display(
+  missing: readonly GridRun[],
+  weigh: Weigh | undefined,
+): { onEvent: (event: GridEvent) => void; stop: () => void } {
+  const minutes = (spec: RunSpec): number => (weigh ? weigh(spec) / 60 : 1);
+  const total = missing.reduce((sum, { spec }) => sum + minutes(spec), 0);
+  const tenths = (value: number): number => (weigh ? Math.round(10 * value) / 10 : value);
+  const bar: Progress = progressBar('grid', tenths(total), weigh ? 'minutes by estimate' : 'runs');
   const begun = new Map<string, number>();
-  let finished = 0;
+  const start = performance.now();
+  let [finished, done] = [0, 0];
   const say = (text: string): void => {
     process.stderr.write(`${isInteractive() ? '\r\u001b[K' : ''}${text}\n`);
+  };
+  const left = (): string => {
+    if (!weigh || done === 0) return '';
+    const pace = (performance.now() - start) / 1000 / done;
+    return `, about ${duration((total - done) * pace)} left`;
   };
   return {
     stop: () => bar.stop(),
@@ -92,16 +111,17 @@ function display(count: number): { onEvent: (event: GridEvent) => void; stop: ()
       const { spec, identity } = event.run;
       const label = runLabel(spec);
       if (event.kind === 'start') begun.set(identity.key, 0);
-      else if (event.kind === 'progress') begun.set(identity.key, event.done);
+      else if (event.kind === 'progress') begun.set(identity.key, event.done * minutes(spec));
       else if (event.kind === 'warning') say(`${label}: ${event.text}`);
       else {
         begun.delete(identity.key);
         finished++;
-        const place = `[${finished}/${count}] ${label}`;
+        done += minutes(spec);
+        const place = `[${finished}/${missing.length}] ${label}`;
         if (event.kind === 'failed') say(`${place}: FAILED: ${event.message}`);
-        else say(`${place}: ${scores(event.record)} in ${duration(event.record.seconds)}`);
+        else say(`${place}: ${scores(event.record)} in ${duration(event.record.seconds)}${left()}`);
       }
-      bar.update(finished + [...begun.values()].reduce((sum, share) => sum + share, 0), label);
+      bar.update(tenths(done + [...begun.values()].reduce((sum, share) => sum + share, 0)), label);
     },
   };
 }
@@ -113,6 +133,9 @@ export interface GridCommandOptions {
   readonly device: Device;
   readonly maxMinutes?: number | undefined;
   readonly strict?: boolean | undefined;
+  readonly timed?: boolean | undefined;
+  /** Seconds that a run will take, by an estimate: the bar then goes by them. */
+  readonly weigh?: Weigh;
 }
 
 /** Runs what is missing, with a bar; Ctrl-C ends it between two epochs' worth of loss. @throws DataError when runs failed */
@@ -121,7 +144,7 @@ export async function runGridCommand(specs: readonly RunSpec[], options: GridCom
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   process.once('SIGINT', abort).once('SIGTERM', abort);
-  const shown = display(plan.missing.length);
+  const shown = display(plan.missing, options.weigh);
   const failures = await runGrid(plan, { ...options, signal: stop.signal, onEvent: shown.onEvent }).finally(
     () => {
       shown.stop();
@@ -133,10 +156,10 @@ export async function runGridCommand(specs: readonly RunSpec[], options: GridCom
 }
 
 async function grid(file: string, flags: GridFlags): Promise<void> {
-  const { runs, model, data, only, maxMinutes, jobs, threads } = flags;
+  const { runs, model, data, only, maxMinutes, jobs, threads, strict, timed } = flags;
   const device = parseDevice(flags.device);
   const all = await expandGrid(await readGrid(file), { model, data });
   const specs = all.filter((spec) => runLabel(spec).includes(only ?? ''));
   if (flags.list) process.stdout.write(list(await planGrid(specs, runs)));
-  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict: flags.strict });
+  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict, timed });
 }

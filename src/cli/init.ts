@@ -31,7 +31,6 @@ Examples:
 export function registerInit(program: Command): void {
   program
     .command('init')
-    .description('Make a BERT with random weights and a vocabulary trained on your text.')
     .requiredOption('--out <folder>', 'where the model goes')
     .option('--layers <L>', 'blocks', wholeNumber('layers', 1), 4)
     .option('--hidden <H>', 'hidden size; the intermediate size is 4 H', wholeNumber('hidden', 1), 256)

@@ -94,7 +94,6 @@ Examples:
 export function registerNotebooks(program: Command): void {
   program
     .command('notebooks')
-    .description('build and execute tslab notebooks, without Python')
     .argument('[files...]', 'sources (.md) or notebooks (.ipynb); default: notebooks/source/*.md')
     .option('--output-dir <folder>', 'write executed notebooks here instead of to their own folder')
     .option('--timeout <seconds>', 'time allowed for one cell', parseSeconds, TIMEOUT)

@@ -1,5 +1,6 @@
 /** Options of data of one's own, by the names of Hugging Face's `run_classification`, and what is guessed where they are left out. */
 import type { Command } from 'commander';
+import { datasetFiles, localFile } from '../datasets/hub-dataset.js';
 import { type GivenColumns, TASK_KINDS, type TaskKind, tableLayout } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { ownKind, type RunRequest } from '../experiments/run-spec.js';
@@ -19,12 +20,15 @@ export interface OwnDataFlags extends ColumnFlags {
   readonly validationFile?: string;
   readonly testFile?: string;
   readonly validationSplit?: number;
+  readonly datasetName?: string;
+  readonly datasetConfigName?: string;
+  readonly datasetRevision?: string;
 }
 
 /** Held out where there is no validation file. */
 const HELD_OUT = 0.1;
 
-const FORMATS = '.csv .tsv .jsonl .json .parquet, each also .gz or .xz';
+const FORMATS = '.csv .tsv .jsonl .json .parquet, each also .gz or .xz, or hf://datasets/owner/name/path';
 
 export const addTextColumnOptions = (command: Command): Command =>
   command
@@ -46,7 +50,13 @@ export const addOwnDataOptions = (command: Command): Command =>
     command
       .option('--train-file <file>', `own data to train on: ${FORMATS}; questions: SQuAD's json or columns`)
       .option('--validation-file <file>', 'own data to evaluate on')
-      .option('--test-file <file>', 'own labelled data, evaluated once at the end: test_accuracy ...'),
+      .option('--test-file <file>', 'own labelled data, evaluated once at the end: test_accuracy ...')
+      .option(
+        '--dataset-name <id>',
+        'own data from the Hugging Face hub: its train and validation files; --test-file hf://datasets/owner/name/path names one more',
+      )
+      .option('--dataset-config-name <name>', 'the folder of its files, where there are several')
+      .option('--dataset-revision <revision>', 'branch, tag or commit (default: main)'),
   ).option(
     '--validation-split <share>',
     `own data without --validation-file: share of the training rows held out, the same of each class (default: ${HELD_OUT})`,
@@ -92,6 +102,20 @@ function checkNone(flags: OwnDataFlags): void {
     );
 }
 
+/** The files of a data set on the hub in the place of files. @throws UsageError, DataError as `datasetFiles` */
+async function withDataset(flags: OwnDataFlags): Promise<OwnDataFlags> {
+  const { datasetName: name, datasetConfigName: config, datasetRevision: revision } = flags;
+  if (name === undefined) {
+    if (config !== undefined || revision !== undefined)
+      throw new UsageError('--dataset-config-name, --dataset-revision go with --dataset-name');
+    return flags;
+  }
+  if (flags.trainFile !== undefined) throw new UsageError('--dataset-name, --train-file: give one of them');
+  const { train, validation } = await datasetFiles({ name, config, revision });
+  const evaluated = flags.validationFile ?? (flags.validationSplit === undefined ? validation : undefined);
+  return { ...flags, trainFile: train, ...(evaluated === undefined ? {} : { validationFile: evaluated }) };
+}
+
 /**
  * Task and data of a request: own data where there is a training file, with what is guessed from it.
  * @throws UsageError, DataError for a file from which kind or columns cannot be guessed
@@ -101,7 +125,7 @@ export async function taskAndData(
 ): Promise<
   Pick<RunRequest, 'task' | 'data' | 'columns' | 'validationFile' | 'testFile' | 'validationSplit'>
 > {
-  const { task, trainFile, validationFile, testFile } = flags;
+  const { task, trainFile, validationFile, testFile } = await withDataset(flags);
   if (trainFile === undefined) {
     checkNone(flags);
     if (task === undefined) throw new UsageError('--task: which? Or give data of your own with --train-file');
@@ -110,7 +134,7 @@ export async function taskAndData(
   }
   if (flags.data !== undefined) throw new UsageError('--data, --train-file: give one of them');
   const given = givenColumns(flags);
-  const { kind, columns } = await tableLayout(trainFile, given, kindOf(task));
+  const { kind, columns } = await tableLayout(await localFile(trainFile), given, kindOf(task));
   if (kind === 'question-answering' && testFile !== undefined)
     throw new UsageError('--test-file is for tables with labels; evaluate questions with --validation-file');
   const { delimiter } = given;

@@ -31,7 +31,6 @@ Examples:
 export function registerParams(program: Command): void {
   const command = program
     .command('params')
-    .description('Count the parameters that a method and a schedule update. Needs no weights.')
     .option(
       '--model <preset>',
       `${Object.keys(PRESETS).join(', ')}, or a folder with config.json`,

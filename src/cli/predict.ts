@@ -5,10 +5,14 @@ import { rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { type Command, Option } from 'commander';
+import { localFile } from '../datasets/hub-dataset.js';
 import { firstRows, type TextColumns, textColumns } from '../datasets/tables/columns.js';
 import { type Texts, textsOf } from '../datasets/tables/labelled.js';
+import { openQuestion, readOpenQuestions } from '../datasets/tables/questions.js';
 import { readRows, type TableRow } from '../datasets/tables/rows.js';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
+import { savedHead } from '../experiments/open-saved.js';
+import { type Answer, predictAnswers, type Question } from '../experiments/predict-answers.js';
 import { type Prediction, type PredictRequest, predictTexts } from '../experiments/predict-run.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
@@ -25,7 +29,11 @@ Examples:
   A file's rows, as json lines:
     progtuning predict --model runs/reviews --input new.csv --output predictions.jsonl
   Lines of standard input (echo 'what a fine film' | ...), as csv:
-    progtuning predict --model runs/reviews --format csv < new.csv`;
+    progtuning predict --model runs/reviews --format csv < new.csv
+  What a LoRA on its base model says; one that Hugging Face PEFT saved too:
+    progtuning predict --model bert-base-uncased/ --adapter runs/sst2-lora --input new.csv
+  Answers to questions on texts of your own, each with its place in the text:
+    progtuning predict --model runs/squad --input questions.csv --output answers.jsonl`;
 
 /** Lines of stdin: a text each, or json objects. */
 async function* stdinRows(): AsyncGenerator<TableRow> {
@@ -59,35 +67,58 @@ async function* textsIn(flags: PredictFlags): AsyncGenerator<Texts> {
   }
 }
 
+async function* questionsIn({ input, delimiter }: PredictFlags): AsyncGenerator<Question> {
+  if (input !== undefined) yield* readOpenQuestions({ path: input, delimiter });
+  else for await (const row of stdinRows()) yield openQuestion(row);
+}
+
+/** @throws UsageError for columns of another kind of task */
+function checkNoColumns({ model, textColumn, textPairColumn }: PredictFlags): void {
+  if (textColumn === undefined && textPairColumn === undefined) return;
+  throw new UsageError(
+    `${model} answers questions: its columns are named question and context; leave --text-column out`,
+  );
+}
+
+/** A line of the output, whatever the model is: names of columns, and what stands under them in csv. */
+interface Row {
+  readonly json: unknown;
+  readonly columns: readonly string[];
+  readonly fields: readonly unknown[];
+}
+
+function rowOf(prediction: Prediction): Row {
+  const { label, scores = {} } = prediction;
+  return {
+    json: prediction,
+    columns: ['label', ...Object.keys(scores)],
+    fields: [Array.isArray(label) ? label.join(';') : label, ...Object.values(scores)],
+  };
+}
+
+const rowOfAnswer = (answer: Answer): Row => ({
+  json: answer,
+  columns: Object.keys(answer),
+  fields: Object.values(answer),
+});
+
+async function* mapped<T>(items: AsyncIterable<T>, toRow: (item: T) => Row): AsyncGenerator<Row> {
+  for await (const item of items) yield toRow(item);
+}
+
 /** RFC 4180. */
 const csvField = (value: unknown): string => {
-  const text = String(value);
+  const text = value === null ? '' : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 const csvLine = (fields: readonly unknown[]): string => `${fields.map(csvField).join(',')}\r\n`;
 
-function* linesOf(
-  prediction: Prediction,
-  format: PredictFlags['format'],
-  isFirst: boolean,
-): Generator<string> {
-  const { label, scores = {} } = prediction;
-  if (format === 'jsonl') yield `${JSON.stringify(prediction)}\n`;
-  else {
-    if (isFirst) yield csvLine(['label', ...Object.keys(scores)]);
-    yield csvLine([Array.isArray(label) ? label.join(';') : label, ...Object.values(scores)]);
-  }
-}
-
-/** @returns rows predicted */
-async function write(
-  out: Writable,
-  predictions: AsyncIterable<Prediction>,
-  format: PredictFlags['format'],
-): Promise<void> {
+async function write(out: Writable, rows: AsyncIterable<Row>, format: PredictFlags['format']): Promise<void> {
   let isFirst = true;
-  for await (const prediction of predictions) {
-    for (const line of linesOf(prediction, format, isFirst)) if (!out.write(line)) await once(out, 'drain');
+  for await (const { json, columns, fields } of rows) {
+    const header = isFirst && format === 'csv' ? csvLine(columns) : '';
+    const line = header + (format === 'csv' ? csvLine(fields) : `${JSON.stringify(json)}\n`);
+    if (!out.write(line)) await once(out, 'drain');
     isFirst = false;
   }
 }
@@ -112,9 +143,6 @@ async function writeFileWhole(path: string, fill: (out: Writable) => Promise<voi
 export function registerPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description(
-      'What a saved classifier or regression says of texts: label and scores, in the order of the rows.',
-    )
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',
@@ -122,23 +150,32 @@ export function registerPredict(program: Command): void {
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
     .option(
       '--input <file>',
-      'table: .csv .tsv .jsonl .json .parquet (default: lines of stdin, texts or json)',
+      "table: .csv .tsv .jsonl .json .parquet; questions: columns question and context, or SQuAD's json (default: lines of stdin, texts or json)",
     )
     .option('--output <file>', 'default: stdout')
     .addOption(new Option('--format <kind>', 'of the output').choices(['jsonl', 'csv']).default('jsonl'))
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut (default: 128)',
+      'tokens of a row; longer ones are cut, contexts of questions: into windows (default: 128, questions: as trained)',
       wholeNumber('max-length', 8),
     );
   addTextColumnOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (flags: PredictFlags) => {
-      const { output, format } = flags;
+    .action(async (given: PredictFlags) => {
+      const { input, output, format } = given;
+      const flags = input === undefined ? given : { ...given, input: await localFile(input) };
+      const head = await savedHead(flags);
+      const questions = head.kind === 'span';
+      if (questions) checkNoColumns(flags);
       await withEngine(flags, (engine) => {
-        const onNote = (text: string): void => void process.stderr.write(`${text}\n`);
-        const predictions = predictTexts(flags, textsIn(flags), { ...engine, onNote });
-        const fill = (out: Writable): Promise<void> => write(out, predictions, format);
+        const options = {
+          ...engine,
+          onNote: (text: string): void => void process.stderr.write(`${text}\n`),
+        };
+        const rows = questions
+          ? mapped(predictAnswers(flags, questionsIn(flags), options), rowOfAnswer)
+          : mapped(predictTexts(flags, textsIn(flags), options), rowOf);
+        const fill = (out: Writable): Promise<void> => write(out, rows, format);
         return output === undefined ? fill(process.stdout) : writeFileWhole(output, fill);
       });
     });

@@ -13,7 +13,7 @@ import { continuedFrom } from '../experiments/pretrain-start.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { numberText } from '../report/number-text.js';
-import { figureToSvg } from '../report/svg.js';
+import { canDraw, DRAWING_PACKAGES, figureToSvg } from '../report/svg.js';
 import { LEARNING_RATE_KINDS, type LearningRateSchedule } from '../training/learning-rate.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
@@ -71,7 +71,6 @@ A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 block
 export function registerPretrain(program: Command): void {
   const command = program
     .command('pretrain')
-    .description('Pre-train a BERT as a masked-language model on plain text.')
     .requiredOption(
       '--text <files...>',
       'plain text, .gz or .xz; documents are parted by blank lines or <doc> tags',
@@ -232,11 +231,13 @@ function interruptible(): () => boolean {
   return () => interrupted;
 }
 
-/** README.md and the loss curve, beside the weights. */
+/** README.md and, where it can be drawn, the loss curve, beside the weights. */
 async function writeCard(record: PretrainRecord, { out, textSource, license }: PretrainFlags): Promise<void> {
   const name = basename(resolve(out));
-  const figure = 'loss.svg';
-  await writeTextAtomically(join(out, figure), await figureToSvg(pretrainingFigure(record, name)));
+  const figure = canDraw() ? 'loss.svg' : undefined;
+  if (figure)
+    await writeTextAtomically(join(out, figure), await figureToSvg(pretrainingFigure(record, name)));
+  else note(`the model card has no loss curve; to draw it: npm install ${DRAWING_PACKAGES}`);
   const card = modelCard(record, { name, textSource, license }, figure);
   await writeTextAtomically(join(out, 'README.md'), card);
 }

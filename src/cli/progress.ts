@@ -1,24 +1,53 @@
-/** Progress bars on stderr, drawn only on a terminal. */
+/** Progress on stderr: a bar on a terminal, or lines. */
 import { type Options, SingleBar } from 'cli-progress';
 
 export interface Progress {
+  readonly total: number;
+  /** So many were done before: they are no part of the rate. */
+  begin(done: number): void;
   /** @param done of the total @param note shown behind the bar, e.g. the loss */
   update(done: number, note?: string): void;
+  /** Another note, while nothing of the total is done. */
+  say(note: string): void;
   stop(): void;
 }
-
-const silent: Progress = { update: () => undefined, stop: () => undefined };
 
 /** Whether anyone looks. */
 export const isInteractive = (): boolean => Boolean(process.stderr.isTTY);
 
+/** Rate and remaining time of what is done since `begin`. */
+function pace(total: number) {
+  const start = performance.now();
+  let former = 0;
+  return {
+    begin(done: number): void {
+      former = done;
+    },
+    of(done: number): { readonly rate: string; readonly left: string } {
+      const seconds = (performance.now() - start) / 1000;
+      const rate = (done - former) / Math.max(seconds, 1e-3);
+      return { rate: rate.toFixed(rate < 10 ? 1 : 0), left: duration((total - done) / rate) };
+    },
+  };
+}
+
+export type MakeProgress = (label: string, total: number, unit: string) => Progress;
+
+const silent: MakeProgress = (_label, total) => ({
+  total,
+  begin: () => undefined,
+  update: () => undefined,
+  say: () => undefined,
+  stop: () => undefined,
+});
+
 /**
- * A bar with rate and remaining time.
+ * A bar with rate and remaining time, on a terminal only.
  * @param unit what is counted, e.g. `examples`
  */
-export function progressBar(label: string, total: number, unit: string): Progress {
-  if (!isInteractive()) return silent;
-  const start = performance.now();
+export const progressBar: MakeProgress = (label, total, unit) => {
+  if (!isInteractive()) return silent(label, total, unit);
+  const paced = pace(total);
   const options: Options = {
     format: `${label} {bar} {percentage}% | {value}/{total} ${unit} | {rate}/s | {left} left {note}`,
     stream: process.stderr,
@@ -28,18 +57,42 @@ export function progressBar(label: string, total: number, unit: string): Progres
     clearOnComplete: false,
   };
   const bar = new SingleBar(options);
+  const shown = (note: string): string => note && `| ${note}`;
   bar.start(total, 0, { rate: '-', left: '-', note: '' });
   return {
-    update(done, note = '') {
-      const seconds = (performance.now() - start) / 1000;
-      const rate = done / Math.max(seconds, 1e-3);
-      bar.update(done, {
-        rate: rate.toFixed(rate < 10 ? 1 : 0),
-        left: duration((total - done) / rate),
-        note: note && `| ${note}`,
-      });
+    total,
+    begin(done) {
+      paced.begin(done);
+      bar.update(done);
     },
+    update: (done, note = '') => bar.update(done, { ...paced.of(done), note: shown(note) }),
+    say: (note) => bar.update({ note: shown(note) }),
     stop: () => bar.stop(),
+  };
+};
+
+/** A plain line at most every so many seconds, for logs; 0: none. */
+export function plainLines(
+  seconds: number,
+  write = (line: string) => process.stderr.write(line),
+): MakeProgress {
+  if (seconds === 0) return silent;
+  let told = performance.now();
+  return (label, total, unit) => {
+    const paced = pace(total);
+    return {
+      total,
+      begin: paced.begin,
+      update(done, note = '') {
+        if (performance.now() - told < 1000 * seconds) return;
+        told = performance.now();
+        const { rate, left } = paced.of(done);
+        const parts = [`${label.trim()} ${done}/${total} ${unit}`, `${rate}/s`, `${left} left`, note];
+        write(`${parts.filter(Boolean).join(' | ')}\n`);
+      },
+      say: () => undefined,
+      stop: () => undefined,
+    };
   };
 }
 

@@ -23,7 +23,6 @@ Exit code 1 where it is not.`;
 export function registerRerun(program: Command): void {
   const command = program
     .command('rerun')
-    .description('Make the runs of records again and compare the numbers.')
     .argument('<records...>', 'files of a ledger')
     .option('--model <folder>', 'where its model lies: folder or hub id')
     .option('--data <source>', 'a folder with the tasks’ folders, or with glue/ and squad/; embedded; hub')

@@ -1,8 +1,10 @@
 /** What a person reads of a run: before its first step, and of its record. */
+import type { RunEvent, StageRecord } from '../experiments/run-events.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import type { RunSpec } from '../experiments/run-spec.js';
 import type { ClassReport } from '../metrics/classes.js';
 import { numberText, scoreText } from '../report/number-text.js';
+import type { EvaluationRecord } from '../training/selection.js';
 import { duration } from './progress.js';
 
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
@@ -27,8 +29,23 @@ function dataText({ task, data, columns, validationFile, validationSplit, testFi
   return [data, ...others.filter(Boolean)].join(', ');
 }
 
+/** What of a spec is not at its default, one by one. */
+function steeringText(spec: RunSpec): string[] {
+  const { labelSmoothingFactor, classWeights, layerwiseLrDecay, learningRateSchedule } = spec;
+  const { warmupSteps } = learningRateSchedule;
+  return [
+    ...(warmupSteps === undefined ? [] : [`${warmupSteps} warm-up steps`]),
+    ...(labelSmoothingFactor === undefined ? [] : [`labels smoothed by ${labelSmoothingFactor}`]),
+    ...(classWeights === undefined ? [] : [`class weights ${String(classWeights)}`]),
+    ...(layerwiseLrDecay === undefined ? [] : [`rate times ${layerwiseLrDecay} per layer down`]),
+  ];
+}
+
 const settingsText = (spec: RunSpec): string =>
-  `${spec.epochs} epochs, batch ${spec.batchSize * spec.gradientAccumulationSteps}, learning rate ${numberText(spec.learningRate, 4)} ${spec.learningRateSchedule.kind}, at most ${spec.maxLength} tokens`;
+  [
+    `${spec.maxSteps === undefined ? `${spec.epochs} epochs` : `${spec.maxSteps} steps`}, batch ${spec.batchSize * spec.gradientAccumulationSteps}, learning rate ${numberText(spec.learningRate, 4)} ${spec.learningRateSchedule.kind}, at most ${spec.maxLength} tokens`,
+    ...steeringText(spec),
+  ].join(', ');
 
 const methodText = ({ method, schedule }: RunSpec): string =>
   `${method.kind}, ${schedule.kind} (T = ${schedule.stages}, embeddings ${schedule.embeddings})`;
@@ -36,6 +53,52 @@ const methodText = ({ method, schedule }: RunSpec): string =>
 /** One line: task, data, model, method and settings. */
 export const planText = (spec: RunSpec): string =>
   `${spec.task} on ${dataText(spec)}; model ${spec.model}; ${methodText(spec)}; ${settingsText(spec)}, seed ${spec.seed}`;
+
+/** `blocks 5-12`, as the paper counts, from 1. */
+export function blocksText({ blocks, embeddings }: StageRecord): string {
+  const [first, last] = [(blocks[0] ?? 0) + 1, (blocks.at(-1) ?? 0) + 1];
+  const isRange = blocks.length === last - first + 1;
+  const named = isRange
+    ? `block${first === last ? ` ${first}` : `s ${first}-${last}`}`
+    : `blocks ${blocks.map((block) => block + 1).join(', ')}`;
+  return `${blocks.length === 0 ? 'no block' : named}${embeddings ? ' and embeddings' : ''}`;
+}
+
+/** `accuracy 0.9128, loss 0.2345`. */
+export const evaluationText = ({ metrics }: Pick<EvaluationRecord, 'metrics'>): string =>
+  Object.entries(metrics)
+    .map(([name, value]) => `${name} ${scoreText(value)}`)
+    .join(', ');
+
+/** What evaluations decide. */
+function choiceText(spec: RunSpec): string[] {
+  const { evalStrategy, evalSteps, loadBestModelAtEnd, metricForBestModel, greaterIsBetter } = spec;
+  if (evalStrategy === undefined) return [];
+  const best = `${greaterIsBetter ? 'highest' : 'lowest'} ${metricForBestModel}`;
+  const { earlyStoppingPatience: patience, earlyStoppingThreshold: threshold } = spec;
+  const more = threshold === undefined ? '' : ` by more than ${threshold}`;
+  return [
+    `evaluated every ${evalStrategy === 'epoch' ? 'epoch' : `${evalSteps} steps`}`,
+    ...(loadBestModelAtEnd ? [`keeps the weights with the ${best}`] : []),
+    ...(patience === undefined
+      ? []
+      : [`stops after ${patience} evaluations without a better ${metricForBestModel}${more}`]),
+  ];
+}
+
+/** What a run will do, before its first step: a line for its budget and one for each stage. */
+export function stagesText(
+  spec: RunSpec,
+  { totalSteps, stepsPerEpoch, stages }: Extract<RunEvent, { kind: 'loaded' }>,
+): string {
+  const lines = stages.map(
+    (stage) =>
+      `  stage ${stage.stage}: steps ${stage.from + 1}-${stage.to}, ${blocksText(stage)}, head: ${million(stage.updatedParameters)} parameters`,
+  );
+  return [[`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; '), ...lines].join(
+    '\n',
+  );
+}
 
 const LONGEST_NAME = 24;
 const COLUMNS = ['precision', 'recall', 'f1', 'support'] as const;
@@ -62,6 +125,17 @@ function classLines(split: string, { classes, confusion }: ClassReport): string[
 /** Beyond so many classes the report is only in the saved files. */
 const SHOWN_CLASSES = 30;
 
+/** Which weights a run left, where evaluations chose them or ended it. */
+function keptText({ spec, best, steps, stages }: RunRecord): string[] {
+  const [done, asked] = [steps.length, stages.at(-1)?.to ?? 0];
+  const stopped = done < asked ? [`stopped after step ${done} of ${asked}`] : [];
+  const kept = best
+    ? [`weights of step ${best.step}: ${spec.metricForBestModel} ${scoreText(best.value)}`]
+    : [];
+  const told = [...stopped, ...kept];
+  return told.length > 0 ? [`  kept     ${told.join('; ')}`] : [];
+}
+
 /** What is printed of a finished run. */
 export function recordText(record: RunRecord): string {
   const { spec } = record;
@@ -77,6 +151,7 @@ export function recordText(record: RunRecord): string {
     `  data     ${dataText(spec)}: ${record.trainExamples} training examples; model ${spec.model}`,
     `  settings ${settingsText(spec)}`,
     `  dev      ${metrics.join(', ')}`,
+    ...keptText(record),
     ...reports.flatMap(([split, report]) => classLines(split, report)),
     `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
     `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,

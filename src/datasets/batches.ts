@@ -3,6 +3,7 @@ import { permutation, type RandomKey } from '../random.js';
 import type { Batch, Feature, PaddedBatch } from './batch.js';
 import { type PackingOptions, planRows } from './row-packing.js';
 
+/** Sizes of a batch: examples, and tokens in a row. */
 export interface BatchOptions extends PackingOptions {
   readonly batchSize: number;
   readonly padTokenId: number;
@@ -78,6 +79,7 @@ export function padBatch(
   return { inputIds, attentionMask, tokenTypeIds, rows, length };
 }
 
+/** In which order examples are taken. */
 export interface PlanOptions {
   readonly batchSize: number;
   /** A permutation that depends on the key alone; undefined: the order of the file. */
@@ -109,7 +111,22 @@ export function planBatches(count: number, { batchSize, shuffle, lengths }: Plan
   );
 }
 
-/** The batches of one epoch, made as they are asked for. */
+/**
+ * The batches of one epoch, made as they are asked for.
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ *
+ * const features = [5, 9, 7].map((tokens) => ({
+ *   inputIds: new Int32Array(tokens).fill(6),
+ *   tokenTypeIds: new Int32Array(tokens),
+ *   label: 0,
+ * }));
+ * const options = { batchSize: 2, padTokenId: 0, maxLength: 64, shapes: 'any' } as const;
+ * const counts = [...datasets.batchesOf(features, options)].map((batch) => batch.count);
+ * console.log(counts.join()); // 2,1
+ * ```
+ */
 export function* batchesOf(
   features: readonly Feature[],
   options: BatchOptions,

@@ -24,7 +24,11 @@ const headerSchema = z.object({
   heldOut: split,
 });
 
-/** `corpus.json`. File hashes are of the bytes on disk, compressed or not; the tokenizer's is of the one in effect. */
+/**
+ * `corpus.json`. File hashes are of the bytes on disk, compressed or not; the tokenizer's is of the one in effect.
+ *
+ * @interface
+ */
 export type CorpusHeader = z.infer<typeof headerSchema>;
 export type PackedSplit = z.infer<typeof split>;
 export type CorpusSource = Omit<CorpusHeader, 'train' | 'heldOut'>;
@@ -55,6 +59,7 @@ export interface CorpusOptions {
   readonly onProgress?: ((event: CorpusProgress) => void) | undefined;
 }
 
+/** How far text is read and packed. */
 export interface CorpusProgress {
   /** Documents are counted first, because the held-out ones are the last. */
   readonly phase: 'count' | 'pack';

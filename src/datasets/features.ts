@@ -6,7 +6,19 @@ import type { Example } from './glue-rows.js';
 /** Examples that one call of the tokenizer takes: bounds memory, and lets a bar move. */
 const CHUNK = 8192;
 
-/** @param maxLength tokens of a row, special tokens included; longer rows are cut, longest text first */
+/**
+ * Tokenises examples: a feature each, in their order.
+ * @param maxLength tokens of a row, special tokens included; longer rows are cut, longest text first
+ * @param onProgress called with examples done
+ * @example
+ * ```ts
+ * import { datasets, tokenizers } from 'progtuning';
+ *
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny');
+ * const features = await datasets.featuresOf([{ texts: ['a fine film'], label: 1 }], tokenizer, 32);
+ * console.log(features.length, features[0].label); // 1 1
+ * ```
+ */
 export async function featuresOf(
   examples: readonly Example[],
   tokenizer: TextTokenizer,

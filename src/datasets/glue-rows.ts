@@ -6,6 +6,7 @@
 import { DataError } from '../errors.js';
 import { type Column, hiddenSplit, type Task } from './task.js';
 
+/** One row of a task: a text or two, and its label. */
 export interface Example {
   readonly texts: readonly [string] | readonly [string, string];
   /** Class id or score; -1 where it is hidden (test splits), as on the hub. */
@@ -25,6 +26,7 @@ export interface RowReport {
 /** Of data without such lines. */
 export const ORDINARY: RowReport = { brokenRows: 0, blankLines: 0, longRows: 0 };
 
+/** The examples of a file, and what became of its lines. */
 export interface Rows {
   readonly examples: readonly Example[];
   readonly report: RowReport;
@@ -32,6 +34,7 @@ export interface Rows {
   readonly warning?: string | undefined;
 }
 
+/** How much of a file is read, and whether oddities are errors. */
 export interface RowOptions {
   /** Takes the first ones. */
   readonly maxExamples?: number | undefined;
@@ -136,6 +139,7 @@ function readRow(
 
 /** A file with more broken rows than this share of its rows is damaged, or not the task's. */
 const BROKEN_SHARE = 0.05;
+
 /** Fragments of torn rows that are no sign of a wrong file, be it ever so small: about what QQP's own training file has. */
 const TORN_ROWS = 32;
 

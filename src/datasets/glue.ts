@@ -8,6 +8,7 @@ import { DataError } from '../errors.js';
 import { parseRows, type RowOptions, type Rows } from './glue-rows.js';
 import type { Task } from './task.js';
 
+/** A split of a task, and the file that it was read from. */
 export interface Split extends Rows {
   /** sha256 of the file's bytes: what a run record names as its data. */
   readonly hash: string;

@@ -9,20 +9,12 @@ import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
-import {
-  datasetInfo,
-  downloadFile,
-  getHFHubCachePath,
-  getRepoFolderName,
-  HubApiError,
-  modelInfo,
-  type PathInfo,
-  pathsInfo,
-} from '@huggingface/hub';
+import type { HubApiError, PathInfo } from '@huggingface/hub';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readJson } from '../json.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
+import { hubToken, tokenFile } from './hub-token.js';
 
 export interface HubRepo {
   readonly type: 'model' | 'dataset';
@@ -32,22 +24,34 @@ export interface HubRepo {
   readonly revision?: string;
 }
 
+/** How a download is watched. */
 export interface HubOptions {
+  /** Bytes of a download: done, and in all. */
   readonly onProgress?: (path: string, done: number, total: number) => void;
 }
 
+/** Most programs never ask the hub. */
+export const loadHub = (): Promise<typeof import('@huggingface/hub')> => import('@huggingface/hub');
+
 const COMMIT = /^[0-9a-f]{40}$/;
+
 /** SHA-256 or git hash. */
 const HASH = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
-const endpoint = (): string => (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
-const isOffline = (): boolean =>
+export const endpoint = (): string =>
+  (process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/$/, '');
+export const isOffline = (): boolean =>
   ['1', 'true', 'yes', 'on'].includes((process.env.HF_HUB_OFFLINE ?? '').toLowerCase());
-const folderOf = ({ type, name }: HubRepo): string =>
-  join(getHFHubCachePath(), getRepoFolderName({ type, name }));
-const credentials = (): { hubUrl: string; accessToken?: string } => ({
-  hubUrl: endpoint(),
-  ...(process.env.HF_TOKEN ? { accessToken: process.env.HF_TOKEN } : {}),
-});
+async function folderOf({ type, name }: HubRepo): Promise<string> {
+  const { getHFHubCachePath, getRepoFolderName } = await loadHub();
+  return join(getHFHubCachePath(), getRepoFolderName({ type, name }));
+}
+/** Whether the hub answered, if only with a refusal. */
+export const isAnswer = (error: unknown): error is HubApiError =>
+  error instanceof Error && 'statusCode' in error;
+export const credentials = (): { hubUrl: string; accessToken?: string } => {
+  const accessToken = hubToken();
+  return { hubUrl: endpoint(), ...(accessToken ? { accessToken } : {}) };
+};
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
@@ -56,20 +60,21 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** What went wrong as one line with a remedy; a token is never part of it. */
-function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {
+export function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {
   if (error instanceof DataError || error instanceof UsageError) return error;
   const what = `${type} '${name}'${path ? `, file '${path}'` : ''} at ${endpoint()}`;
-  if (error instanceof HubApiError && (error.statusCode === 401 || error.statusCode === 403)) {
+  if (isAnswer(error) && (error.statusCode === 401 || error.statusCode === 403)) {
     const token = process.env.HF_TOKEN
       ? 'the token in HF_TOKEN has no access'
-      : 'set HF_TOKEN if it is private or gated';
+      : hubToken()
+        ? `the token in ${tokenFile()} has no access`
+        : 'set HF_TOKEN if it is private or gated';
     return new DataError(`${what}: refused (${error.statusCode}): ${token}, or the name is wrong`);
   }
-  if (error instanceof HubApiError && error.statusCode === 404) {
+  if (isAnswer(error) && error.statusCode === 404) {
     return new DataError(`${what}: not found (404): check the name, or give a folder`);
   }
-  if (error instanceof HubApiError)
-    return new DataError(`${what}: the hub answered ${error.statusCode}: try again later`);
+  if (isAnswer(error)) return new DataError(`${what}: the hub answered ${error.statusCode}: try again later`);
   const cause = (error as { cause?: Error }).cause?.message ?? (error as Error).message;
   return new DataError(
     `${what}: could not be fetched: ${cause}; try again (a download goes on where it stopped), or give a folder`,
@@ -90,12 +95,13 @@ async function writeRef(ref: string, commit: string): Promise<void> {
 }
 
 /** The commit of a revision: asked of the hub; offline, or where no hub can be reached, of the cache (as Python does). */
-async function commitOf(repo: HubRepo): Promise<string> {
+export async function commitOf(repo: HubRepo): Promise<string> {
   const revision = repo.revision ?? 'main';
   if (COMMIT.test(revision)) return revision;
   if (revision.split(/[\\/]/).some((part) => part === '..' || part === '.' || part === ''))
     throw new UsageError(`'${revision}' is no revision: give a branch, a tag or a commit`);
-  const ref = join(folderOf(repo), 'refs', ...revision.split('/'));
+  const ref = join(await folderOf(repo), 'refs', ...revision.split('/'));
+  const { datasetInfo, getHFHubCachePath, modelInfo } = await loadHub();
   const known = (await readFile(ref, 'utf8').catch(() => '')).trim();
   if (isOffline()) {
     if (COMMIT.test(known)) return known;
@@ -109,7 +115,7 @@ async function commitOf(repo: HubRepo): Promise<string> {
     await writeRef(ref, checked(sha, COMMIT, 'commit'));
     return sha;
   } catch (error) {
-    const answered = error instanceof HubApiError || error instanceof DataError;
+    const answered = isAnswer(error) || error instanceof DataError;
     if (!answered && COMMIT.test(known)) return known;
     throw error;
   }
@@ -139,6 +145,7 @@ async function appendRest(
   had: number,
   { onProgress }: HubOptions,
 ): Promise<number> {
+  const { downloadFile } = await loadHub();
   const source = await downloadFile({
     repo: { type: repo.type, name: repo.name },
     path,
@@ -202,12 +209,14 @@ export async function hubFile(repo: HubRepo, path: string, options: HubOptions =
     if (path.split('/').some((part) => part === '..' || part === ''))
       throw new DataError(`'${path}' is no file of a repository`);
     const commit = await commitOf(repo);
-    const pointer = join(folderOf(repo), 'snapshots', commit, path);
+    const folder = await folderOf(repo);
+    const pointer = join(folder, 'snapshots', commit, path);
     if (await exists(pointer)) return pointer;
     if (isOffline())
       throw new DataError(
-        `HF_HUB_OFFLINE is set and '${path}' of ${repo.type} '${repo.name}' is not in ${getHFHubCachePath()}`,
+        `HF_HUB_OFFLINE is set and '${path}' of ${repo.type} '${repo.name}' is not in ${dirname(folder)}`,
       );
+    const { pathsInfo } = await loadHub();
     const [info]: (Partial<PathInfo> | undefined)[] = await pathsInfo({
       repo: { type: repo.type, name: repo.name },
       paths: [path],
@@ -217,7 +226,7 @@ export async function hubFile(repo: HubRepo, path: string, options: HubOptions =
     if (info?.type !== 'file')
       throw new DataError(`${repo.type} '${repo.name}' has no file '${path}' at ${endpoint()}`);
     const etag = checked(info.lfs?.oid ?? info.oid, HASH, 'hash');
-    const blob = join(folderOf(repo), 'blobs', etag);
+    const blob = join(folder, 'blobs', etag);
     if (!(await exists(blob)))
       await fetchBlob(repo, commit, { path, size: info.lfs?.size ?? info.size ?? 0, etag }, blob, options);
     await mkdir(dirname(pointer), { recursive: true });

@@ -3,8 +3,8 @@
  * One {@link PairEncoder} keeps the contexts of a whole split, so each paragraph is tokenised once.
  */
 
-import type { Encoding, Tokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
+import type { Encoding, NativeTokenizer } from '../tokenizers/native.js';
 import { utf16Index, utf16Table } from './code-points.js';
 
 /** What the tokenizer puts around the question and the context, seen from one encoded pair. */
@@ -23,7 +23,7 @@ export interface EncodedContext {
 }
 
 export interface PairEncoder {
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: NativeTokenizer;
   readonly template: PairTemplate;
   readonly contexts: Map<string, EncodedContext>;
   /** Token types are the same for equal lengths: kept once, by question length and row length. */
@@ -38,13 +38,13 @@ const LEADING_SPACE = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u
  * Switches truncation and padding of the tokenizer off, and reads its template for pairs.
  * @throws DataError when it has none
  */
-export async function pairEncoder(tokenizer: Tokenizer): Promise<PairEncoder> {
+export async function pairEncoder(tokenizer: NativeTokenizer): Promise<PairEncoder> {
   tokenizer.disableTruncation();
   tokenizer.disablePadding();
   return { tokenizer, template: await pairTemplate(tokenizer), contexts: new Map(), types: new Map() };
 }
 
-async function pairTemplate(tokenizer: Tokenizer): Promise<PairTemplate> {
+async function pairTemplate(tokenizer: NativeTokenizer): Promise<PairTemplate> {
   const pair = await tokenizer.encode('a', 'a');
   const [ids, types, sequences] = [pair.getIds(), pair.getTypeIds(), pair.getSequenceIds()];
   const [question, questionEnd] = [sequences.indexOf(0), sequences.lastIndexOf(0)];

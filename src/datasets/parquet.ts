@@ -1,8 +1,6 @@
 /** GLUE from the hub's parquet (`nyu-mll/glue`): `<config>/<split>-00000-of-00001.parquet`, labels as class ids or scores. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { DataError } from '../errors.js';
 import type { Split } from './glue.js';
 import { type Example, ORDINARY, type RowOptions } from './glue-rows.js';
@@ -13,8 +11,12 @@ export const GLUE_REPO = 'nyu-mll/glue';
 
 type Row = Record<string, unknown>;
 
+/** The library is loaded with the first parquet file. */
+export const loadParquet = () => Promise.all([import('hyparquet'), import('hyparquet-compressors')]);
+
 /** Rows of a parquet file. @throws DataError for a file that is not parquet */
 export async function readParquet(path: string): Promise<{ rows: Row[]; hash: string }> {
+  const [{ parquetReadObjects }, { compressors }] = await loadParquet();
   const bytes = await readFile(path);
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   try {

@@ -33,6 +33,7 @@ function firstFit(lengths: readonly number[], order: readonly number[], length: 
   return { rows: Math.max(1, free.length), length, starts };
 }
 
+/** How examples are laid end to end in rows. */
 export interface PackingOptions {
   /** Longest row that the model takes. */
   readonly maxLength: number;

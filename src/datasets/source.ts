@@ -11,6 +11,7 @@ import { hiddenSplit, type Task } from './task.js';
 /** The package's `data/` folder, seen from `dist/src/datasets/`. */
 export const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../../../data');
 
+/** How much of a split is read, and whether oddities are errors. */
 export interface SplitOptions {
   /** Takes the first ones. */
   readonly maxExamples?: number | undefined;
@@ -26,6 +27,14 @@ export const dataFolder = (source: string): string =>
  * Reads one split.
  * @param split file name without ending: `train`, `dev`, `dev_matched`, `test` ...
  * @throws UsageError for a split with labels of a task that has none; DataError
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ *
+ * const task = datasets.findTask('rte');
+ * const { examples } = await datasets.readSplit('embedded', task, 'dev', { maxExamples: 10 });
+ * console.log(examples.length, examples[0].texts.length); // 10 2
+ * ```
  */
 export async function readSplit(
   source: string,
@@ -58,7 +67,18 @@ export async function localModel(model: string): Promise<string | undefined> {
   return model === basename(model) && (await exists(shipped)) ? shipped : undefined;
 }
 
-/** The folder of a model: {@link localModel}, or for anything else like `name` or `owner/name` from the hub. */
+/**
+ * The folder of a model: a folder as it is, what ships with the package by its name, anything else like `name` or `owner/name` from the
+ * Hugging Face hub, into the cache that Python shares.
+ * @throws DataError with a remedy where the hub gives no such model
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const folder = await models.resolveModel('progtuning-bert-6x256');
+ * console.log((await models.readConfig(folder)).numHiddenLayers); // 6
+ * ```
+ */
 export async function resolveModel(model: string): Promise<string> {
   const local = await localModel(model);
   if (local !== undefined) return local;

@@ -78,6 +78,13 @@ async function readFolder(folder: string, version: SquadVersion, split: string):
  * @param source `embedded`, `hub`, or a folder that holds `train-v1.1.json`, `dev-v1.1.json` (or v2.0)
  * @param maxExamples takes the first questions
  * @throws DataError as `readSquad`; for v2.0 data where v1.1 is wanted; with `strict` for answers that are not at their place; for parquet without a column
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ *
+ * const { examples, version } = await datasets.readSquadSplit('embedded', '1.1', 'dev', { maxExamples: 5 });
+ * console.log(version, examples.length); // 1.1 5
+ * ```
  */
 export async function readSquadSplit(
   source: string,

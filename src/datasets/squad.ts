@@ -11,6 +11,7 @@ import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import { utf16Index, utf16Table } from './code-points.js';
 
+/** Of SQuAD: 2.0 has questions without answer. */
 export type SquadVersion = '1.1' | '2.0';
 
 /** A reference answer; `start` is a UTF-16 index into the context. */
@@ -28,6 +29,7 @@ export interface SquadExample {
   readonly answers: readonly SquadAnswer[];
 }
 
+/** The questions of a file. */
 export interface SquadSplit {
   /** 2.0 where a question has no answer: what the data is, whatever file name, `version` or `is_impossible` say. */
   readonly version: SquadVersion;

@@ -1,11 +1,13 @@
 /** One record per GLUE task with all its facts (Wang et al. 2019; names and label order as in the hub's `nyu-mll/glue`). */
 import { UsageError } from '../errors.js';
 
+/** By the names of Hugging Face's `evaluate`. */
 export type MetricName = 'accuracy' | 'f1' | 'matthews_correlation' | 'pearson' | 'spearmanr';
 
 /** Where a column stands in the original TSV: by its name in the header, or by position where there is no header. */
 export type Column = string | number;
 
+/** A split whose labels only the GLUE server knows. */
 export interface HiddenSplit {
   /** TSV file name without ending. */
   readonly file: string;
@@ -16,6 +18,7 @@ export interface HiddenSplit {
   readonly submission: string;
 }
 
+/** A GLUE task: its columns, labels, metrics, splits, licence. */
 export interface Task {
   /** Hugging Face's name. */
   readonly name: string;
@@ -58,7 +61,15 @@ const ENTAILMENT = ['entail', 'entails', 'entailed'];
 const NOT_ENTAILMENT = ['non_entailment', 'no_entailment', 'not_entail', 'not_entails', 'not_entailed'];
 const NLI = [ENTAILMENT, ['neutrals', 'neither'], ['contradict', 'contradicts', 'contradictory']];
 
-/** All GLUE tasks. */
+/**
+ * All GLUE tasks.
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ *
+ * console.log(datasets.TASKS.length, datasets.TASKS[0].folder); // 10 CoLA
+ * ```
+ */
 export const TASKS: readonly Task[] = [
   {
     name: 'cola',
@@ -198,7 +209,15 @@ export const TASKS: readonly Task[] = [
   },
 ];
 
-/** @throws UsageError that lists the known tasks */
+/**
+ * @throws UsageError that lists the known tasks
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ *
+ * console.log(datasets.findTask('mrpc').metrics.join()); // accuracy,f1
+ * ```
+ */
 export function findTask(name: string): Task {
   const task = TASKS.find((known) => known.name === name);
   if (!task)

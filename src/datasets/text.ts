@@ -10,6 +10,7 @@ import { createGunzip } from 'node:zlib';
 import xz from 'xz-decompress';
 import { DataError } from '../errors.js';
 
+/** How a text file is watched while it is read. */
 export interface ReadOptions {
   /** Sees the file's bytes as they are on disk, compressed or not: for hashes and progress. */
   readonly onBytes?: ((bytes: Uint8Array) => void) | undefined;
@@ -165,6 +166,17 @@ async function* documentsOf(path: string, onBytes: (bytes: Uint8Array) => void):
 /**
  * Documents of several files, in order.
  * @throws DataError for a file that is missing, cut off, damaged or not UTF-8
+ * @param options what sees the bytes
+ * @example
+ * ```ts
+ * import { pretraining } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('notes.txt', 'One document.\n\nAnother,\nof two lines.\n');
+ * for await (const document of pretraining.readDocuments(['notes.txt'])) {
+ *   console.log(document.split('\n')[0]);
+ * }
+ * ```
  */
 export async function* readDocuments(
   paths: readonly string[],
@@ -178,7 +190,18 @@ export async function* readDocuments(
   }
 }
 
-/** Documents from the start of each file, together about `characters` long: what a vocabulary is trained on. */
+/**
+ * Documents from the start of each file, together about `characters` long: what a vocabulary is trained on.
+ * @example
+ * ```ts
+ * import { pretraining } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * const text = Array.from({ length: 400 }, (_, i) => `film ${i % 7} was fine and play ${i % 5} was dull`);
+ * await writeFile('text.txt', text.join('\n\n'));
+ * console.log((await pretraining.sampleDocuments(['text.txt'], 100)).length); // 3
+ * ```
+ */
 export async function sampleDocuments(paths: readonly string[], characters: number): Promise<string[]> {
   const share = characters / paths.length;
   const sample: string[] = [];

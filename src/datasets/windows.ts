@@ -8,8 +8,8 @@
  * would tokenise each paragraph once for every question. Encoding without truncation has none of these faults.
  */
 
-import type { Tokenizer } from 'tokenizers';
 import { DataError, UsageError } from '../errors.js';
+import type { NativeTokenizer } from '../tokenizers/native.js';
 import type { Feature } from './batch.js';
 import {
   type EncodedContext,
@@ -30,10 +30,11 @@ export interface SpanFeature extends Feature {
   readonly example: number;
   /** Row position of the window's first context token. Positions before it, and the last separator, are no answer. */
   readonly contextStart: number;
-  /** [tokens, 2]: UTF-16 start and end in the context of each context token of the window. */
+  /** `[tokens, 2]`: UTF-16 start and end in the context of each context token of the window. */
   readonly offsets: Int32Array;
 }
 
+/** What became of the questions when they were cut into windows. */
 export interface WindowReport {
   /** Questions windowed, those left out excepted. */
   readonly questions: number;
@@ -47,11 +48,13 @@ export interface WindowReport {
   readonly widened: number;
 }
 
+/** The windows of a split, and what became of its questions. */
 export interface SpanWindows {
   readonly features: readonly SpanFeature[];
   readonly report: WindowReport;
 }
 
+/** How long paragraphs are cut. */
 export interface WindowOptions {
   readonly purpose: 'train' | 'evaluate';
   /** Tokens in a row, special tokens included. Default 384. */
@@ -71,10 +74,21 @@ const CHUNK = 1024;
  * The windows of all examples, in order. Switches truncation and padding of the tokenizer off.
  * @throws DataError when a question leaves no room for its context, or the tokenizer has no template for pairs;
  * UsageError for a size that is no whole number or impossible
+ * @param options lengths in tokens
+ * @example
+ * ```ts
+ * import { datasets, tokenizers } from 'progtuning';
+ *
+ * const { examples } = await datasets.readSquadSplit('embedded', '1.1', 'dev', { maxExamples: 5 });
+ * const { tokenizer } = await tokenizers.loadTokenizer('models/tiny');
+ * const options = { purpose: 'evaluate', maxLength: 96, docStride: 16 } as const;
+ * const { features, report } = await datasets.buildWindows(examples, tokenizer, options);
+ * console.log(report.questions, features.length >= 5); // 5 true
+ * ```
  */
 export async function buildWindows(
   examples: readonly SquadExample[],
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   { purpose, maxLength = 384, docStride = 128, path, onProgress }: WindowOptions,
 ): Promise<SpanWindows> {
   if (!Number.isInteger(maxLength) || !Number.isInteger(docStride) || docStride < 0 || maxLength <= docStride)
@@ -174,7 +188,19 @@ function spanIn({ range, feature }: Placed, tokens: TokenRange | undefined): rea
   return [tokens.first + shift, tokens.last + shift];
 }
 
-/** The text of the context from row position `first` to `last` of a window; undefined outside the context. */
+/**
+ * The text of the context from row position `first` to `last` of a window; undefined outside the context.
+ * @example
+ * ```ts
+ * import { datasets, tokenizers } from 'progtuning';
+ *
+ * const [example] = (await datasets.readSquadSplit('embedded', '1.1', 'dev')).examples;
+ * const { tokenizer } = await tokenizers.loadTokenizer('models/tiny');
+ * const { features } = await datasets.buildWindows([example], tokenizer, { purpose: 'train' });
+ * const [first, last] = features[0].span ?? [0, 0];
+ * console.log(datasets.spanText(example.context, features[0], first, last) === example.answers[0].text); // true
+ * ```
+ */
 export function spanText(
   context: string,
   feature: SpanFeature,

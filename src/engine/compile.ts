@@ -2,30 +2,37 @@
  * `compile(fn)`: a function of tensors, with its gradients, as one native program. The function is run once to trace it into an
  * ONNX graph (device cpu, webgpu, cuda), or at every call (device `tfjs`): the numbers are the same.
  */
-import * as tf from '@tensorflow/tfjs';
-import type { Device } from './device.js';
+
+import { lackingOnCuda } from './cuda-operators.js';
+import { type Device, openTfjsBackend } from './device.js';
 import { type MaskKey, type MaskSite, maskBytes, maskSource, type Randomness } from './dropout.js';
 import { type BatchSize, freeGraph, freeShape, shapeAt } from './free.js';
 import type { Graph } from './graph.js';
 import { ITERATIONS, type LoopOptions, loopGraph, maskBytesPacked } from './loop.js';
 import { type Profile, span } from './profile.js';
 import { type Array1D, type Feeds, openResidentSession, openSession, type Resident } from './session.js';
+import * as tf from './tfjs.js';
 import { traceWith } from './trace-backend.js';
 import { bytesOf, workingBytes } from './working-memory.js';
 
 export type { MaskKey, Randomness };
 
+/** An input: its shape, and `float32` (default) or `int32`. */
 export interface TensorSpec {
   readonly shape: readonly number[];
   readonly dtype?: 'float32' | 'int32';
 }
+
+/** Inputs by name. */
 export type TensorSpecs = Readonly<Record<string, TensorSpec>>;
 
+/** A function of tfjs tensors, by name, to tensors by name; called to trace it, so it must not read their values. */
 export type TensorFunction<I extends TensorSpecs> = (
   inputs: { readonly [K in keyof I]: tf.Tensor },
   random: Randomness,
 ) => Readonly<Record<string, tf.Tensor>>;
 
+/** Where and on how many threads a program runs. Threads change no number. */
 export interface CompileOptions {
   readonly device?: Device;
   /** 0: one per core. */
@@ -36,11 +43,13 @@ export interface CompileOptions {
   readonly profile?: Profile | undefined;
 }
 
+/** A traced function: `String(graph)` shows it, `masks` are its random inputs. */
 export interface Traced {
   readonly graph: Graph;
   readonly masks: readonly MaskSite[];
 }
 
+/** Of one run of a {@link Compiled}. */
 export interface RunOptions {
   /** Arrays that outputs are written into, by name; others go to arrays kept from run to run. */
   readonly into?: Feeds;
@@ -48,6 +57,7 @@ export interface RunOptions {
   readonly random?: MaskKey;
 }
 
+/** A native program of fixed shapes. Close it when done: it holds memory outside the JavaScript heap. */
 export interface Compiled {
   /** Inputs by name, row-major. The arrays returned are overwritten by the next run. */
   run(feeds: Feeds, options?: RunOptions): Promise<Readonly<Record<string, Array1D>>>;
@@ -55,10 +65,20 @@ export interface Compiled {
   readonly graph: Graph | undefined;
   /** What it holds between runs, estimated: intermediate values and dropout masks. 0 on the eager device. */
   readonly heldBytes: number;
+  /** Gives back its memory. */
   close(): Promise<void>;
 }
 
-/** Traces without compiling: to look at the graph, or to count what a stage computes. */
+/**
+ * Traces without compiling: to look at the graph, or to count what a stage computes.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * const { graph } = engine.trace({ x: { shape: [1, 3] } }, ({ x }) => ({ y: engine.fused.gelu(x) }));
+ * console.log(String(graph).split('\n')[0]); // input x: float32[1,3]
+ * ```
+ */
 export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): Traced {
   const masks: MaskSite[] = [];
   const graph = traceWith((tracer) => {
@@ -82,13 +102,29 @@ export function trace<I extends TensorSpecs>(inputs: I, fn: TensorFunction<I>): 
 const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
   workingBytes(graph) + maskBytes(masks);
 
-/** Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install. */
+/**
+ * Compiles `fn` for inputs of fixed shapes. Errors of tracing name the kernel; errors of the device, what to install.
+ * @throws UsageError for a device that is not there, with what to install
+ * @param options device, threads
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * const program = await engine.compile({ x: { shape: [1, 3] } }, ({ x }) => ({ y: engine.fused.gelu(x) }));
+ * const { y } = await program.run({ x: Float32Array.of(-1, 0, 1) });
+ * console.log(y[2].toFixed(4)); // 0.8413
+ * await program.close();
+ * ```
+ */
 export async function compile<I extends TensorSpecs>(
   inputs: I,
   fn: TensorFunction<I>,
   { device = 'cpu', threads = 0, profile }: CompileOptions = {},
 ): Promise<Compiled> {
-  if (device === 'tfjs') return eager(inputs, fn);
+  if (device === 'tfjs') {
+    await openTfjsBackend();
+    return eager(inputs, fn);
+  }
   const { graph, masks } = trace(inputs, fn);
   const session = await openSession(graph, { device, threads, profile });
   const source = maskSource();
@@ -125,6 +161,7 @@ export async function compileFree(
   { device = 'cpu', threads = 0, profile }: CompileOptions = {},
 ): Promise<CompiledFree> {
   if (device === 'tfjs') {
+    await openTfjsBackend();
     return {
       run: (size, feeds, options) => eager(at(size).inputs, at(size).fn).run(feeds, options),
       close: async () => {},
@@ -213,6 +250,8 @@ export async function compileLoop(
     masks.reduce((sum, site) => sum + maskBytesPacked(site), 0);
   const capacity = Math.max(least, Math.min(most, Math.floor(bytes / Math.max(1, each))));
   const graph = loopGraph(step, masks, { ...loop, capacity });
+  const lacking = lackingOnCuda(graph);
+  if (lacking.length > 0) throw new Error(`internal: cuda has no kernel for ${lacking.join(', ')}`);
   const session = await openSession(graph, { device, threads, profile });
   const source = maskSource();
   const bits = Object.fromEntries(

@@ -1,10 +1,20 @@
 /** Where a compiled function runs. A device that is not there is an error that says what to install; nothing falls back silently. */
-import * as tf from '@tensorflow/tfjs';
-import type { InferenceSession } from 'onnxruntime-node';
-import { UsageError } from '../errors.js';
 
-/** `cpu`, `webgpu`, `cuda`: onnxruntime's providers. `tfjs`: a tfjs backend, operation by operation. */
+import { UsageError } from '../errors.js';
+import * as tf from './tfjs.js';
+
+/**
+ * `cpu`, `webgpu`, `cuda`: onnxruntime's providers. `tfjs`: a tfjs backend, operation by operation.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * console.log(engine.DEVICES.join()); // cpu,webgpu,cuda,tfjs
+ * ```
+ */
 export const DEVICES = ['cpu', 'webgpu', 'cuda', 'tfjs'] as const;
+
+/** One of {@link DEVICES}. */
 export type Device = (typeof DEVICES)[number];
 
 export function parseDevice(name: string): Device {
@@ -13,7 +23,7 @@ export function parseDevice(name: string): Device {
   return device;
 }
 
-export function executionProviders(device: Device): InferenceSession.ExecutionProviderConfig[] {
+export function executionProviders(device: Device): string[] {
   if (device === 'tfjs') throw new Error('internal: the tfjs device opens no session');
   return [device];
 }
@@ -39,19 +49,28 @@ export function deviceError(device: Device, error: unknown): unknown {
     : new UsageError(`device ${device}: ${cause.trim()}; it ${remedy}`, { cause: error });
 }
 
-/** Packages that bring tfjs a native backend, best first. Neither is a dependency: their install scripts download a library. */
-const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+/**
+ * Packages that bring tfjs a backend, best first. None is a dependency: the install scripts of the first two download a library, the
+ * third, plain JavaScript, is slow.
+ */
+const BACKENDS = [
+  '@tensorflow/tfjs-node-gpu',
+  '@tensorflow/tfjs-node',
+  '@tensorflow/tfjs-backend-cpu',
+] as const;
+
+const isAnyRegistered = (): boolean => tf.engine().backendNames().length > 0;
 
 /**
- * Makes the best tfjs backend current that is installed.
+ * Makes a tfjs backend current: the best of those that the program has imported, or else that are installed.
  * @returns its name: `tensorflow` with a native package, otherwise `cpu`, tfjs's plain JavaScript
- * @throws UsageError when a native package is installed but does not load
+ * @throws UsageError when none is installed, or one is but does not load
  */
 export async function openTfjsBackend(): Promise<string> {
-  for (const name of NATIVE) {
+  for (const name of BACKENDS) {
+    if (isAnyRegistered()) break;
     try {
       await import(name);
-      break;
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(name)) continue;
@@ -61,6 +80,10 @@ export async function openTfjsBackend(): Promise<string> {
       );
     }
   }
+  if (!isAnyRegistered())
+    throw new UsageError(
+      `device tfjs: no tfjs backend is installed here; install one: npm install ${BACKENDS[0]} (it downloads a library), or ${BACKENDS[2]} (plain JavaScript)`,
+    );
   await tf.ready();
   return tf.getBackend();
 }

@@ -2,11 +2,12 @@
  * Dropout masks: drawn outside of the graph from (seed, step, example, position in the example), so that what an example is dropped
  * does not depend on where it lies in a batch, on the number of threads, nor on whether the run was interrupted.
  */
-import type * as tf from '@tensorflow/tfjs';
+
 import { mixKey, type RandomKey } from '../random.js';
 import { Arena, arenaBytes, type Runs } from './arena.js';
 import { sizeOf } from './kernels/rule.js';
 import type { Feeds } from './session.js';
+import type * as tf from './tfjs.js';
 
 /**
  * Whose numbers a mask holds. `tokens`: [tokens, ...], a row for each token of the batch; `examples`: [slots, ...], a row for each
@@ -23,6 +24,7 @@ export interface MaskSite {
   readonly of: MaskOf;
 }
 
+/** Random inputs that a traced function asks for. */
 export interface Randomness {
   /** An inverted-dropout mask of 0 and 1 / (1 - rate), fresh at every run; undefined at rate 0. */
   mask(shape: readonly number[], rate: number, of: MaskOf): tf.Tensor | undefined;

@@ -1,9 +1,12 @@
 /**
  * The pieces of a Transformer that have gradients of their own while tracing and are composed of plain tfjs operations on any
  * other backend: the same model code runs on both, and each form checks the other.
+ *
+ * @module
  */
-import * as tf from '@tensorflow/tfjs';
+
 import type { fusedKernels } from './kernels/fused.js';
+import * as tf from './tfjs.js';
 import { isTracing } from './trace-backend.js';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -79,6 +82,7 @@ export function gelu<T extends tf.Tensor>(x: T): T {
   ) as T;
 }
 
+/** Examples of the batch and attention heads. */
 export interface AttentionShape {
   readonly batch: number;
   readonly heads: number;
@@ -87,7 +91,7 @@ export interface AttentionShape {
 /**
  * Multi-head attention without its linear maps: softmax(q k^T / sqrt depth + bias) v, probabilities times `mask` (dropout).
  * @param q [batch queries, hidden] @param k @param v [batch seq, hidden] @param bias [batch, 1, 1, seq], 0 or a large negative number
- * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @returns context [batch queries, hidden]
+ * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @param shape examples and heads @returns context [batch queries, hidden]
  */
 export function attention(
   q: tf.Tensor2D,
@@ -136,7 +140,7 @@ function composedAttention(
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
   if (!isTracing()) {
-    const target = tf.oneHot(labels, logits.shape[1]).toFloat();
+    const target = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32');
     return tf.neg(tf.sum(tf.mul(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1), weights))) as tf.Scalar;
   }
   return withGradient(

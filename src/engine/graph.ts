@@ -3,8 +3,10 @@
  * `onnx-writer.ts` gives it bytes, `session.ts` runs it. `toString` prints it, so that tests and readers can look at it.
  */
 
+/** Types of tensor elements. */
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
 
+/** A tensor of the program. */
 export interface Value {
   readonly name: string;
   readonly dtype: ElementType;
@@ -13,7 +15,7 @@ export interface Value {
   readonly uniform?: number;
 }
 
-/** `graph`: the body of a `Loop`, which may read values of the graph around it by name. */
+/** A setting of a node. `graph`: the body of a `Loop`, which may read values of the graph around it by name. */
 export type Attribute =
   | number
   | string
@@ -21,6 +23,7 @@ export type Attribute =
   | { readonly float: number }
   | { readonly graph: Graph };
 
+/** An ONNX operator applied. */
 export interface Node {
   readonly op: string;
   /** '' is ONNX's own operator set, `com.microsoft` onnxruntime's. */
@@ -30,21 +33,25 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
+/** A tensor that stands in the program. */
 export interface Constant {
   readonly value: Value;
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
+/** Operator set and settings of a node. */
 export interface NodeOptions {
   readonly domain?: 'com.microsoft';
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
+/** Shape and type that a node gives. */
 export interface OutputSpec {
   readonly shape: readonly number[];
   readonly dtype?: ElementType;
 }
 
+/** A traced program: values and the nodes that make them. `toString` prints it, a node a line. */
 export class Graph {
   readonly inputs: Value[] = [];
   readonly outputs: { readonly name: string; readonly value: Value }[] = [];
@@ -55,12 +62,14 @@ export class Graph {
   /** @param scope begins the names of values: those of a body and of the graph around it differ */
   constructor(private readonly scope = '') {}
 
+  /** Declares an input. */
   input(name: string, shape: readonly number[], dtype: ElementType = 'float32'): Value {
     const value: Value = { name, dtype, shape: [...shape] };
     this.inputs.push(value);
     return value;
   }
 
+  /** Names a value as an output. */
   output(name: string, value: Value): void {
     this.outputs.push({ name, value });
   }

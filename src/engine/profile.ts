@@ -40,7 +40,20 @@ export function productShare(times: readonly OperatorTime[]): number {
 export const span = <T>(profile: Profile | undefined, name: string, run: () => T): T =>
   profile ? profile.span(name, run) : run();
 
-/** Collects while programs run; `write` after they are closed. */
+/**
+ * Collects while programs run; `write` after they are closed.
+ * @example
+ * ```ts
+ * import { engine } from 'progtuning';
+ *
+ * const profile = new engine.Profile();
+ * const program = await engine.compile({ x: { shape: [1, 3] } }, ({ x }) => ({ y: engine.fused.gelu(x) }), { profile });
+ * await program.run({ x: Float32Array.of(-1, 0, 1) });
+ * await program.close();
+ * const times = await profile.write('profile.json');
+ * console.log(times.length > 0); // true
+ * ```
+ */
 export class Profile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'progtuning-profile-'));
   private readonly start = performance.now();
@@ -53,7 +66,7 @@ export class Profile {
     this.from = (performance.now() - this.start) * 1000;
   }
 
-  /** Announces a program. @returns the prefix of the file for onnxruntime's trace, and what to call when the program is open */
+  /** Announces a program. @returns the prefix of the file for onnxruntime's trace, and what to call when the program is open @internal */
   program(name: string): { readonly prefix: string; readonly opened: () => void } {
     const program = { name, opened: 0 };
     this.programs.push(program);
@@ -63,7 +76,7 @@ export class Profile {
     return { prefix: join(this.folder, String(this.programs.length)), opened };
   }
 
-  /** Times a piece of our own, beside the programs. */
+  /** Times a piece of our own, beside the programs. @internal */
   span<T>(name: string, run: () => T): T {
     const from = performance.now();
     try {

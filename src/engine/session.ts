@@ -12,13 +12,16 @@ import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
 import { withWebgpuOperators } from './webgpu-operators.js';
 
+/** Values of a tensor, row-major. */
 export type Array1D = Float32Array | Int32Array;
+
 /**
  * Processors that this process may use: the threads that `0` stands for. onnxruntime's own 0 counts cores by CPUID, which on a virtual
  * machine of two cores may say one.
  */
 export const processors = (): number => os.availableParallelism();
 
+/** Values by the name of their input. */
 export type Feeds = Readonly<Record<string, Array1D>>;
 /** What a program may be fed: bits of dropout masks come in bytes. */
 type Fed = Array1D | Uint8Array;
@@ -30,10 +33,15 @@ export interface SessionOptions {
   readonly profile?: Profile | undefined;
 }
 
+/** onnxruntime's tensor. Its types name a browser's, which a program need not know. */
+interface DeviceTensor {
+  dispose(): void;
+}
+
 /** An output that stayed on the device: an input of later runs, of any program, until it is disposed of. */
 export class Resident {
   constructor(
-    readonly tensor: Tensor,
+    readonly tensor: DeviceTensor,
     private readonly onDispose: () => void,
   ) {}
 
@@ -166,7 +174,8 @@ export async function openResidentSession(
         if (!used.has(value.name)) continue;
         const feed = feeds[value.name];
         if (!feed) throw new Error(`internal: input '${value.name}' is not fed`);
-        fed[value.name] = feed instanceof Resident ? feed.tensor : wrap(wrapped, value.name, value, feed);
+        fed[value.name] =
+          feed instanceof Resident ? (feed.tensor as Tensor) : wrap(wrapped, value.name, value, feed);
       }
       const results = await session.run(fed);
       alive += resident.size;

@@ -1,5 +1,5 @@
 /** Shape checks by name. A traced function runs once, so they cost nothing per step. */
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Tensor } from './tfjs.js';
 
 /**
  * @param expected sizes by name, in order: `assertShape(q, { rows, hidden }, 'query')`

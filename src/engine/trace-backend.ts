@@ -2,10 +2,11 @@
  * A tfjs backend whose tensors hold no data: each carries the name of a {@link Graph} value, and every kernel that tfjs calls
  * appends ONNX nodes. tfjs's own tape does the differentiation, and prunes everything below the lowest trained parameter.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { type ElementType, Graph, type Value } from './graph.js';
 import type { AnyRule } from './kernels/rule.js';
 import { kernelRules } from './kernels/table.js';
+import * as tf from './tfjs.js';
 
 // The production flag silences tfjs's advice to install its native backend, which this project replaces.
 tf.enableProdMode();
@@ -134,7 +135,6 @@ function unknownKernel(name: string): never {
 
 function register(): TraceBackend {
   const made = new TraceBackend();
-  tf.registerBackend(BACKEND, () => made, 0);
   const run =
     (rule: AnyRule): tf.KernelFunc =>
     ({ inputs, attrs }) => {
@@ -149,11 +149,8 @@ function register(): TraceBackend {
   for (const [name, rule] of Object.entries(kernelRules)) {
     tf.registerKernel({ kernelName: name, backendName: BACKEND, kernelFunc: run(rule as AnyRule) });
   }
-  // Kernels that other backends know and we do not: one clear message instead of tfjs's.
-  const others = new Set(
-    ['cpu', 'webgl'].flatMap((name) => tf.getKernelsForBackend(name).map((k) => k.kernelName)),
-  );
-  for (const kernelName of others) {
+  // Kernels that tfjs has and we do not: one clear message instead of tfjs's.
+  for (const kernelName of tf.KERNEL_NAMES) {
     if (kernelName in kernelRules) continue;
     tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: () => unknownKernel(kernelName) });
   }
@@ -172,13 +169,17 @@ export interface Tracer {
   output(name: string, tensor: tf.Tensor): void;
 }
 
-/** Runs `body` with the tracing backend current and returns the graph; the former backend is back afterwards. */
+/**
+ * Runs `body` with the tracing backend current and returns the graph. Afterwards the former backend is back or, where there was none,
+ * none is chosen: tfjs takes the best that is registered when it first needs one.
+ */
 export function traceWith(body: (tracer: Tracer) => void): Graph {
   backend ??= register();
   const current = backend;
   const former = tf.getBackend();
   if (former === BACKEND) throw new Error('tracing: a traced function cannot compile another one');
   const graph = current.begin();
+  tf.registerBackend(BACKEND, () => current, 0);
   void tf.setBackend(BACKEND);
   try {
     tf.tidy(() => {
@@ -189,7 +190,8 @@ export function traceWith(body: (tracer: Tracer) => void): Graph {
       });
     });
   } finally {
-    void tf.setBackend(former || 'cpu');
+    tf.removeBackend(BACKEND);
+    if (former) void tf.setBackend(former);
   }
   return graph;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ClassNames } from '../datasets/class-names.js';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
-import { ADAPTER_CLASSES, classNamesJson, writeTextAtomically } from '../models/config-file.js';
+import { ADAPTER_CLASSES, adapterClassesText, writeTextAtomically } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
@@ -88,10 +88,8 @@ export async function saveResult(spec: RunSpec, folder: string, result: Result):
       initialised,
     });
     // The base model's config does not name the classes of the adapter's own head.
-    if (saved.labels.length > 0) {
-      const json = JSON.stringify(classNamesJson(saved.labels), null, 2);
-      await writeTextAtomically(join(folder, ADAPTER_CLASSES), `${json}\n`);
-    }
+    if (saved.labels.length > 0)
+      await writeTextAtomically(join(folder, ADAPTER_CLASSES), adapterClassesText(saved.labels, head));
   }
   for (const [name, text] of Object.entries(files)) await writeTextAtomically(join(folder, name), text);
 }

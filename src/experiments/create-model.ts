@@ -11,6 +11,7 @@ import { WEIGHTS } from './save-folder.js';
 /** Characters that a vocabulary is learnt from: more change it little. */
 export const VOCABULARY_CHARACTERS = 40e6;
 
+/** The shape of a new BERT, and the texts that its vocabulary is learnt from. */
 export interface NewModel {
   /** The folder that is made. */
   readonly out: string;
@@ -51,7 +52,18 @@ export function newModelConfig(
   };
 }
 
-/** @throws UsageError when the folder holds a model, DataError when the texts are too few for the vocabulary */
+/**
+ * @throws UsageError when the folder holds a model, DataError when the texts are too few for the vocabulary
+ * @param model shape, texts, folder
+ * @example
+ * ```ts
+ * import { datasets, models } from 'progtuning';
+ *
+ * const { examples } = await datasets.readSplit('embedded', datasets.findTask('sst2'), 'train');
+ * const texts = examples.flatMap((example) => example.texts);
+ * await models.createModel({ out: 'models/tiny', layers: 3, hidden: 32, heads: 2, vocabSize: 150, texts, seed: 1 });
+ * ```
+ */
 export async function createModel({
   out,
   layers,

@@ -18,7 +18,7 @@ import { savedOwnTask } from './own-task.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { isSpanTask, ownKind, type RunRequest, type RunSpec, runSpec } from './run-spec.js';
 import type { RunTask } from './run-task.js';
-import { savedSquadSettings } from './squad-settings.js';
+import { type SavedSquadSettings, savedSquadSettings } from './squad-settings.js';
 
 export interface SavedModel<H extends HeadSpec> extends HeadSource {
   readonly model: Omit<Model, 'head'> & { readonly head: H };
@@ -64,6 +64,7 @@ export async function loadSaved<H extends HeadSpec>(
   };
 }
 
+/** Which model on which data; what is left open is as in its training, or the defaults of `runSpec`. */
 export type EvaluateRequest = Pick<
   RunRequest,
   'task' | 'data' | 'columns' | 'model' | 'maxLength' | 'maxEvalExamples' | 'squad'
@@ -74,7 +75,7 @@ export type EvaluateRequest = Pick<
 /** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
 async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
   const { squad } = request;
-  const saved = isSpanTask(request.task)
+  const saved: SavedSquadSettings = isSpanTask(request.task)
     ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
     : {};
   const maxLength = request.maxLength ?? saved.maxLength;
@@ -97,7 +98,16 @@ export async function classNamesOf(folder: string, adapter: string | undefined):
   return own ?? (await savedClassNames(join(folder, 'config.json'))) ?? [];
 }
 
-/** Metrics on the development set; null: undefined. @throws UsageError, DataError */
+/**
+ * Metrics on the development set; null: undefined. @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const request = { task: 'sst2', data: 'embedded', model: 'runs/sst2', maxEvalExamples: 32 };
+ * console.log(Object.keys(await evaluation.evaluateRun(request)).join()); // accuracy
+ * ```
+ */
 export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const spec = runSpec(await completed(request));
   const task = await savedTask(spec, request.adapter);

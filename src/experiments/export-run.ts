@@ -12,6 +12,7 @@ import { exportOnnx } from '../training/export-model.js';
 import { type HeadSource, headClassNames } from './class-order.js';
 import { loadSaved } from './evaluate-run.js';
 
+/** Which model is exported, and where to. */
 export interface ExportRequest {
   /** A folder or a hub id. */
   readonly model: string;
@@ -55,7 +56,17 @@ async function writeServedConfig(
   await writeTextAtomically(join(out, 'config.json'), `${JSON.stringify(json, null, 2)}\n`);
 }
 
-/** @returns bytes written @throws UsageError, DataError */
+/**
+ * @returns bytes written @throws UsageError, DataError
+ * @param request model and folder
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const bytes = await models.exportRun({ model: 'runs/sst2', out: 'web/sst2' });
+ * console.log(bytes > 1e7); // true
+ * ```
+ */
 export async function exportRun({ model, adapter, task, out }: ExportRequest): Promise<number> {
   const folder = await resolveModel(model);
   if (resolve(folder) === resolve(out))

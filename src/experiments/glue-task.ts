@@ -82,7 +82,8 @@ export const glueTask = (task: Task): RunTask => ({
       hashes[file] = split.hash;
       Object.assign(report, reportOf(file, split));
     }
-    return { hashes, report, evaluate: (infer) => evaluate(input, task, prepared, infer) };
+    const metricNames = task.evaluation.flatMap(({ suffix }) => task.metrics.map((name) => name + suffix));
+    return { hashes, report, metricNames, evaluate: (infer) => evaluate(input, task, prepared, infer) };
   },
   async test(input) {
     const splits = await readTestSplits(task, input);

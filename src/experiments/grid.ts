@@ -46,9 +46,32 @@ const gridSchema = z
   })
   .strict();
 
+/**
+ * A grid as its JSON file holds it: axes whose product is run, what all share, and what one value of an axis changes.
+ *
+ * @interface
+ */
 export type Grid = z.infer<typeof gridSchema>;
 
-/** Reads a grid's JSON file. @throws DataError that names the field */
+/**
+ * Reads a grid's JSON file. @throws DataError that names the field
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * const settings = { method: { kind: 'full' }, batchSize: 16, maxTrainExamples: 32, maxEvalExamples: 32, maxLength: 32 };
+ * await writeFile('grid.json', JSON.stringify({
+ *   title: 'two seeds',
+ *   shared: { model: 'models/tiny', data: 'embedded', epochs: 1 },
+ *   tasks: { sst2: {} },
+ *   methods: { full: settings },
+ *   schedules: [{ kind: 'full' }],
+ *   seeds: [1, 2],
+ * }));
+ * console.log((await experiments.readGrid('grid.json')).variants.length); // 1
+ * ```
+ */
 export async function readGrid(path: string): Promise<Grid> {
   const value = await readJson(path);
   const parsed = gridSchema.safeParse(value);
@@ -57,6 +80,7 @@ export async function readGrid(path: string): Promise<Grid> {
   throw new DataError(`${path}: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
+/** Model and data instead of the grid's own. */
 export interface GridOverrides {
   readonly model?: string | undefined;
   /** A folder with the tasks' folders, or one that holds `glue/` and `squad/`; `embedded`; `hub`. */
@@ -91,7 +115,17 @@ async function eachBlock(schedules: readonly ScheduleRequest[], model: string): 
   return [...blocks, ...schedules.filter(({ kind }) => kind !== 'only-block')];
 }
 
-/** The runs of a grid, seed by seed, so that a grid that is cut short has whole seeds. @throws UsageError that names the run */
+/**
+ * The runs of a grid, seed by seed, so that a grid that is cut short has whole seeds. @throws UsageError that names the run
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const grid = await experiments.readGrid('grid.json');
+ * const specs = await experiments.expandGrid(grid, { model: 'models/tiny' });
+ * console.log(specs.length); // 2
+ * ```
+ */
 export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Promise<RunSpec[]> {
   const specs = new Map<string, RunSpec>();
   const { model: other } = overrides;
@@ -117,7 +151,16 @@ export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Pro
 const withoutReading = (spec: RunSpec): RunSpec =>
   readsEmbeddings(spec) ? spec : { ...spec, schedule: { ...spec.schedule, embeddings: 'always' } };
 
-/** A run in a few words: `cola, lora, progressive (always), seed 1`. */
+/**
+ * A run in a few words: `cola, lora, progressive (always), seed 1`.
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const [spec] = await experiments.expandGrid(await experiments.readGrid('grid.json'));
+ * console.log(experiments.runLabel(spec)); // sst2, full, full (embeddings always), seed 1
+ * ```
+ */
 export function runLabel(spec: RunSpec): string {
   const { task, method, schedule, seed, learningRateSchedule } = spec;
   const random = spec.randomWeights ? ', random weights' : '';

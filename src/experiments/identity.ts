@@ -11,6 +11,7 @@ import { parsedConfigJson } from '../models/config-file.js';
 import { weightFiles } from '../models/weights.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { canonicalJson, hashOf, type RunSpec } from './run-spec.js';
+import { selects } from './watched.js';
 
 const hashes = z.record(z.string(), z.string());
 
@@ -27,15 +28,22 @@ const modelSchema = z.object({
 /** What a ledger's record holds of its identity beside spec and data. */
 export const recordedIdentitySchema = modelSchema.extend({ numericalVersion: z.number() });
 
+/**
+ * A model before training, by content.
+ *
+ * @interface
+ */
 export type ModelIdentity = Readonly<z.infer<typeof modelSchema>>;
 
+/** What a run is known by. */
 export interface IdentityParts extends Readonly<z.infer<typeof recordedIdentitySchema>> {
-  /** All of the spec but where model and data lie. */
+  /** All of the spec but where model and data lie, and when it is evaluated where that decides nothing. */
   readonly settings: Omit<RunSpec, 'model' | 'data' | 'validationFile' | 'testFile'>;
   /** sha256 of each split that is trained or evaluated on. */
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** What a run is known by, and its hash: runs of one key give the same numbers. */
 export interface RunIdentity {
   /** 16 hex digits. */
   readonly key: string;
@@ -44,7 +52,9 @@ export interface RunIdentity {
 
 function settingsOf(spec: RunSpec): IdentityParts['settings'] {
   const { model: _model, data: _data, validationFile: _validation, testFile: _test, ...settings } = spec;
-  return settings;
+  if (selects(spec)) return settings;
+  const { evalStrategy: _strategy, evalSteps: _steps, ...others } = settings;
+  return others;
 }
 
 /** @param data sha256 by split @param numericalVersion of the engine that made the run; default: this one */

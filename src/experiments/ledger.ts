@@ -62,8 +62,15 @@ const ledgerRecordSchema = z.object({
     device: z.string().optional(),
   }),
   versions: z.record(z.string(), z.string()),
+  /** Made while nothing else ran on its machine: only then are seconds and bytes anything to show. */
+  timed: z.literal(true).optional(),
 });
 
+/**
+ * A run as the ledger keeps it: a {@link RunRecord} without folders of a machine, its losses thinned to 60 points. Seconds, bytes.
+ *
+ * @interface
+ */
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
 
 async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
@@ -148,8 +155,11 @@ function thinned(steps: RunRecord['steps']): LedgerRecord['losses'] {
 const versionOf = (name: string): string =>
   (createRequire(import.meta.url)(name) as { version: string }).version;
 
-/** A run as the ledger keeps it: without the folders of this machine. @throws DataError for a record that is not whole */
-export function ledgerRecord(record: RunRecord): LedgerRecord {
+/**
+ * A run as the ledger keeps it: without the folders of this machine. @param timed whether nothing else ran meanwhile
+ * @throws DataError for a record that is not whole
+ */
+export function ledgerRecord(record: RunRecord, timed = false): LedgerRecord {
   const { spec, identity, steps, initialised: _initialised, ...measured } = record;
   const { settings: _settings, data: _data, ...recorded } = identity.parts;
   const parsed = ledgerRecordSchema.safeParse({
@@ -159,6 +169,7 @@ export function ledgerRecord(record: RunRecord): LedgerRecord {
     ...measured,
     steps: steps.length,
     losses: thinned(steps),
+    ...(timed ? { timed } : {}),
     versions: {
       progtuning: versionOf('../../../package.json'),
       'onnxruntime-node': versionOf('onnxruntime-node/package.json'),
@@ -196,7 +207,16 @@ function checked(record: LedgerRecord, path: string): LedgerRecord {
   );
 }
 
-/** Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file */
+/**
+ * Every record of a folder, by key; none where there is no folder. @throws DataError for a damaged file
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const ledger = await experiments.readLedger('ledger');
+ * console.log(ledger.size); // 2
+ * ```
+ */
 export async function readLedger(folder: string): Promise<ReadonlyMap<string, LedgerRecord>> {
   const names = await readdir(folder).catch(() => []);
   const files = names.filter((name) => name.endsWith('.json')).sort();

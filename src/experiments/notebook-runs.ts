@@ -18,12 +18,16 @@ export interface GridCell {
   readonly record?: LedgerRecord | undefined;
 }
 
+/** A line on the screen that is kept up to date. */
+export interface ProgressLine {
+  /** Draws it anew. @param done of the total @param note shown behind */
+  update(done: number, note?: string): void;
+  /** Leaves the line as it is. */
+  stop(): void;
+}
+
 /** Bars as `report/notebook.ts` and the command line draw them. */
-export type OpenProgress = (
-  label: string,
-  total: number,
-  unit: string,
-) => { update(done: number, note?: string): void; stop(): void };
+export type OpenProgress = (label: string, total: number, unit: string) => ProgressLine;
 
 /** Where live runs are kept, so that a notebook that is started again goes on: `PROGTUNING_RUNS`, or `reproduction/` in the package. */
 export const liveFolder = (): string => process.env.PROGTUNING_RUNS ?? join(packageRoot, 'reproduction');
@@ -56,7 +60,17 @@ async function weightsByName(models: Iterable<string>): Promise<ReadonlyMap<stri
   return weights;
 }
 
-/** The cells of a grid with what the committed ledger holds of them. */
+/**
+ * The cells of a grid with what the committed ledger holds of them.
+ * @param name of a file in `data/grids/`, without its ending @throws DataError for no such grid, or a damaged record
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * console.log(cells.some(({ record }) => record !== undefined)); // true
+ * ```
+ */
 export async function ledgerRuns(name: string): Promise<GridCell[]> {
   const specs = await expandGrid(await readGrid(gridPath(name)), ledgerOverrides());
   const weights = await weightsByName(specs.map(({ model }) => model));
@@ -90,7 +104,18 @@ export function ofOneVersion(
   }));
 }
 
-/** Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record. */
+/**
+ * Makes what is missing of a grid on this machine, and gives all its cells. A run that fails has no record.
+ * @param name of a file in `data/grids/`, without its ending @throws DataError for no such grid, or a damaged record
+ * @example
+ * ```ts
+ * import { experiments, report } from 'progtuning';
+ *
+ * // Not executed by the tests: it makes runs for minutes.
+ * const cells = await experiments.liveRuns('embedded-glue', report.showProgress);
+ * console.log(cells.length);
+ * ```
+ */
 export async function liveRuns(name: string, openProgress: OpenProgress): Promise<GridCell[]> {
   const grid = await readGrid(gridPath(name));
   const specs = await expandGrid(grid, { model: liveModel() });

@@ -1,5 +1,6 @@
 /** Data of one's own as a run sees it: labelled tables, or questions. Which classes there are is known once the training file is read. */
 import type { Feature } from '../datasets/batch.js';
+import { localFile } from '../datasets/hub-dataset.js';
 import type { SquadSource } from '../datasets/squad-source.js';
 import type { TaskKind } from '../datasets/tables/columns.js';
 import { encodeTable } from '../datasets/tables/encode.js';
@@ -24,11 +25,17 @@ export const headOf = (kind: Exclude<TaskKind, 'question-answering'>, classes: n
 
 type TableKind = LabelledTable['kind'];
 
-const tableOf = (spec: RunSpec, kind: TableKind, path: string, maxExamples: number | null): LabelledTable => {
+async function tableOf(
+  spec: RunSpec,
+  kind: TableKind,
+  source: string,
+  maxExamples: number | null,
+): Promise<LabelledTable> {
   if (!spec.columns) throw new Error('internal: own data without its columns');
   const { delimiter, ...columns } = spec.columns;
+  const path = await localFile(source);
   return { path, delimiter, kind, columns, ...(maxExamples === null ? {} : { maxExamples }) };
-};
+}
 
 const REGRESSION = { metrics: ['pearson', 'spearmanr'], labels: [] } as const;
 
@@ -65,6 +72,10 @@ function scored(
     ...(told === undefined ? {} : { told }),
   };
 }
+
+/** Names of the metrics that {@link scored} gives. */
+const metricNames = (kind: TableKind): readonly string[] =>
+  kind === 'regression' ? [...REGRESSION.metrics, 'mse', 'mae'] : ['accuracy', 'f1_macro', 'f1_micro'];
 
 /** A split to evaluate on. */
 interface OwnSplit {
@@ -124,10 +135,10 @@ async function preparedFile(
   kind: TableKind,
   path: string,
   name: 'validation' | 'test',
-  { labels, keys }: Pick<Survey, 'labels'> & Partial<Survey>,
+  { labels, texts }: Pick<Survey, 'labels'> & Partial<Survey>,
 ): Promise<OwnSplit> {
-  const table = tableOf(input.spec, kind, path, input.spec.maxEvalExamples);
-  const { rows, shared, hash } = await checkTable(table, labels, keys);
+  const table = await tableOf(input.spec, kind, path, input.spec.maxEvalExamples);
+  const { rows, shared, hash } = await checkTable(table, labels, texts);
   if (shared > 0)
     input.onEvent({
       kind: 'warning',
@@ -145,7 +156,7 @@ const hashesOf = (splits: readonly OwnSplit[]): Record<string, string> =>
   Object.fromEntries(splits.flatMap(({ name, hash }) => (hash === undefined ? [] : [[name, hash]])));
 
 async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
-  const table = tableOf(spec, kind, spec.data, spec.maxTrainExamples);
+  const table = await tableOf(spec, kind, spec.data, spec.maxTrainExamples);
   const survey = await surveyTable(table);
   const { labels, rows } = survey;
   const held = spec.validationSplit
@@ -157,6 +168,7 @@ async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
     head: headOf(kind, labels.length),
     labels,
     async training(input) {
+      for (const text of survey.notes) input.onEvent({ kind: 'warning', text });
       const all = await encoded(input, table, labels, 'train', rows);
       heldOut = all.filter((_, row) => held[row] === 1);
       const features = all.filter((_, row) => held[row] === 0);
@@ -168,10 +180,13 @@ async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
       if (spec.validationFile)
         splits.push(await preparedFile(input, kind, spec.validationFile, 'validation', survey));
       if (spec.testFile) splits.push(await preparedFile(input, kind, spec.testFile, 'test', survey));
+      const validation = splits.filter(({ name }) => name === 'validation');
       return {
         report: Object.fromEntries(splits.map(({ name, features }) => [`${name}.rows`, features.length])),
         hashes: hashesOf(splits),
-        evaluate: (infer) => evaluateSplits(input, kind, labels, splits, infer),
+        metricNames: validation.length > 0 ? metricNames(kind) : [],
+        evaluate: (infer, which = 'all') =>
+          evaluateSplits(input, kind, labels, which === 'all' ? splits : validation, infer),
       };
     },
     test: noTest,
@@ -181,7 +196,10 @@ async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
 /** The part of a file with questions that a split has. */
 async function questionTask(spec: RunSpec): Promise<RunTask> {
   const delimiter = spec.columns?.delimiter;
-  const train = await readQuestions({ path: spec.data, delimiter }, spec.maxTrainExamples ?? undefined);
+  const train = await readQuestions(
+    { path: await localFile(spec.data), delimiter },
+    spec.maxTrainExamples ?? undefined,
+  );
   const held = spec.validationSplit
     ? heldOutRows(new Uint8Array(train.examples.length), spec.validationSplit, spec.seed)
     : new Uint8Array(train.examples.length);
@@ -191,7 +209,10 @@ async function questionTask(spec: RunSpec): Promise<RunTask> {
     return { ...train, examples, misplaced: train.misplaced.filter((id) => taken.has(id)) };
   };
   const validation = spec.validationFile
-    ? await readQuestions({ path: spec.validationFile, delimiter }, spec.maxEvalExamples ?? undefined)
+    ? await readQuestions(
+        { path: await localFile(spec.validationFile), delimiter },
+        spec.maxEvalExamples ?? undefined,
+      )
     : part(1);
   const read: ReadQuestions = async (_input, split) => (split === 'train' ? part(0) : validation);
   const version = [train, validation].some((source) => source.version === '2.0') ? '2.0' : '1.1';
@@ -220,6 +241,7 @@ export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Pr
       return {
         report: {},
         hashes: hashesOf([split]),
+        metricNames: metricNames(kind),
         evaluate: (infer) => evaluateSplits(input, kind, labels, [split], infer),
       };
     },

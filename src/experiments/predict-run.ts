@@ -1,19 +1,13 @@
-/** A saved classifier, or an adapter on its base model, on texts as they come: what it says of each, in order. */
-
-import { resolveModel } from '../datasets/source.js';
+/** A saved classifier or regression on texts as they come: what it says of each, in order. Answers to questions: predict-answers.ts. */
 import type { Texts } from '../datasets/tables/labelled.js';
-import type { CompileOptions } from '../engine/compile.js';
 import { UsageError } from '../errors.js';
-import { type HeadSpec, longestRow } from '../models/config.js';
-import { readHead } from '../models/config-file.js';
-import { encodeTexts, loadTokenizer } from '../tokenizers/tokenizer.js';
-import { featureLogits, openForward } from '../training/evaluate.js';
+import type { HeadSpec } from '../models/config.js';
+import { encodeTexts } from '../tokenizers/tokenizer.js';
+import { featureLogits } from '../training/evaluate.js';
 import { holding, predictionsOf, probabilities } from '../training/predictions.js';
-import { classNamesOf, loadSaved } from './evaluate-run.js';
+import { chunksOf, type OpenOptions, openSaved, type SavedRequest, savedHead } from './open-saved.js';
 
-export interface PredictRequest {
-  readonly model: string;
-  readonly adapter?: string | undefined;
+export interface PredictRequest extends SavedRequest {
   /** Tokens of a row; longer ones are cut. Default: 128. */
   readonly maxLength?: number | undefined;
 }
@@ -33,14 +27,6 @@ const DEFAULT_LENGTH = 128;
 
 type Classifier = Extract<HeadSpec, { kind: 'classification' }>;
 
-/** @throws UsageError for a model that answers or fills in words */
-function asClassifier(head: HeadSpec, model: string): Classifier {
-  if (head.kind === 'classification') return head;
-  const remedy =
-    head.kind === 'span' ? 'its answers come from evaluate or finetune --save' : 'fine-tune it first';
-  throw new UsageError(`${model}: predict takes classifiers and regressions, this is none; ${remedy}`);
-}
-
 function predictionOf(logits: Float32Array, head: Classifier, names: readonly string[]): Prediction {
   if (head.numLabels === 1 && !head.multiLabel) return { label: logits[0] as number };
   const shares = probabilities(logits, head.multiLabel ?? false);
@@ -52,55 +38,37 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
   };
 }
 
-async function* chunksOf(rows: AsyncIterable<Texts>): AsyncGenerator<Texts[]> {
-  let chunk: Texts[] = [];
-  for await (const row of rows) {
-    if (chunk.push(row) < CHUNK) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
 /**
  * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
+ * @param rows a text each, or a pair of texts
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
+ * @param request the saved model
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const rows: [string][] = [['a fine and touching film'], ['a dull film']];
+ * for await (const { label, scores } of evaluation.predictTexts({ model: 'runs/sst2' }, rows)) {
+ *   console.log(typeof label, Object.keys(scores ?? {}).join()); // string negative,positive
+ * }
+ * ```
  */
 export async function* predictTexts(
-  { model: name, adapter, maxLength = DEFAULT_LENGTH }: PredictRequest,
-  rows: AsyncIterable<Texts>,
-  options: CompileOptions & { readonly onNote?: (text: string) => void } = {},
+  { maxLength = DEFAULT_LENGTH, ...request }: PredictRequest,
+  rows: AsyncIterable<Texts> | Iterable<Texts>,
+  options: OpenOptions = {},
 ): AsyncGenerator<Prediction> {
-  const folder = await resolveModel(name);
-  const named = await classNamesOf(folder, adapter);
-  const own = asClassifier(
-    await readHead(folder).catch((error: unknown) => headOfAdapter(error, named)),
-    name,
-  );
-  const head =
-    adapter === undefined ? own : { ...own, numLabels: Math.max(1, named.length || own.numLabels) };
-  const { model, values, notes } = await loadSaved(name, adapter, head);
-  if (maxLength > longestRow(model.config))
-    throw new UsageError(
-      `max-length: ${maxLength} is over the model's ${longestRow(model.config)} positions`,
-    );
-  const tokenizer = await loadTokenizer(folder, model.config.vocabSize);
-  for (const text of [...notes, ...tokenizer.warnings]) options.onNote?.(text);
-  const names = named.length > 0 ? named : Array.from({ length: head.numLabels }, (_, id) => `LABEL_${id}`);
-  const program = await openForward(model, values, options);
+  const head = await savedHead(request);
+  if (head.kind === 'span')
+    throw new UsageError(`${request.model}: answers questions on texts; use predictAnswers`);
+  const { model, tokenizer, program, labels } = await openSaved(request, head, maxLength, options);
   try {
-    for await (const chunk of chunksOf(rows)) {
+    for await (const chunk of chunksOf(rows, CHUNK)) {
       const features = await encodeTexts(tokenizer, chunk, maxLength);
       const logits = await featureLogits(program, model, features, { ...options, maxLength });
-      for (const row of logits) yield predictionOf(row, head, names);
+      for (const row of logits) yield predictionOf(row, head, labels);
     }
   } finally {
     await program.close();
   }
-}
-
-/** The base model of an adapter has no head that says anything: the adapter's classes do. */
-function headOfAdapter(error: unknown, names: readonly string[]): Classifier {
-  if (names.length < 2) throw error;
-  return { kind: 'classification', numLabels: names.length };
 }

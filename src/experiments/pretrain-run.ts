@@ -12,7 +12,6 @@ import { countParameters } from '../models/parameters.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
-import { startFromCounts } from '../training/counted-start.js';
 import { decaySteps } from '../training/learning-rate.js';
 import { peakBytes } from '../training/peak-memory.js';
 import {
@@ -142,6 +141,26 @@ async function resume(
  * Pre-trains and saves; a run that was cut off goes on from its last snapshot.
  * @returns the record, or undefined when `stopped` ended the session early
  * @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { pretraining } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * const text = Array.from({ length: 400 }, (_, i) => `film ${i % 7} was fine and play ${i % 5} was dull`);
+ * await writeFile('text.txt', text.join('\n\n'));
+ * const spec: pretraining.PretrainSpec = {
+ *   ...{ layers: 1, hidden: 32, heads: 2, vocabSize: 40, length: 32 },
+ *   ...{ batchSize: 4, accumulation: 1, totalSteps: 3, learningRate: 1e-3 },
+ *   ...{ maskProbability: 0.15, wholeWords: false, heldOutShare: 0.1, initialisation: 'random' },
+ *   ...{ learningRateSchedule: { kind: 'constant', warmupRatio: 0 }, weightDecay: 0.01, maxGradientNorm: 1 },
+ *   ...{ dropout: 0, seed: 1 },
+ * };
+ * const record = await pretraining.runPretraining(spec, {
+ *   ...{ out: 'models/words', text: ['text.txt'], overwrite: true },
+ *   ...{ evalSteps: 3, evalRows: 4, saveSteps: 3, dtype: 'F32', keepSnapshot: false },
+ * });
+ * console.log(record?.tokensSeen); // 384
+ * ```
  */
 export async function runPretraining(
   spec: PretrainSpec,
@@ -171,6 +190,7 @@ export async function runPretraining(
     const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
     const { device, threads } = options;
     const counting = { seed, onProgress, ...(device ? { device } : {}), ...(threads ? { threads } : {}) };
+    const { startFromCounts } = await import('../training/counted-start.js');
     await startFromCounts(config, state.parameters, corpus.train, tokenizer, counting);
   }
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;

@@ -5,6 +5,7 @@ import type { CompileOptions } from '../engine/compile.js';
 import type { LearningRateSchedule } from '../training/learning-rate.js';
 import type { Machine } from './run-record.js';
 
+/** A pre-training as a value: all that its numbers depend on, but for the text. */
 export interface PretrainSpec {
   readonly layers: number;
   readonly hidden: number;
@@ -36,8 +37,15 @@ export interface PretrainSpec {
 }
 
 export const INITIALISATIONS = ['random', 'cooccurrence'] as const;
+
+/**
+ * What weights a new model starts from.
+ *
+ * @useDeclaredType
+ */
 export type Initialisation = (typeof INITIALISATIONS)[number];
 
+/** Files, and how often a run is evaluated and saved, in steps. */
 export interface PretrainOptions extends CompileOptions {
   readonly out: string;
   /** Text files: see `readDocuments`. */
@@ -56,10 +64,13 @@ export interface PretrainOptions extends CompileOptions {
   readonly keepSnapshot: boolean;
   /** Begins anew over another run's model or snapshots, which are refused otherwise. */
   readonly overwrite?: boolean | undefined;
+  /** Called while the run lasts. */
   readonly onEvent?: (event: PretrainEvent) => void;
+  /** Asked after every step: true ends the session, which the same call goes on from. */
   readonly stopped?: () => boolean;
 }
 
+/** What a pre-training reports while it lasts; losses in nats. */
 export type PretrainEvent =
   | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'vocabulary' }
@@ -94,8 +105,15 @@ export const formerRunSchema = z.looseObject({
   heldOut: z.array(z.object({ ...point, perplexity: z.number() })),
   seconds: z.number(),
 });
+
+/**
+ * What is known of a pre-training that another goes on from.
+ *
+ * @interface
+ */
 export type FormerRun = Readonly<z.infer<typeof formerRunSchema>>;
 
+/** What a pre-training gave: `pretraining.json`. Losses in nats, seconds, bytes. */
 export interface PretrainRecord {
   readonly spec: PretrainSpec;
   readonly corpus: CorpusHeader;

@@ -12,6 +12,7 @@ import { type RunEvent, run } from './run.js';
  */
 export const TOLERANCE = 0.02;
 
+/** Which record, and where model and data lie on this machine. */
 export interface RerunRequest {
   /** A record of a ledger. */
   readonly path: string;
@@ -30,6 +31,7 @@ export interface Comparison {
   readonly allowed: number;
 }
 
+/** A record, the same run now, and their numbers side by side. */
 export interface Rerun {
   readonly record: LedgerRecord;
   readonly again: LedgerRecord;
@@ -69,6 +71,15 @@ export function compareRecords(record: LedgerRecord, again: LedgerRecord): Omit<
 /**
  * Runs a record's spec again on this machine and compares the numbers.
  * @throws UsageError where its data are not said, DataError where model, data or engine are not those of the record: it names which
+ * @param request record, model, data @param options threads, device; `onEvent` as of a run
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const [{ key }] = (await experiments.readLedger('ledger')).values();
+ * const { comparisons } = await experiments.rerun({ path: `ledger/${key}.json`, model: 'models/tiny' });
+ * console.log(comparisons.every(({ recorded, now }) => recorded === now)); // true
+ * ```
  */
 export async function rerun(
   { path, model, data }: RerunRequest,

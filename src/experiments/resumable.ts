@@ -1,39 +1,61 @@
 /** A run that survives: snapshots while it trains, and a result that is whole or not there. */
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { sizeOf } from '../models/parameters.js';
-import { type FitPlan, type FitProgress, fit, fitProgressSchema, type StepRecord } from '../training/fit.js';
-import type { Model } from '../training/model.js';
-import { loadSnapshot, removeSnapshot, saveSnapshot } from '../training/resume.js';
+import { type FitProgress, fitProgressSchema } from '../training/fit.js';
+import type { FitPlan } from '../training/fit-plan.js';
+import { loadSnapshot, removeSnapshot } from '../training/resume.js';
 import type { TrainingState } from '../training/state.js';
 import { type Result, saveResult } from './adapted-model.js';
 import type { RunIdentity } from './identity.js';
+import { trainerState } from './log-history.js';
 import type { RunOptions } from './run.js';
 import { allResults, modelCard } from './run-card.js';
 import type { RunRecord } from './run-record.js';
+import type { RunSpec } from './run-spec.js';
 import { checkRoom, checkWritable, ownSnapshot, RUN_FILE, writeWhole } from './save-folder.js';
 
-export const snapshotFolder = ({ snapshots, save }: RunOptions): string | undefined =>
-  snapshots ?? (save === undefined ? undefined : join(save, 'unfinished'));
+export const SAVE_STRATEGIES = ['epoch', 'steps', 'no'] as const;
+export type SaveStrategy = (typeof SAVE_STRATEGIES)[number];
+
+/** Undefined: no snapshots are taken. @throws UsageError for steps without a strategy for them, or the reverse */
+export function snapshotFolder({
+  snapshots,
+  save,
+  saveStrategy,
+  saveSteps,
+  saveTotalLimit,
+}: RunOptions): string | undefined {
+  if (saveSteps !== undefined && saveStrategy !== undefined && saveStrategy !== 'steps')
+    throw new UsageError(`--save-steps goes with --save-strategy steps, not with ${saveStrategy}`);
+  if (saveSteps === undefined && saveStrategy === 'steps')
+    throw new UsageError('--save-strategy steps: after how many? Give --save-steps');
+  if (saveTotalLimit !== undefined && (save === undefined || saveStrategy === 'no'))
+    throw new UsageError('--save-total-limit goes with --save, and not with --save-strategy no');
+  if (saveStrategy === 'no') return undefined;
+  return snapshots ?? (save === undefined ? undefined : join(save, 'unfinished'));
+}
 
 const BYTES = 4;
 
-/** Bytes of a snapshot: each trained scalar with its two moments. */
-function snapshotBytes({ trained }: TrainingState): number {
+/** Bytes of a snapshot: each trained scalar with its two moments, and its best value where that is kept. */
+function snapshotBytes({ trained }: TrainingState, keepsBest: boolean): number {
   const scalars = [...trained.values()].reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
-  return 3 * BYTES * scalars;
+  return (keepsBest ? 4 : 3) * BYTES * scalars;
 }
 
 /**
  * What would end the run after its first epoch, before its first step.
  * @throws DataError for a folder that cannot be written to, is full, or holds the snapshot of another run
  */
-export async function checkSnapshots(
+async function checkSnapshots(
   folder: string,
   identity: RunIdentity,
   state: TrainingState,
-  { save, overwrite = false }: RunOptions,
+  { save, overwrite = false, saveTotalLimit }: RunOptions,
+  keepsBest: boolean,
 ): Promise<void> {
   let own = false;
   try {
@@ -45,29 +67,49 @@ export async function checkSnapshots(
   await checkWritable(folder);
   const result = [...state.parameters.values()].reduce((sum, values) => sum + values.byteLength, 0);
   // A new snapshot is whole before the former one goes.
-  const snapshots = (own ? 1 : 2) * snapshotBytes(state);
-  await checkRoom(folder, snapshots + (save === undefined ? 0 : result));
+  const snapshots = (own ? 1 : 2) * snapshotBytes(state, keepsBest);
+  // Kept models, with the best one and the one that is being written.
+  const models = 1 + (saveTotalLimit === undefined ? 0 : saveTotalLimit + 2);
+  await checkRoom(folder, snapshots + (save === undefined ? 0 : models * result));
 }
 
-/** Trains; with a folder for snapshots, from the last whole epoch of an interrupted run of the same identity. */
-export async function trainResumably(
-  identity: RunIdentity,
-  model: Model,
-  state: TrainingState,
-  plan: FitPlan,
+/** What the snapshot of this very run holds, put back into `state`; undefined without one. @throws as {@link checkSnapshots} */
+export async function checkedProgress(
   folder: string | undefined,
+  identity: RunIdentity,
+  state: TrainingState,
+  { selection }: FitPlan,
   options: RunOptions,
-): Promise<FitProgress> {
-  const onStep = (record: StepRecord): void => options.onEvent?.({ kind: 'step', record });
-  if (folder === undefined) return fit(model, state, plan, options, { onStep });
-  const former = await loadSnapshot(folder, identity.key, state, fitProgressSchema);
-  if (former && former.secondsPerEpoch.length > 0) {
-    const examples = former.steps.reduce((sum, step) => sum + step.examples, 0);
-    options.onEvent?.({ kind: 'resumed', epochs: former.secondsPerEpoch.length, examples });
-  }
-  const onEpoch = (progress: FitProgress): Promise<void> =>
-    saveSnapshot(folder, identity, progress.secondsPerEpoch.length, state, progress);
-  return fit(model, state, plan, options, { onStep, onEpoch }, former);
+): Promise<FitProgress | undefined> {
+  if (folder === undefined) return undefined;
+  await checkSnapshots(folder, identity, state, options, selection?.loadBest ?? false);
+  return loadSnapshot(folder, identity.key, state, fitProgressSchema);
+}
+
+/** When snapshots are due, if not after each epoch. */
+export const savesAt = ({ saveSteps }: RunOptions): ((steps: number) => boolean) | undefined =>
+  saveSteps === undefined ? undefined : (steps) => steps % saveSteps === 0;
+
+const CHECKPOINT = /^checkpoint-(\d+)$/;
+
+/** Writes `checkpoint-<steps>`, whole or not at all, and removes the oldest of this run but the best. */
+export async function keepCheckpoint(
+  save: string,
+  limit: number,
+  spec: RunSpec,
+  at: { readonly steps: number; readonly best: number | undefined },
+  result: Omit<Result, 'files'>,
+): Promise<string> {
+  const folder = join(save, `checkpoint-${at.steps}`);
+  await writeWhole(folder, (staging) => saveResult(spec, staging, { ...result, files: {} }));
+  const kept = (await readdir(save))
+    .flatMap((name) => CHECKPOINT.exec(name)?.[1] ?? [])
+    .map(Number)
+    .filter((steps) => steps <= at.steps)
+    .sort((a, b) => b - a);
+  for (const steps of kept.slice(limit))
+    if (steps !== at.best) await rm(join(save, `checkpoint-${steps}`), { recursive: true });
+  return folder;
 }
 
 /** Writes result and record, then lets the snapshot go. @throws DataError where it cannot; the snapshot is then kept */
@@ -83,6 +125,8 @@ export async function saveRun(
       await writeTextAtomically(join(staging, 'README.md'), modelCard(record));
       const results = JSON.stringify(allResults(record), null, 4);
       await writeTextAtomically(join(staging, 'all_results.json'), `${results}\n`);
+      const state = JSON.stringify(trainerState(record), null, 1);
+      await writeTextAtomically(join(staging, 'trainer_state.json'), `${state}\n`);
       await writeTextAtomically(join(staging, RUN_FILE), `${JSON.stringify(record)}\n`);
     });
   } catch (cause) {

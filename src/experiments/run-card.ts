@@ -1,22 +1,21 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
 import { basename } from 'node:path';
+import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
 import { isSpanTask, ownKind } from './run-spec.js';
 
 /** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
 export function allResults(record: RunRecord): Record<string, number | null> {
-  const { metrics, seconds, steps, spec, trainExamples } = record;
-  const evaluated = Object.entries(metrics).map(
-    ([name, value]) => [name.startsWith('test_') ? name : `eval_${name}`, value] as const,
-  );
-  const last = steps.filter(({ epoch }) => epoch === spec.epochs - 1);
+  const { metrics, seconds, steps, stepsPerEpoch, trainExamples } = record;
+  const last = steps.filter(({ epoch }) => epoch === steps.at(-1)?.epoch);
+  const epochs = steps.length / stepsPerEpoch;
   return {
-    epoch: spec.epochs,
-    ...Object.fromEntries(evaluated),
+    epoch: epochs,
+    ...evaluatedNames(metrics),
     train_loss: last.reduce((sum, { loss }) => sum + loss, 0) / Math.max(1, last.length),
     train_runtime: seconds,
     train_samples: trainExamples,
-    train_samples_per_second: (trainExamples * spec.epochs) / seconds,
+    train_samples_per_second: (trainExamples * epochs) / seconds,
     train_steps_per_second: steps.length / seconds,
   };
 }

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { removeSnapshot } from '../training/resume.js';
 import type { RunIdentity } from './identity.js';
 import { identifier, type LedgerRecord, ledgerRecord, readLedger, writeRecord } from './ledger.js';
@@ -11,16 +11,19 @@ import type { ChildMessage, ChildRequest } from './run-child.js';
 import type { RunRecord } from './run-record.js';
 import type { RunSpec } from './run-spec.js';
 
+/** A run of a grid with what it is known by. */
 export interface GridRun {
   readonly spec: RunSpec;
   readonly identity: RunIdentity;
 }
 
+/** What a grid holds, and what of it is not in the ledger. */
 export interface GridPlan {
   readonly all: readonly GridRun[];
   readonly missing: readonly GridRun[];
 }
 
+/** What a grid reports while it lasts. A run in progress tells examples `done`, as a share of 1. */
 export type GridEvent =
   | { readonly kind: 'start'; readonly run: GridRun }
   | { readonly kind: 'progress'; readonly run: GridRun; readonly done: number }
@@ -28,19 +31,33 @@ export type GridEvent =
   | { readonly kind: 'done'; readonly run: GridRun; readonly record: LedgerRecord }
   | { readonly kind: 'failed'; readonly run: GridRun; readonly message: string };
 
+/** Where records are kept, and how runs share the machine. */
 export interface GridOptions extends Pick<RunOptions, 'threads' | 'device' | 'strict'> {
   /** Folder of the ledger; unfinished runs lie in its `unfinished`, which is not committed. */
   readonly runs: string;
+  /** Called while the grid lasts. */
   readonly onEvent?: (event: GridEvent) => void;
   /** Ends the run in hand, which goes on from its last whole epoch next time. */
   readonly signal?: AbortSignal;
   /** Runs at the same time (1). Small models are faster side by side on a thread each than one after the other on several. */
   readonly jobs?: number | undefined;
+  /** The caller knows that nothing else runs on this machine: the records' seconds and bytes count. One run at a time. */
+  readonly timed?: boolean | undefined;
   /** No run begins after this many minutes. */
   readonly maxMinutes?: number | undefined;
 }
 
-/** What a grid holds and what of it the ledger lacks. @throws DataError for missing data, or a damaged record */
+/**
+ * What a grid holds and what of it the ledger lacks. @throws DataError for missing data, or a damaged record
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const specs = await experiments.expandGrid(await experiments.readGrid('grid.json'));
+ * const { all, missing } = await experiments.planGrid(specs, 'empty-ledger');
+ * console.log(all.length, missing.length); // 2 2
+ * ```
+ */
 export async function planGrid(specs: readonly RunSpec[], runs: string): Promise<GridPlan> {
   const identify = identifier();
   const ledger = await readLedger(runs);
@@ -75,10 +92,24 @@ function runInChild(
   });
 }
 
-/** @returns how many runs failed */
+/**
+ * @returns how many runs failed
+ * @throws UsageError for timed runs side by side
+ * @param plan of {@link planGrid} @param options ledger, jobs, time
+ * @example
+ * ```ts
+ * import { experiments } from 'progtuning';
+ *
+ * const specs = await experiments.expandGrid(await experiments.readGrid('grid.json'));
+ * const plan = await experiments.planGrid(specs, 'ledger');
+ * const failed = await experiments.runGrid(plan, { runs: 'ledger', jobs: 2, threads: 1 });
+ * console.log(failed); // 0
+ * ```
+ */
 export async function runGrid({ missing }: GridPlan, options: GridOptions): Promise<number> {
   const { runs, onEvent, signal, jobs = 1, maxMinutes = Number.POSITIVE_INFINITY } = options;
-  const { threads, device, strict } = options;
+  const { threads, device, strict, timed = false } = options;
+  if (timed && jobs > 1) throw new UsageError(`timed: runs are timed one at a time, not ${jobs}`);
   const end = performance.now() + maxMinutes * 60_000;
   const engine = { ...(threads === undefined ? {} : { threads }), ...(device ? { device } : {}) };
   let failures = 0;
@@ -95,7 +126,7 @@ export async function runGrid({ missing }: GridPlan, options: GridOptions): Prom
         },
         signal,
       );
-      const record = ledgerRecord(measured);
+      const record = ledgerRecord(measured, timed);
       await writeRecord(runs, record);
       await removeSnapshot(snapshots);
       onEvent?.({ kind: 'done', run, record });

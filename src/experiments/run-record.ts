@@ -5,9 +5,12 @@ import type { CompileOptions } from '../engine/compile.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { StepRecord } from '../training/fit.js';
+import type { EvaluationRecord } from '../training/selection.js';
 import type { RunIdentity } from './identity.js';
+import type { StageRecord } from './run-events.js';
 import type { RunSpec } from './run-spec.js';
 
+/** What a run gave, and on what it was made: the value that `run.json` holds. */
 export interface RunRecord {
   readonly spec: RunSpec;
   /** Everything that the numbers depend on. */
@@ -34,6 +37,13 @@ export interface RunRecord {
   readonly updatedParameters: readonly number[];
   readonly savedFraction: number;
   readonly steps: readonly StepRecord[];
+  readonly stepsPerEpoch: number;
+  /** As planned for the whole budget. */
+  readonly stages: readonly StageRecord[];
+  /** While it trained. */
+  readonly evaluations: readonly EvaluationRecord[];
+  /** The evaluation whose weights the run left, where they were chosen. */
+  readonly best?: { readonly step: number; readonly value: number };
   readonly seconds: number;
   readonly secondsPerEpoch: readonly number[];
   /** Peak resident memory while each epoch ran, in bytes. */
@@ -45,6 +55,7 @@ export interface RunRecord {
   readonly machine: Machine;
 }
 
+/** What a run was made on. Memory in bytes; `threads` as used. */
 export interface Machine {
   readonly processor: string;
   readonly threads: number;

@@ -11,6 +11,7 @@ import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { watched, watchedSchema } from './watched.js';
 
 /** The SQuAD tasks, by the names of Hugging Face's metrics. */
 export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
@@ -49,9 +50,14 @@ const squadSchema = z.object({
   nullScoreThreshold: z.number(),
 });
 
+/**
+ * Windows and answers of tasks with spans, by the names of Hugging Face's `run_qa`.
+ *
+ * @interface
+ */
 export type SquadSettings = z.infer<typeof squadSchema>;
 
-const SQUAD_DEFAULTS: SquadSettings = {
+export const SQUAD_DEFAULTS: SquadSettings = {
   docStride: 128,
   maxAnswerLength: 30,
   nBest: 20,
@@ -86,6 +92,8 @@ export const runSpecSchema = z.object({
   learningRateSchedule: z.object({
     kind: z.enum(LEARNING_RATE_KINDS),
     warmupRatio: z.number().min(0).max(1),
+    /** Takes the place of the ratio. */
+    warmupSteps: z.number().int().positive().optional(),
   }),
   weightDecay: z.number().nonnegative(),
   maxGradientNorm: z.number().nonnegative(),
@@ -102,8 +110,14 @@ export const runSpecSchema = z.object({
   maxEvalExamples: z.number().int().positive().nullable(),
   /** Tasks with spans for answers only. */
   squad: squadSchema.optional(),
+  ...watchedSchema.shape,
 });
 
+/**
+ * A run as a value: all that its numbers depend on. {@link runSpec} makes one.
+ *
+ * @interface
+ */
 export type RunSpec = z.infer<typeof runSpecSchema>;
 
 /** What a caller must say; the rest comes from the method's recipe and the project's defaults. */
@@ -113,7 +127,22 @@ export type RunRequest = Pick<RunSpec, 'task' | 'data' | 'model'> &
     readonly squad?: Partial<SquadSettings>;
   };
 
-/** Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError */
+/**
+ * Fills a request: method full, schedule progressive with one stage per epoch, embeddings always. @throws UsageError
+ * @example
+ * ```ts
+ * import { peft, runSpec } from 'progtuning';
+ *
+ * const spec = runSpec({
+ *   task: 'sst2',
+ *   data: 'embedded',
+ *   model: 'progtuning-bert-6x256',
+ *   method: { ...peft.LORA_DEFAULTS, rank: 4 },
+ *   schedule: { kind: 'progressive' },
+ * });
+ * console.log(spec.epochs, spec.schedule.stages, spec.learningRate); // 3 3 0.0004
+ * ```
+ */
 export function runSpec(request: RunRequest): RunSpec {
   const method = request.method ?? { kind: 'full' };
   const recipe = RECIPES[method.kind];
@@ -143,7 +172,7 @@ export function runSpec(request: RunRequest): RunSpec {
     ...(isSquad ? { squad: { ...SQUAD_DEFAULTS, ...request.squad } } : {}),
   };
   const parsed = runSpecSchema.safeParse(filled);
-  if (parsed.success) return withWindows(parsed.data);
+  if (parsed.success) return watched(withWindows(parsed.data), isSquad ? 'f1' : 'loss');
   const issue = parsed.error.issues[0];
   throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
 }

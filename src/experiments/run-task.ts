@@ -54,7 +54,10 @@ export interface PreparedEvaluation {
   readonly report: Readonly<Record<string, number>>;
   /** sha256 by split. */
   readonly hashes: Readonly<Record<string, string>>;
-  evaluate(infer: Infer): Promise<Evaluation>;
+  /** Names of the metrics of the validation splits; empty without any. */
+  readonly metricNames: readonly string[];
+  /** @param which `validation`: while training, without own test files */
+  evaluate(infer: Infer, which?: 'all' | 'validation'): Promise<Evaluation>;
 }
 
 export interface RunTask {

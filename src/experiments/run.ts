@@ -11,24 +11,28 @@ import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
-import { predictFeatures } from '../training/evaluate.js';
-import type { StepRecord } from '../training/fit.js';
+import type { FitProgress } from '../training/fit.js';
 import type { Model } from '../training/model.js';
 import { peakBytes } from '../training/peak-memory.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
 import { inTaskOrder } from './class-order.js';
-import { fitPlan } from './fit-plan.js';
+import { fitPlan, rateFactor, totalExamples } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
 import { ownTask } from './own-task.js';
-import { checkSnapshots, saveRun, snapshotFolder, trainResumably } from './resumable.js';
+import { checkedProgress, type SaveStrategy, saveRun, savesAt, snapshotFolder } from './resumable.js';
+import { type RunEvent, stageRecord } from './run-events.js';
+import { openRunLog, type RunLog } from './run-log.js';
 import { type RunRecord, thisMachine } from './run-record.js';
 import { ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
-import type { DataEvent, Infer, RunTask } from './run-task.js';
+import type { RunTask } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
+import { trainAndEvaluate } from './train-run.js';
+import { checkEvaluates } from './validation.js';
 
+/** What does not change the numbers of a run: where it is saved, how it is watched, threads, device. */
 export interface RunOptions extends CompileOptions {
   /** Writes the fine-tuned checkpoint here, and while the run lasts the snapshot it can be resumed from. */
   readonly save?: string;
@@ -45,27 +49,24 @@ export interface RunOptions extends CompileOptions {
   readonly predictTest?: boolean;
   /** Refuses data that would be read with a warning. */
   readonly strict?: boolean | undefined;
+  /** Snapshots are taken after each epoch (the default), every `saveSteps` steps, or never: `save` then holds the result only. */
+  readonly saveStrategy?: SaveStrategy | undefined;
+  readonly saveSteps?: number | undefined;
+  /** With `save`: whole models as they were at the last so many snapshots, as `checkpoint-<step>`. Default: none is kept. */
+  readonly saveTotalLimit?: number | undefined;
+  /** Also writes the run's curves here, as TensorBoard reads them. */
+  readonly loggingDir?: string | undefined;
+  /** Called while the run lasts. */
   readonly onEvent?: (event: RunEvent) => void;
 }
 
-/** What a run reports while it lasts. */
-export type RunEvent =
-  | DataEvent
-  | {
-      readonly kind: 'loaded';
-      readonly checkpoint: Checkpoint;
-      /** Features seen in all epochs together. */
-      readonly totalExamples: number;
-    }
-  | { readonly kind: 'resumed'; readonly epochs: number; readonly examples: number }
-  | { readonly kind: 'step'; readonly record: StepRecord }
-  | { readonly kind: 'evaluating'; readonly split: string; readonly done: number; readonly total: number };
+export type { RunEvent } from './run-events.js';
 
 /**
  * What a spec's task is: own data is read for its classes.
  * @throws UsageError that lists the known tasks; DataError as {@link ownTask}
  */
-async function runTask(spec: RunSpec): Promise<RunTask> {
+export async function runTask(spec: RunSpec): Promise<RunTask> {
   const kind = ownKind(spec.task);
   return kind === undefined ? findRunTask(spec.task) : ownTask(spec, kind);
 }
@@ -87,7 +88,7 @@ export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
 }
 
 /** The model to start from: where it has a head of the task, its classes are put in the task's order. */
-async function startingPoint(
+export async function startingPoint(
   spec: RunSpec,
   folder: string,
   task: RunTask,
@@ -104,15 +105,69 @@ async function startingPoint(
   return { ...checkpoint, parameters: await inTaskOrder(task, { folder }, checkpoint, onNote) };
 }
 
-/** Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError */
+/** Tells the caller, and the logs once they are open. A warning is told once, though each evaluation may have it again. */
+function reporter({ onEvent }: RunOptions): { tell: (event: RunEvent) => void; to: (log: RunLog) => void } {
+  const told = new Set<string>();
+  let log: RunLog | undefined;
+  return {
+    tell(event) {
+      if (event.kind === 'warning' && told.has(event.text)) return;
+      if (event.kind === 'warning') told.add(event.text);
+      log?.onEvent(event);
+      onEvent?.(event);
+    },
+    to(opened) {
+      log = opened;
+    },
+  };
+}
+
+/** Scalars updated in each epoch; where epochs differ in their steps, in each step. */
+function updatesOf(
+  { steps, updatedParameters }: FitProgress,
+  { stepsPerEpoch, stages }: Pick<RunRecord, 'stepsPerEpoch' | 'stages'>,
+): readonly number[] {
+  if (steps.length % stepsPerEpoch === 0) return updatedParameters;
+  const counts = new Map(stages.map((stage) => [stage.stage, stage.updatedParameters]));
+  return steps.map(({ stage }) => counts.get(stage) as number);
+}
+
+/**
+ * Fine-tunes and evaluates; whatever can be checked is checked before the first step. @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { run, runSpec } from 'progtuning';
+ *
+ * const spec = runSpec({
+ *   task: 'sst2',
+ *   data: 'embedded',
+ *   model: 'progtuning-bert-6x256',
+ *   epochs: 2,
+ *   batchSize: 8,
+ *   maxLength: 32,
+ *   maxTrainExamples: 32,
+ *   maxEvalExamples: 32,
+ * });
+ * const record = await run(spec, {
+ *   save: 'runs/sst2',
+ *   overwrite: true,
+ *   onEvent: (event) => {
+ *     if (event.kind === 'warning') console.warn(event.text);
+ *   },
+ * });
+ * console.log(record.steps.length, Object.keys(record.metrics).join()); // 8 accuracy
+ * console.log(record.savedFraction.toFixed(2)); // 0.17
+ * ```
+ */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const start = performance.now();
-  const onEvent = options.onEvent ?? (() => undefined);
+  const { tell: onEvent, to } = reporter(options);
   const task = await runTask(spec);
   const folder = await resolveModel(spec.model);
   const checkpoint = await startingPoint(spec, folder, task, (text) => onEvent({ kind: 'warning', text }));
-  checkSchedule(spec.schedule, spec.epochs, checkpoint.config);
+  checkSchedule(spec.schedule, spec.maxSteps ?? spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);
+  const snapshots = snapshotFolder(options);
   if (options.save !== undefined) {
     checkNotModel(options.save, folder);
     await checkWritable(options.save);
@@ -125,6 +180,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const prepared = await task.prepare(input);
+  checkEvaluates(spec, model.head, prepared.metricNames);
   const answerTest = options.predictTest ? await task.test(input) : async () => ({});
   const modelParts = await modelIdentity(folder, tokenizer.hash);
   const data = { train: train.hash, ...prepared.hashes };
@@ -135,51 +191,61 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     values,
     train.features.map(({ label }) => label ?? 0),
   );
-  const plan = fitPlan(spec, model, train.features, options.device);
-  const stages = Array.from({ length: spec.epochs }, (_, epoch) => plan.stageOf(epoch).trains);
-  const state = createTrainingState(model.specs, values, (parameter) =>
-    stages.some((trains) => trains(parameter)),
-  );
-  const snapshots = snapshotFolder(options);
-  if (snapshots !== undefined) await checkSnapshots(snapshots, identity, state, options);
-  onEvent({ kind: 'loaded', checkpoint, totalExamples: plan.epochs * train.features.length });
-  const progress = await trainResumably(identity, model, state, plan, snapshots, options);
-  const infer: Infer = (split, features) =>
-    predictFeatures(model, state.parameters, features, { ...options, maxLength: spec.maxLength }, (done) =>
-      onEvent({ kind: 'evaluating', split, done, total: features.length }),
-    );
-  const evaluation = await prepared.evaluate(infer);
-  const trainable = countParameters(
+  const plan = { ...fitPlan(spec, model, train.features, task, options.device), savesAt: savesAt(options) };
+  const { stepsPerEpoch, totalSteps } = plan;
+  const stages = plan.stages.map((stage) => stageRecord(stage, model.specs));
+  const state = createTrainingState(
     model.specs,
-    methodTrains({ ...model, headTraining: spec.headTraining }, spec.method),
+    values,
+    (parameter) => plan.stages.some(({ trains }) => trains(parameter)),
+    rateFactor(spec, model.config),
   );
-  const record: RunRecord = {
-    spec,
-    identity,
-    hashes: { model: weightsHash(modelParts), ...data },
-    metrics: evaluation.metrics,
-    undefinedMetrics: evaluation.undefinedMetrics,
-    ...(evaluation.reports ? { classReports: evaluation.reports } : {}),
-    trainExamples: train.examples,
-    dataReport: { ...train.report, ...prepared.report },
-    totalParameters: countParameters(model.specs),
-    trainableParameters: trainable,
-    headParameters: countParameters(model.specs, isTrainedHead(spec.headTraining)),
-    updatedParameters: progress.updatedParameters,
-    savedFraction: savedFraction(progress.updatedParameters, trainable),
-    steps: progress.steps,
-    seconds: (performance.now() - start) / 1000,
-    secondsPerEpoch: progress.secondsPerEpoch,
-    peakBytesPerEpoch: progress.peakBytesPerEpoch,
-    peakBytes: peakBytes(),
-    initialised: checkpoint.initialised,
-    machine: thisMachine(options),
-  };
-  if (options.save !== undefined) {
-    const { parameters } = state;
-    const files = { ...evaluation.files, ...(await answerTest(infer)) };
-    const result = { checkpoint, parameters, task, files };
-    await saveRun(options.save, record, result, snapshots);
+  const former = await checkedProgress(snapshots, identity, state, plan, options);
+  const log = openRunLog(options, { key: identity.key, stepsPerEpoch, stages, former });
+  to(log);
+  try {
+    const total = totalExamples(spec, plan, train.features.length);
+    onEvent({ kind: 'loaded', checkpoint, totalExamples: total, totalSteps, stepsPerEpoch, stages });
+    const job = { spec, identity, checkpoint, task, model, state, plan, prepared, snapshots, former };
+    const { progress, best, evaluation, infer } = await trainAndEvaluate(job, { ...options, onEvent });
+    const trainable = countParameters(
+      model.specs,
+      methodTrains({ ...model, headTraining: spec.headTraining }, spec.method),
+    );
+    const record: RunRecord = {
+      spec,
+      identity,
+      hashes: { model: weightsHash(modelParts), ...data },
+      metrics: evaluation.metrics,
+      undefinedMetrics: evaluation.undefinedMetrics,
+      ...(evaluation.reports ? { classReports: evaluation.reports } : {}),
+      trainExamples: train.examples,
+      dataReport: { ...train.report, ...prepared.report },
+      totalParameters: countParameters(model.specs),
+      trainableParameters: trainable,
+      headParameters: countParameters(model.specs, isTrainedHead(spec.headTraining)),
+      updatedParameters: progress.updatedParameters,
+      savedFraction: savedFraction(updatesOf(progress, { stepsPerEpoch, stages }), trainable),
+      steps: progress.steps,
+      stepsPerEpoch,
+      stages,
+      evaluations: progress.evaluations,
+      ...(best ? { best } : {}),
+      seconds: (performance.now() - start) / 1000,
+      secondsPerEpoch: progress.secondsPerEpoch,
+      peakBytesPerEpoch: progress.peakBytesPerEpoch,
+      peakBytes: peakBytes(),
+      initialised: checkpoint.initialised,
+      machine: thisMachine(options),
+    };
+    if (options.save !== undefined) {
+      const files = { ...evaluation.files, ...(await answerTest(infer)) };
+      const result = { checkpoint, parameters: state.parameters, task, files };
+      await saveRun(options.save, record, result, snapshots);
+    }
+    onEvent({ kind: 'finished', record });
+    return record;
+  } finally {
+    log.close();
   }
-  return record;
 }

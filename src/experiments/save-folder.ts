@@ -22,6 +22,8 @@ const STALE: ReadonlySet<string> = new Set([
   ADAPTER_CLASSES,
   RUN_FILE,
   SQUAD_SETTINGS_FILE,
+  'confusion_validation.svg',
+  'confusion_test.svg',
   ...TOKENIZER_FILES,
 ]);
 

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { SquadVersion } from '../datasets/squad.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import type { RunRequest, RunSpec } from './run-spec.js';
@@ -15,10 +16,12 @@ const fileSchema = z.object({
   n_best_size: z.number().int().positive(),
   max_answer_length: z.number().int().positive(),
   null_score_diff_threshold: z.number(),
+  /** Whether "no answer" is one. Folders of older versions do not say. */
+  version_2_with_negative: z.boolean().optional(),
 });
 
 /** The text of the file; `spec` is of a SQuAD task. */
-export function squadSettingsText({ maxLength, squad }: RunSpec): string {
+export function squadSettingsText({ maxLength, squad }: RunSpec, version: SquadVersion): string {
   if (!squad) throw new Error('internal: a SQuAD run without its settings');
   const settings: z.infer<typeof fileSchema> = {
     max_seq_length: maxLength,
@@ -26,12 +29,18 @@ export function squadSettingsText({ maxLength, squad }: RunSpec): string {
     n_best_size: squad.nBest,
     max_answer_length: squad.maxAnswerLength,
     null_score_diff_threshold: squad.nullScoreThreshold,
+    version_2_with_negative: version === '2.0',
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 
+/** `withNoAnswer` is the data's where a model is evaluated, and needed where it only answers. */
+export interface SavedSquadSettings extends Pick<RunRequest, 'maxLength' | 'squad'> {
+  readonly withNoAnswer?: boolean | undefined;
+}
+
 /** What a saved model or adapter was trained with, as part of a request; empty where its folder does not say. @throws DataError */
-export async function savedSquadSettings(folder: string): Promise<Pick<RunRequest, 'maxLength' | 'squad'>> {
+export async function savedSquadSettings(folder: string): Promise<SavedSquadSettings> {
   const path = join(folder, SQUAD_SETTINGS_FILE);
   const isThere = await access(path).then(
     () => true,
@@ -48,6 +57,7 @@ export async function savedSquadSettings(folder: string): Promise<Pick<RunReques
   const { max_seq_length: maxLength, ...rest } = parsed.data;
   return {
     maxLength,
+    withNoAnswer: rest.version_2_with_negative,
     squad: {
       docStride: rest.doc_stride,
       nBest: rest.n_best_size,

@@ -5,7 +5,7 @@ import { readSquadSplit, type SquadSource } from '../datasets/squad-source.js';
 import { buildWindows, describeWindows, type SpanWindows } from '../datasets/windows.js';
 import { DataError, UsageError } from '../errors.js';
 import { jsonObjectText } from '../json.js';
-import { decodeSpans, type SpanPredictions } from '../metrics/spans.js';
+import { decodeSpans, type SpanPredictions, type SpanQuestion } from '../metrics/spans.js';
 import { scoreSquadV1, scoreSquadV2 } from '../metrics/squad.js';
 import type { SquadSettings } from './run-spec.js';
 import { limitOf, type RunTask, type TaskInput } from './run-task.js';
@@ -41,14 +41,14 @@ function windowsOf(
 /** The questions of a split. */
 export type ReadQuestions = (input: TaskInput, split: 'train' | 'dev') => Promise<SquadSource>;
 
-function decode(
-  input: TaskInput,
+/** Start and end scores of windows -> answers. */
+export function decodeAnswers(
+  { maxAnswerLength, nBest, nullScoreThreshold }: SquadSettings,
   version: SquadVersion,
-  examples: readonly SquadExample[],
+  examples: readonly SpanQuestion[],
   { features }: SpanWindows,
   logits: readonly Float32Array[],
 ): SpanPredictions {
-  const { maxAnswerLength, nBest, nullScoreThreshold } = settingsOf(input);
   const scores = logits.map((both) => ({
     start: both.subarray(0, both.length / 2),
     end: both.subarray(both.length / 2),
@@ -117,12 +117,19 @@ export const spanTask = (name: string, version: SquadVersion, read: ReadQuestion
     return {
       report: {},
       hashes: { dev: hash },
+      metricNames: version === '1.1' ? ['exact_match', 'f1'] : ['exact', 'f1'],
       async evaluate(infer) {
-        const answers = decode(input, version, examples, windows, await infer('dev', windows.features));
+        const answers = decodeAnswers(
+          settingsOf(input),
+          version,
+          examples,
+          windows,
+          await infer('dev', windows.features),
+        );
         return {
           metrics: metricsOf(version, examples, answers),
           undefinedMetrics: {},
-          files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec) },
+          files: { ...filesOf(answers), [SQUAD_SETTINGS_FILE]: squadSettingsText(input.spec, version) },
         };
       },
     };

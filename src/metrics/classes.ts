@@ -1,5 +1,6 @@
 /** What a classifier gets right of each class, as scikit-learn's `precision_recall_fscore_support` with `zero_division=0`. */
 
+/** Shares from 0 to 1 of one class. */
 export interface ClassScore {
   readonly label: string;
   readonly precision: number;
@@ -9,6 +10,7 @@ export interface ClassScore {
   readonly support: number;
 }
 
+/** Every class with its scores, in the order of ids. */
 export interface ClassReport {
   readonly classes: readonly ClassScore[];
   /** Rows: the true class, columns: the predicted one. One class at a time only: none for multi-label. */

@@ -120,6 +120,13 @@ function check(predictions: ArrayLike<number>, labels: ArrayLike<number>): void 
 /**
  * The task's metrics by Hugging Face's names; null: undefined. `predictions`: class ids, or scores for regression.
  * @throws DataError for predictions or labels that are not numbers, or not as many of both
+ * @example
+ * ```ts
+ * import { datasets, evaluation } from 'progtuning';
+ *
+ * const metrics = evaluation.glueMetrics(datasets.findTask('mrpc'), [1, 0, 1, 1], [1, 0, 0, 1]);
+ * console.log(metrics.accuracy, metrics.f1); // 0.75 0.8
+ * ```
  */
 export function glueMetrics(
   task: Pick<Task, 'metrics'>,

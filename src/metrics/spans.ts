@@ -6,6 +6,7 @@
 
 import { DataError } from '../errors.js';
 
+/** A question by its id, and the text that answers it. */
 export interface SpanQuestion {
   readonly id: string;
   readonly context: string;
@@ -17,7 +18,7 @@ export interface SpanWindow {
   readonly example: number;
   /** Row position of the first context token. */
   readonly contextStart: number;
-  /** [tokens, 2]: UTF-16 start and end in the context. */
+  /** `[tokens, 2]`: UTF-16 start and end in the context. */
   readonly offsets: Int32Array;
 }
 
@@ -27,6 +28,7 @@ export interface SpanLogits {
   readonly end: Float32Array;
 }
 
+/** How answers are chosen, by the names of `run_qa`. */
 export interface SpanOptions {
   /** Starts and ends tried in each window, and candidates kept. Default 20. */
   readonly nBest?: number;
@@ -47,8 +49,18 @@ export interface SpanCandidate {
   readonly probability: number;
 }
 
-/** By question id, in order: the three files of `run_qa`. */
+/** The answer given to a question. */
+export interface SpanAnswer {
+  readonly text: string;
+  /** UTF-16 range: `context.slice(start, end)` is the text. None: no answer. */
+  readonly range?: readonly [start: number, end: number];
+  /** Softmax of the scores over the candidates kept for the question: the answer's share. */
+  readonly probability: number;
+}
+
+/** By question id, in order: the three files of `run_qa`, and where the answers stand. */
 export interface SpanPredictions {
+  readonly answers: ReadonlyMap<string, SpanAnswer>;
   readonly predictions: ReadonlyMap<string, string>;
   readonly nbest: ReadonlyMap<string, readonly SpanCandidate[]>;
   /** Score of "no answer" less the best answer's; empty unless `withNoAnswer`. */
@@ -64,13 +76,22 @@ interface Scored {
   readonly end: number;
 }
 
-type Texted = Omit<Scored, 'start' | 'end'> & { readonly text: string };
+type Texted = Scored & { readonly text: string };
 
-const EMPTY: Texted = { startLogit: 0, endLogit: 0, score: 0, text: 'empty' };
+const EMPTY: Texted = { startLogit: 0, endLogit: 0, score: 0, start: 0, end: 0, text: 'empty' };
 
 /**
  * The answers of all questions. `logits[i]` belongs to `windows[i]`; sums are rounded to float32 as numpy's are.
  * @throws DataError for scores that are not finite
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const questions = [{ id: 'q1', context: 'Ada wrote it.' }];
+ * const windows = [{ example: 0, contextStart: 1, offsets: Int32Array.of(0, 3, 4, 9, 10, 12) }];
+ * const logits = [{ start: Float32Array.of(0, 9, 1, 1, 0), end: Float32Array.of(0, 9, 1, 1, 0) }];
+ * console.log(evaluation.decodeSpans(questions, windows, logits).predictions.get('q1')); // Ada
+ * ```
  */
 export function decodeSpans(
   questions: readonly SpanQuestion[],
@@ -85,7 +106,7 @@ export function decodeSpans(
     nullScoreDiffThreshold: 0,
     ...options,
   };
-  const out = { predictions: new Map(), nbest: new Map(), nullOdds: new Map() };
+  const out = { answers: new Map(), predictions: new Map(), nbest: new Map(), nullOdds: new Map() };
   const indices = windowsByQuestion(questions.length, windows);
   for (const [index, question] of questions.entries()) {
     const mine = indices[index] as number[];
@@ -95,9 +116,12 @@ export function decodeSpans(
     const nullCandidate = leastNull(mine.map((i) => logits[i]!));
     const kept = keepBest(candidates, settings.withNoAnswer ? nullCandidate : undefined, settings.nBest);
     const texted = withFallback(kept.map((c) => ({ ...c, text: question.context.slice(c.start, c.end) })));
-    const { text, nullOdds } = choose(texted, nullCandidate, settings);
-    out.predictions.set(question.id, text);
-    out.nbest.set(question.id, probabilities(texted));
+    const { index: chosen, nullOdds } = choose(texted, nullCandidate, settings);
+    const entries = probabilities(texted);
+    const answer = answerOf(texted[chosen], entries[chosen]);
+    out.answers.set(question.id, answer);
+    out.predictions.set(question.id, answer.text);
+    out.nbest.set(question.id, entries);
     if (nullOdds !== undefined) out.nullOdds.set(question.id, nullOdds);
   }
   return out;
@@ -176,19 +200,28 @@ function withFallback(candidates: readonly Texted[]): Texted[] {
 }
 
 /**
- * The best candidate; in v2.0 the best with a text, unless "no answer" is better by more than the threshold.
+ * The index of the best candidate, or of "no answer"; in v2.0 the best with a text, unless "no answer" is better by more than the threshold.
  * Deviation: where no candidate has a text, `run_qa` fails with an IndexError; here that is no answer.
  */
 function choose(
   candidates: readonly Texted[],
   nullCandidate: Scored | undefined,
   { withNoAnswer, nullScoreDiffThreshold }: Required<SpanOptions>,
-): { readonly text: string; readonly nullOdds?: number } {
-  if (!withNoAnswer || !nullCandidate) return { text: candidates[0]!.text };
-  const best = candidates.find(({ text }) => text !== '');
-  if (!best) return { text: '', nullOdds: nullCandidate.score };
+): { readonly index: number; readonly nullOdds?: number } {
+  if (!withNoAnswer || !nullCandidate) return { index: 0 };
+  const none = candidates.findIndex(({ text }) => text === '');
+  const index = candidates.findIndex(({ text }) => text !== '');
+  const best = candidates[index];
+  if (!best) return { index: none, nullOdds: nullCandidate.score };
   const nullOdds = Math.fround(Math.fround(nullCandidate.score - best.startLogit) - best.endLogit);
-  return { text: nullOdds > nullScoreDiffThreshold ? '' : best.text, nullOdds };
+  return { index: nullOdds > nullScoreDiffThreshold ? none : index, nullOdds };
+}
+
+/** "No answer", and the "empty" that stands in for one, are at no place of the context. */
+function answerOf(chosen: Texted | undefined, entry: SpanCandidate | undefined): SpanAnswer {
+  const { text = '', start = 0, end = 0 } = chosen ?? {};
+  const probability = entry?.probability ?? 0;
+  return end > start ? { text, range: [start, end], probability } : { text, probability };
 }
 
 function probabilities(candidates: readonly Texted[]): SpanCandidate[] {

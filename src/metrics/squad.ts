@@ -55,6 +55,14 @@ export function missingPredictions(
 /**
  * Scores of the v1.1 evaluator. Every reference counts, also where an id comes twice.
  * A question without reference answers scores 0 (the official script fails on it).
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const references = [{ id: 'q1', answers: ['Ada Lovelace', 'Lovelace'] }];
+ * const { exact, f1 } = evaluation.scoreSquadV1(references, new Map([['q1', 'the Lovelace']]));
+ * console.log(exact, f1); // 100 100
+ * ```
  */
 export function scoreSquadV1(
   references: readonly SquadReference[],
@@ -90,6 +98,7 @@ function rawScore({ id, answers }: SquadReference, predictions: SquadPredictions
   return { ...base, exact: bestExact(golds, predicted), f1: bestOf(golds, predicted, tokenF1WithEmpty) };
 }
 
+/** Of the v2.0 evaluator: when a question counts as predicted to have no answer. */
 export interface SquadV2Options {
   /** Probability (or any score) that a question has no answer, by id; every predicted id must be in it. */
   readonly naProbs?: ReadonlyMap<string, number>;
@@ -101,6 +110,14 @@ export interface SquadV2Options {
  * Scores of the v2.0 evaluator. An id that comes twice counts once, the last time.
  * Deviation: a missing id is warned about by the caller and scores 0; the official script prints the warning and then
  * fails with a KeyError.
+ * @param options probabilities that there is no answer, and their threshold
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const references = [{ id: 'q1', answers: [] }];
+ * console.log(evaluation.scoreSquadV2(references, new Map([['q1', '']])).exact); // 100
+ * ```
  */
 export function scoreSquadV2(
   references: readonly SquadReference[],

@@ -2,7 +2,7 @@
  * The two places where a PEFT method may enter a model: after a linear map (LoRA) and at the end of a sub-layer, before the
  * residual sum (Adapter). BitFit needs neither. A model calls the hooks by name and knows no method.
  */
-import type { Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor2D } from '../engine/tfjs.js';
 
 /** What a hook may use while the model is traced. */
 export interface HookContext {
@@ -12,6 +12,7 @@ export interface HookContext {
   dropout(x: Tensor2D, rate: number): Tensor2D;
 }
 
+/** How a method enters a model: hooks, each of which may be left out. */
 export interface Adaptation {
   /**
    * Called after every linear map of blocks, embeddings and head, y = x W^T + b.

@@ -12,6 +12,7 @@ import { modelSpecs, OUTPUT_EMBEDDING } from './specs.js';
 import { storedNames } from './stored-names.js';
 import { openWeights, type Weights } from './weights.js';
 
+/** A model with its values: what a folder holds, read. */
 export interface Checkpoint {
   /** Where it was read from; undefined for a model made afresh. */
   readonly folder: string | undefined;
@@ -29,6 +30,7 @@ export interface Checkpoint {
 const mayBeFresh = (spec: ParameterSpec): boolean =>
   spec.place.kind === 'classifier' || spec.place.kind === 'pooler';
 
+/** What is drawn afresh instead of read. */
 export interface LoadOptions {
   /** Draws the tensors that the file does not hold. */
   readonly seed: number;
@@ -37,7 +39,7 @@ export interface LoadOptions {
   /** Draws the output layer even where the file holds one, of whatever size (HF `ignore_mismatched_sizes`). */
   readonly newHead?: boolean | undefined;
   /** Names whose values come from elsewhere, as an adapter's: neither read nor drawn. */
-  readonly except?: { has(name: string): boolean };
+  readonly except?: Pick<ReadonlySet<string>, 'has'>;
 }
 
 /** What is read in place of a parameter that the file has not, or has under another name. */
@@ -113,7 +115,18 @@ const HEADS =
 /** Tensors named one by one, before the rest is only counted. */
 const NAMED = 3;
 
-/** Reads a model for a head. @throws DataError that names a missing or mis-shaped tensor, wanted and got */
+/**
+ * Reads a model for a head. @throws DataError that names a missing or mis-shaped tensor, wanted and got
+ * @param options what is drawn afresh, from which seed
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 3 } as const;
+ * const checkpoint = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * console.log(checkpoint.initialised.join(' ')); // classifier.weight classifier.bias
+ * ```
+ */
 export async function loadCheckpoint(
   folder: string,
   head: HeadSpec,
@@ -161,13 +174,26 @@ async function withDecoder(loaded: Checkpoint, reader: Reader): Promise<Checkpoi
   return { ...loaded, config, specs, parameters: new Map([...loaded.parameters, [spec.name, values]]) };
 }
 
+/** Class names, and the type that the weights are stored in (default `F32`). */
 export interface SaveOptions {
   /** Class names by id, for `id2label`. */
   readonly labels?: readonly string[];
   readonly dtype?: 'F32' | 'F16';
 }
 
-/** Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete. */
+/**
+ * Writes a folder that Python's `from_pretrained` reads: the weights last, so that a folder with weights is complete.
+ * @throws UsageError for the folder that the model was read from, DataError where it cannot be written
+ * @param options class names, stored type
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const checkpoint = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * await models.saveCheckpoint('models/copy', checkpoint, { labels: ['bad', 'good'] });
+ * ```
+ */
 export async function saveCheckpoint(
   folder: string,
   checkpoint: Checkpoint,

@@ -146,7 +146,16 @@ export async function savedClassNames(path: string): Promise<readonly string[] |
   return names;
 }
 
-/** Reads `config.json`. @throws DataError that names the field */
+/**
+ * Reads `config.json`. @throws DataError that names the field
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const config = await models.readConfig('models/tiny');
+ * console.log(config.modelType, config.hiddenSize); // bert 32
+ * ```
+ */
 export async function readConfig(folder: string): Promise<ModelConfig> {
   const path = join(folder, 'config.json');
   const raw = await readRawConfig(path);
@@ -186,14 +195,28 @@ export async function readConfig(folder: string): Promise<ModelConfig> {
 
 const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
 
-/** Beside an adapter: the names of its own head's classes. Not `config.json`, which would make Python take the folder for a whole model. */
+/** Whether a `config.json`, or an adapter's {@link ADAPTER_CLASSES}, says that any number of classes holds at once. */
+export async function isMultiLabel(path: string): Promise<boolean> {
+  if (!(await isThere(path))) return false;
+  return (await readFields(path, problemSchema)).problem_type === MULTI_LABEL;
+}
+
+const problemSchema = z.object({ problem_type: z.string().nullish() });
+
+/** Beside an adapter: the names of its own head's classes, and whether several hold at once. Not `config.json`, which would make Python take the folder for a whole model. */
 export const ADAPTER_CLASSES = 'class_names.json';
 
 /** Names by id, as Hugging Face's configs have them. */
-export const classNamesJson = (names: readonly string[]): Record<string, unknown> => ({
+const classNamesJson = (names: readonly string[]): Record<string, unknown> => ({
   id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),
   label2id: Object.fromEntries(names.map((label, i) => [label, i])),
 });
+
+/** The text of {@link ADAPTER_CLASSES}. */
+export function adapterClassesText(names: readonly string[], head: HeadSpec): string {
+  const several = head.kind === 'classification' && head.multiLabel ? { problem_type: MULTI_LABEL } : {};
+  return `${JSON.stringify({ ...classNamesJson(names), ...several }, null, 2)}\n`;
+}
 
 const MULTI_LABEL = 'multi_label_classification';
 

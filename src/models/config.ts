@@ -1,7 +1,9 @@
 /** The shape of an encoder, as Hugging Face's `config.json` gives it, and presets that need no weights. */
 
+/** By Hugging Face's `hidden_act`. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'tanh' | 'silu';
 
+/** Families, by Hugging Face's `model_type`. */
 export type ModelType = 'bert' | 'roberta' | 'electra';
 
 /** Hugging Face's `BertConfig` / `RobertaConfig` / `ElectraConfig` fields, in camelCase. */
@@ -81,7 +83,16 @@ const large = {
   intermediateSize: 4096,
 } as const;
 
-/** Published shapes by hub id. */
+/**
+ * Published shapes by hub id.
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const { numHiddenLayers, hiddenSize } = models.PRESETS['roberta-large'];
+ * console.log(numHiddenLayers, hiddenSize); // 24 1024
+ * ```
+ */
 export const PRESETS: Readonly<Record<string, ModelConfig>> = {
   'bert-base-uncased': bertBase,
   'bert-base-cased': { ...bertBase, vocabSize: 28996 },

@@ -2,9 +2,10 @@
  * BERT's, RoBERTa's and ELECTRA's encoder (HF `BertModel`, `RobertaModel`, `ElectraModel`; Devlin et al. 2019), as a pure function over
  * tfjs tensors. Letters: B rows of the batch, S their length, E examples (one a row, or several), H hidden size; rows of a matrix are tokens, B S of them.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { attention } from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
+import * as tf from '../engine/tfjs.js';
 import { embeddingSize, type ModelConfig } from './config.js';
 import {
   activate,
@@ -64,9 +65,10 @@ function embed(context: ModelContext, inputs: EncoderInputs): tf.Tensor2D {
   const oneHot =
     config.typeVocabSize === 1
       ? tf.ones([batch * seq, 1])
-      : tf
-          .oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize)
-          .toFloat();
+      : tf.cast(
+          tf.oneHot(tf.reshape(inputs.tokenTypeIds, [batch * seq]) as tf.Tensor1D, config.typeVocabSize),
+          'float32',
+        );
   const typed = tf.add(words, tf.matMul(oneHot as tf.Tensor2D, types));
   const summed = tf.add(tf.reshape(typed, [batch, seq, e]), positions(context, inputs, module));
   const normed = layerNorm(context, `${module}.LayerNorm`, tf.reshape(summed, [batch * seq, e]));
@@ -88,11 +90,15 @@ function positions(context: ModelContext, inputs: EncoderInputs, module: string)
   const used = tf.slice(table, [first, 0], [seq, e]);
   if (isPacked(inputs)) {
     const places = tf.reshape(inputs.positions, [batch * seq]) as tf.Tensor1D;
-    return tf.reshape(tf.matMul(tf.oneHot(places, seq).toFloat() as tf.Tensor2D, used), [batch, seq, e]);
+    return tf.reshape(tf.matMul(tf.cast(tf.oneHot(places, seq), 'float32') as tf.Tensor2D, used), [
+      batch,
+      seq,
+      e,
+    ]);
   }
   const rows = tf.reshape(used, [1, seq, e]) as tf.Tensor3D;
   if (config.modelType !== 'roberta') return rows;
-  const real = tf.reshape(inputs.attentionMask.toFloat(), [batch, seq, 1]);
+  const real = tf.reshape(tf.cast(inputs.attentionMask, 'float32'), [batch, seq, 1]);
   const padding = tf.reshape(tf.slice(table, [config.padTokenId, 0], [1, e]), [1, 1, e]);
   return tf.add(tf.mul(rows, real), tf.mul(padding, tf.sub(1, real))) as tf.Tensor3D;
 }

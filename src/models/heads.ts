@@ -1,6 +1,7 @@
 /** What sits on the encoder, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
-import * as tf from '@tensorflow/tfjs';
+
 import * as fused from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import type { HeadSpec } from './config.js';
 import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
 import { activate, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
@@ -73,6 +74,13 @@ function sigmoidLoss(logits: tf.Tensor2D, labels: tf.Tensor, weights: tf.Tensor1
     tf.reshape(each, [examples * classes]),
   );
 }
+
+/**
+ * Cross-entropy with soft targets: smoothed labels and weighted classes (PyTorch `CrossEntropyLoss`).
+ * @param logits [E, C] @param targets [E, C], the mean's weights in them: 0 in slots without an example
+ */
+export const softTargetLoss = (logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Scalar =>
+  tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), targets))) as tf.Scalar;
 
 /**
  * Mean loss over the weighted examples.

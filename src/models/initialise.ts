@@ -10,7 +10,19 @@ function hash(text: string): number {
   return h;
 }
 
-/** Values for one spec, as Hugging Face initialises: N(0, initializerRange), zero biases, unit layer norms. */
+/**
+ * Values for one spec, as Hugging Face initialises: N(0, initializerRange), zero biases, unit layer norms.
+ * @returns row-major values, as many as the shape holds
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const config = await models.readConfig('models/tiny');
+ * const specs = models.modelSpecs(config, { kind: 'span' });
+ * const values = new Map(specs.map((spec) => [spec.name, models.initialise(spec, config, 42)]));
+ * console.log(values.get('qa_outputs.weight')?.length); // 64
+ * ```
+ */
 export function initialise(
   spec: ParameterSpec,
   config: Pick<ModelConfig, 'initializerRange'>,

@@ -1,7 +1,8 @@
 /** What every block is made of: linear maps and sub-layers with their hook points, activations, layer norm, dropout. */
-import * as tf from '@tensorflow/tfjs';
+
 import * as fused from '../engine/fused.js';
 import { assertShape } from '../engine/shape.js';
+import * as tf from '../engine/tfjs.js';
 import type { Adaptation, HookContext } from './adaptation.js';
 import type { Activation, ModelConfig } from './config.js';
 

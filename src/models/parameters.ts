@@ -15,6 +15,7 @@ export type Initialiser =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' };
 
+/** A parameter without its values. */
 export interface ParameterSpec {
   /** Hugging Face name, e.g. `bert.encoder.layer.3.attention.self.query.weight`. */
   readonly name: string;
@@ -37,6 +38,20 @@ export type Trains = (spec: ParameterSpec) => boolean;
 /** Which head tensors train: the classifier alone (PEFT's default) or pooler and classifier (full fine-tuning). */
 export type HeadTraining = 'classifier' | 'classifier+pooler';
 
+/**
+ * What two predicates both let through: method AND stage.
+ * @example
+ * ```ts
+ * import { models, peft, progressive } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * const method = peft.methodTrains({ config, head, headTraining: 'classifier' }, peft.BITFIT_DEFAULTS);
+ * const trains = progressive.both(method, progressive.stageTrains(schedule, 3, config));
+ * console.log(models.countParameters(models.modelSpecs(config, head), trains)); // 36866
+ * ```
+ */
 export const both =
   (a: Trains, b: Trains): Trains =>
   (spec) =>
@@ -45,7 +60,19 @@ export const both =
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
 
-/** Number of scalars in the specs that `trains` lets through (all of them by default). */
+/**
+ * Number of scalars in the specs that `trains` lets through (all of them by default).
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const specs = models.modelSpecs(config, head);
+ * console.log(models.countParameters(specs)); // 109483778
+ * console.log(models.countParameters(specs, ({ place }) => place.kind === 'embeddings')); // 23837184
+ * ```
+ */
 export function countParameters(specs: readonly ParameterSpec[], trains: Trains = () => true): number {
   return specs.reduce((sum, spec) => (trains(spec) ? sum + sizeOf(spec.shape) : sum), 0);
 }

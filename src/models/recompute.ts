@@ -2,7 +2,7 @@
  * Gradient checkpointing (Chen et al. 2016; HF `gradient_checkpointing`): of a block only the input is kept, and the block is computed
  * once more when its gradient is asked for. Less memory for about a third more time; the numbers are the same.
  */
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../engine/tfjs.js';
 import { type MaskSource, type ModelContext, modelContext } from './layers.js';
 
 /** tfjs forgets the tape of a gradient when another one is computed within it (4.22: `Engine.gradients` sets it to null). */

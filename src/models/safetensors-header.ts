@@ -2,7 +2,6 @@
  * The header of a safetensors file: 8 bytes length, then JSON that says of each tensor its type, shape and place. Nothing of it is
  * trusted: lengths, offsets and names are checked before a byte of data is read.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { sizeOf } from './parameters.js';
@@ -21,8 +20,15 @@ const entrySchema = z.object({
   shape: z.array(z.number().int().nonnegative()),
   data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
 });
+
+/**
+ * A tensor as the header has it: type, shape, first and last byte.
+ *
+ * @interface
+ */
 export type TensorEntry = z.infer<typeof entrySchema>;
 
+/** What a safetensors file says of itself. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -30,15 +36,24 @@ export interface SafetensorsHeader {
   readonly start: number;
 }
 
-/** Exactly so many bytes of a file. @throws DataError where it ends before */
-export async function readExactly(
-  file: FileHandle,
-  length: number,
+/** What is asked of an open file; without Node's types, which a program that uses ours need not have. */
+interface OpenFile {
+  read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+}
+
+/** Fills a buffer from a file. @throws DataError where it ends before */
+export async function readExactly<Bytes extends Uint8Array>(
+  file: OpenFile,
+  buffer: Bytes,
   position: number,
   path: string,
-): Promise<Buffer> {
-  // Of its own memory, not the pool's, and not filled with zeros first.
-  const buffer = Buffer.allocUnsafeSlow(length);
+): Promise<Bytes> {
+  const { length } = buffer;
   let read = 0;
   while (read < length) {
     const { bytesRead } = await file.read(buffer, read, length - read, position + read);
@@ -111,15 +126,15 @@ function checkNoOverlap(tensors: ReadonlyMap<string, TensorEntry>, path: string)
 }
 
 /** Reads and checks the header. @param size of the file, in bytes @throws DataError on a file that is truncated or not safetensors */
-export async function readHeader(file: FileHandle, size: number, path: string): Promise<SafetensorsHeader> {
+export async function readHeader(file: OpenFile, size: number, path: string): Promise<SafetensorsHeader> {
   if (size < 8) throw new DataError(`${path}: not a safetensors file: ${size} bytes`);
-  const length = Number((await readExactly(file, 8, 0, path)).readBigUInt64LE());
+  const length = Number((await readExactly(file, Buffer.alloc(8), 0, path)).readBigUInt64LE());
   if (length > MAX_HEADER || length > size - 8) {
     throw new DataError(
       `${path}: not a safetensors file, or truncated: header of ${length} bytes in a file of ${size}`,
     );
   }
-  const raw = parseHeader((await readExactly(file, length, 8, path)).toString('utf8'), path);
+  const raw = parseHeader((await readExactly(file, Buffer.alloc(length), 8, path)).toString('utf8'), path);
   const tensors = new Map<string, TensorEntry>();
   const available = size - 8 - length;
   for (const [name, value] of Object.entries(raw)) {

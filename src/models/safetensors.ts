@@ -6,6 +6,7 @@ import { DataError } from '../errors.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
 import { readExactly, readHeader, type SafetensorsHeader } from './safetensors-header.js';
 
+/** A tensor of a file: shape and values, row-major. */
 export interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -50,9 +51,23 @@ function checkFinite(name: string, data: Float32Array, path: string): void {
 export interface SafetensorsFile extends SafetensorsHeader {
   /** float32 values of one F64, F32, F16 or BF16 tensor. @throws DataError when it is not there, not a float, or holds NaN or infinity */
   read(name: string): Promise<Float32Array>;
+  /** Closes the file. */
   close(): Promise<void>;
 }
 
+/**
+ * Opens a file and reads its header. @throws DataError that says in what the file is damaged
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const file = await models.openSafetensors('models/tiny/model.safetensors');
+ * console.log(file.tensors.get('bert.pooler.dense.weight')?.shape.join(' x ')); // 32 x 32
+ * const bias = await file.read('bert.pooler.dense.bias');
+ * await file.close();
+ * console.log(bias.length); // 32
+ * ```
+ */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const size = await stat(path).then(
     (entry) => entry.size,
@@ -68,7 +83,10 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
         const entry = header.tensors.get(name);
         if (!entry) throw new DataError(`${path}: no tensor '${name}'`);
         const [begin, end] = entry.data_offsets;
-        const data = toFloat32(await readExactly(file, end - begin, header.start + begin, path), entry.dtype);
+        // Of its own memory, not the pool's, and not filled with zeros first.
+        const buffer = Buffer.allocUnsafeSlow(end - begin);
+        const bytes = await readExactly(file, buffer, header.start + begin, path);
+        const data = toFloat32(bytes, entry.dtype);
         if (!data)
           throw new DataError(
             `${path}: tensor '${name}' has type ${entry.dtype}; wanted ${Object.keys(FLOATS).join(', ')}`,
@@ -84,7 +102,16 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-/** Every tensor of a file. @throws DataError for one that is not a float: none is left out */
+/**
+ * Every tensor of a file. @throws DataError for one that is not a float: none is left out
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const tensors = await models.readSafetensors('models/tiny/model.safetensors');
+ * console.log(tensors.get('bert.pooler.dense.bias')?.data.length); // 32
+ * ```
+ */
 export async function readSafetensors(path: string): Promise<Map<string, NamedTensor>> {
   const file = await openSafetensors(path);
   try {
@@ -96,6 +123,7 @@ export async function readSafetensors(path: string): Promise<Map<string, NamedTe
   }
 }
 
+/** Stored type (default `F32`) and the header's metadata. */
 export interface WriteOptions {
   readonly dtype?: 'F32' | 'F16';
   readonly metadata?: Readonly<Record<string, string>>;
@@ -106,7 +134,17 @@ function encode(data: Float32Array, dtype: 'F32' | 'F16'): Uint8Array {
   return new Uint8Array(Uint16Array.from(data, toFloat16).buffer);
 }
 
-/** Writes a file under a temporary name beside the final one, then renames: a reader never sees half of it. */
+/**
+ * Writes a file under a temporary name beside the final one, then renames: a reader never sees half of it.
+ * @param options stored type, metadata
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const weight = { shape: [2, 2], data: Float32Array.of(1, 0, 0, 1) };
+ * await models.writeSafetensors('identity.safetensors', [['weight', weight]]);
+ * ```
+ */
 export async function writeSafetensors(
   path: string,
   tensors: Iterable<readonly [string, NamedTensor]>,

@@ -102,6 +102,15 @@ function headSpecs(c: ModelConfig, head: HeadSpec): ParameterSpec[] {
 /**
  * The parameters of `BertForSequenceClassification`, `BertForQuestionAnswering` or their RoBERTa and ELECTRA counterparts.
  * A span head has no pooler (HF `add_pooling_layer=False`); RoBERTa's and ELECTRA's dense layer before the output takes its place.
+ * @example
+ * ```ts
+ * import { models } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const [first] = models.modelSpecs(config, head);
+ * console.log(first.name, first.shape.join(' x ')); // bert.embeddings.word_embeddings.weight 30522 x 768
+ * ```
  */
 export function modelSpecs(config: ModelConfig, head: HeadSpec): ParameterSpec[] {
   const blocks = Array.from({ length: config.numHiddenLayers }, (_, l) =>

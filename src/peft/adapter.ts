@@ -2,9 +2,10 @@
  * Bottleneck adapters, h + up(activation(down(h))), at the end of a sub-layer before its residual sum and layer norm.
  * Houlsby et al. 2019 (arXiv 1902.00751): after both sub-layers. Pfeiffer et al. 2020 (arXiv 2005.00052): after the feed-forward only.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { z } from 'zod';
 import { gelu, linear } from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
@@ -22,10 +23,25 @@ export const adapterSchema = z.object({
   /** The blocks' layer norms train too, as in Houlsby's code. */
   layerNorms: z.boolean(),
 });
+
+/**
+ * Bottleneck adapters: see {@link ADAPTER_DEFAULTS}.
+ *
+ * @interface
+ */
 export type Adapter = z.infer<typeof adapterSchema>;
 
-/** Houlsby: size 64, GELU (google-research/adapter-bert). Pfeiffer: reduction 16, ReLU (adapters library, `seq_bn`). */
-export const ADAPTER_DEFAULTS: Record<(typeof ADAPTER_STYLES)[number], Adapter> = {
+/**
+ * Houlsby: size 64, GELU (google-research/adapter-bert). Pfeiffer: reduction 16, ReLU (adapters library, `seq_bn`).
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * const method: peft.Method = { ...peft.ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 16 } };
+ * console.log(method.activation); // gelu
+ * ```
+ */
+export const ADAPTER_DEFAULTS: Record<Adapter['style'], Adapter> = {
   houlsby: {
     kind: 'adapter',
     style: 'houlsby',

@@ -7,8 +7,24 @@ import { headTrains, type MethodBase } from './modules.js';
 export const BITFIT_TERMS = ['all', 'query-intermediate'] as const;
 
 export const bitfitSchema = z.object({ kind: z.literal('bitfit'), terms: z.enum(BITFIT_TERMS) });
+
+/**
+ * BitFit: which biases train.
+ *
+ * @interface
+ */
 export type Bitfit = z.infer<typeof bitfitSchema>;
 
+/**
+ * All biases, as in the paper.
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * const method: peft.Method = { ...peft.BITFIT_DEFAULTS, terms: 'query-intermediate' };
+ * console.log(method.kind); // bitfit
+ * ```
+ */
 export const BITFIT_DEFAULTS: Bitfit = { kind: 'bitfit', terms: 'all' };
 
 export const bitfitSpecs = (_base: MethodBase, _method: Bitfit): ParameterSpec[] => [];

@@ -1,6 +1,7 @@
 /** Hyper-parameters that the literature uses with each method on GLUE, each with its source. */
 import type { Method } from './method.js';
 
+/** Hyper-parameters, and where they come from. */
 export interface Recipe {
   readonly learningRate: number;
   readonly epochs: number;
@@ -13,6 +14,12 @@ export interface Recipe {
 /**
  * Epochs are 3 throughout, as in Hugging Face's reference recipe, so that methods are compared on equal epochs;
  * what the sources use is in `source`.
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * console.log(peft.RECIPES.lora.learningRate); // 0.0004
+ * ```
  */
 export const RECIPES: Readonly<Record<Method['kind'], Recipe>> = {
   full: {
@@ -51,3 +58,20 @@ export const RECIPES: Readonly<Record<Method['kind'], Recipe>> = {
       'benzakenelad/BitFit run_glue.py: lr 1e-3, batch 8, 16 epochs, constant rate; batch 16 in the paper',
   },
 };
+
+/** Hidden size below which a model is small: it learns with a higher rate than the literature's models of 768 and more. */
+export const SMALL_HIDDEN = 512;
+
+/** Peak learning rates for small models: those that the shipped one (6 blocks of 256) learns its own tasks with, data/grids/embedded-*.json. */
+export const SMALL_LEARNING_RATES: Readonly<Record<Method['kind'], number>> = {
+  full: 3e-4,
+  lora: 3e-3,
+  adapter: 2e-3,
+  bitfit: 3e-3,
+};
+
+/** The peak learning rate that a method starts from on a model of a size; it is the same for all models of `SMALL_HIDDEN` and wider. */
+export const defaultLearningRate = (
+  kind: Method['kind'],
+  { hiddenSize }: { readonly hiddenSize: number },
+): number => (hiddenSize < SMALL_HIDDEN ? SMALL_LEARNING_RATES[kind] : RECIPES[kind].learningRate);

@@ -16,11 +16,13 @@ import { type Method, methodSpecs, methodTrains } from './method.js';
 import type { MethodBase } from './modules.js';
 import { isOwnConfig, ownConfigJson, parseOwnConfig } from './own-format.js';
 
+/** A method that is saved apart from its base model. */
 export type PeftMethod = Exclude<Method, { kind: 'full' }>;
 
 const CONFIG = 'adapter_config.json';
 const WEIGHTS = 'adapter_model.safetensors';
 
+/** What a method trained, and on what. */
 export interface AdapterToSave {
   readonly config: ModelConfig;
   readonly head: HeadSpec;
@@ -52,7 +54,20 @@ const allSpecs = (base: MethodBase, method: PeftMethod): ParameterSpec[] => [
 const namesInFile = (base: MethodBase, method: PeftMethod): ((name: string) => string) =>
   method.kind === 'lora' ? storedNames(base, method) : (name) => name;
 
-/** Writes the folder: config first, weights last, each under a temporary name until it is whole. @throws DataError */
+/**
+ * Writes the folder: config first, weights last, each under a temporary name until it is whole. @throws DataError
+ * @example
+ * ```ts
+ * import { models, peft } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const base = { config, head, headTraining: 'classifier' } as const;
+ * const values = new Map(parameters);
+ * for (const spec of peft.methodSpecs(base, peft.LORA_DEFAULTS)) values.set(spec.name, models.initialise(spec, config, 1));
+ * await peft.saveAdapter('adapters/lora', { ...base, method: peft.LORA_DEFAULTS, parameters: values, baseModel: 'models/tiny' });
+ * ```
+ */
 export async function saveAdapter(folder: string, adapter: AdapterToSave): Promise<void> {
   const { config, method, headTraining, parameters, baseModel } = adapter;
   const base = baseToSave(adapter);
@@ -73,6 +88,7 @@ export async function saveAdapter(folder: string, adapter: AdapterToSave): Promi
   await writeSafetensors(join(folder, WEIGHTS), tensors);
 }
 
+/** A saved adapter, read. */
 export interface LoadedAdapter {
   readonly method: PeftMethod;
   /** Which of the head it brings. */
@@ -166,6 +182,14 @@ async function readTensors(path: string, method: PeftMethod): Promise<Map<string
  * Reads a folder of {@link saveAdapter}, or one that Hugging Face PEFT wrote for LoRA, for a base model.
  * @param expected the method that a caller asked for: a folder of another is refused
  * @throws DataError that says in what the folder differs: base model, method, rank, tensor
+ * @example
+ * ```ts
+ * import { models, peft } from 'progtuning';
+ *
+ * const config = await models.readConfig('models/tiny');
+ * const { method, headTraining } = await peft.loadAdapter('adapters/lora', config, { kind: 'classification', numLabels: 2 });
+ * console.log(method.kind, headTraining); // lora classifier
+ * ```
  */
 export async function loadAdapter(
   folder: string,
@@ -191,4 +215,22 @@ export async function loadAdapter(
     return tensor ? [[name, tensor.data]] : [];
   });
   return { method, headTraining, baseModel, parameters: new Map(values) };
+}
+
+const OUTPUT_LAYER = /(^|\.)(classifier|classifier\.out_proj|qa_outputs)\.(modules_to_save\.\w+\.)?weight$/;
+
+/**
+ * The head that an adapter brings, by its output layer's shape: its own folder says what the base model's `config.json` cannot.
+ * @returns undefined for an adapter that leaves the head to its base model @throws DataError
+ */
+export async function adapterHead(folder: string): Promise<HeadSpec | undefined> {
+  await readConfigJson(join(folder, CONFIG));
+  const file = await openSafetensors(join(folder, WEIGHTS));
+  await file.close();
+  for (const [name, { shape }] of file.tensors) {
+    if (!OUTPUT_LAYER.test(name)) continue;
+    if (name.includes('qa_outputs')) return { kind: 'span' };
+    return { kind: 'classification', numLabels: shape[0] ?? 1 };
+  }
+  return undefined;
 }

@@ -5,6 +5,12 @@ import type { ParameterSpec, Trains } from '../models/parameters.js';
 import type { MethodBase } from './modules.js';
 
 export const fullSchema = z.object({ kind: z.literal('full') });
+
+/**
+ * Full fine-tuning: nothing is added, everything trains.
+ *
+ * @interface
+ */
 export type Full = z.infer<typeof fullSchema>;
 
 export const fullSpecs = (_base: MethodBase, _method: Full): ParameterSpec[] => [];

@@ -1,6 +1,7 @@
 /** LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / r) B A x, as Hugging Face PEFT builds it. */
-import * as tf from '@tensorflow/tfjs';
+
 import { z } from 'zod';
+import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { loraMaps, wholeModules } from './lora-targets.js';
@@ -10,6 +11,7 @@ import { headTrains, isWithin, type MethodBase, moduleOf } from './modules.js';
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 
 const names = z.array(z.string()).nonempty();
+
 /** First match wins, so the order counts. */
 const patterns = <T extends z.ZodType<number>>(value: T) => z.array(z.tuple([z.string(), value])).nonempty();
 
@@ -35,9 +37,24 @@ export const loraSchema = z.object({
   /** Scale alpha / sqrt(r) (Kalajdzievski 2023, arXiv 2312.03732). */
   useRslora: z.literal(true).optional(),
 });
+
+/**
+ * Low-rank adaptation: see {@link LORA_DEFAULTS}.
+ *
+ * @interface
+ */
 export type Lora = z.infer<typeof loraSchema>;
 
-/** r 8, alpha 16, query and value: the LoRA paper's GLUE scripts. (PEFT's own default alpha is 8.) */
+/**
+ * r 8, alpha 16, query and value: the LoRA paper's GLUE scripts. (PEFT's own default alpha is 8.)
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * const method = { ...peft.LORA_DEFAULTS, rank: 4, targets: ['query', 'key', 'value'] };
+ * console.log(method.kind, method.alpha); // lora 16
+ * ```
+ */
 export const LORA_DEFAULTS: Lora & { readonly targets: string[] } = {
   kind: 'lora',
   rank: 8,
@@ -92,7 +109,21 @@ export function loraTrains(base: MethodBase, method: Lora): Trains {
   };
 }
 
-/** Folds the scaled B A into the weights: a plain checkpoint with the same logits. Touched arrays are new. */
+/**
+ * Folds the scaled B A into the weights: a plain checkpoint with the same logits. Touched arrays are new.
+ * @throws UsageError for options that the model cannot take
+ * @example
+ * ```ts
+ * import { models, peft } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const base = { config, head, headTraining: 'classifier' } as const;
+ * const values = new Map(parameters);
+ * for (const spec of peft.methodSpecs(base, peft.LORA_DEFAULTS)) values.set(spec.name, models.initialise(spec, config, 1));
+ * console.log(values.size > specs.length, peft.mergeLora(base, peft.LORA_DEFAULTS, values).size === specs.length); // true true
+ * ```
+ */
 export function mergeLora(base: MethodBase, method: Lora, parameters: Parameters): Map<string, Float32Array> {
   const merged = new Map(parameters);
   for (const { module, outputs, inputs, rank, scale } of loraMaps(base, method)) {

@@ -66,7 +66,16 @@ export const LITERATURE: readonly Source[] = [
   },
 ];
 
-/** The literature's settings for a task; where it has none for the task, the method's own. `source` says which. */
+/**
+ * The literature's settings for a task; where it has none for the task, the method's own. `source` says which.
+ * @example
+ * ```ts
+ * import { peft } from 'progtuning';
+ *
+ * const { epochs, source } = peft.literatureRecipe('rte', 'lora');
+ * console.log(epochs, source.split(' ')[0]); // 80 microsoft/LoRA
+ * ```
+ */
 export function literatureRecipe(task: string, method: Method['kind']): Recipe {
   const found = LITERATURE.find((entry) => entry.method === method && entry.tasks[task]);
   const base = RECIPES[method];

@@ -10,6 +10,12 @@ export interface Part {
 /**
  * The parts P_1..P_T, low to high; the remainder goes to the last, the top part.
  * @throws UsageError when T is no whole number from 1 to L
+ * @example
+ * ```ts
+ * import { progressive } from 'progtuning';
+ *
+ * console.log(progressive.parts(12, 5).map(({ first, end }) => `${first}-${end - 1}`).join(' ')); // 0-1 2-3 4-5 6-7 8-11
+ * ```
  */
 export function parts(numHiddenLayers: number, stages: number): Part[] {
   if (!Number.isInteger(stages) || stages < 1)

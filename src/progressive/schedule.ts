@@ -47,6 +47,12 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/**
+ * Which blocks train in which of `stages` stages, and when the embeddings do: the paper's `progressive` (stage t: parts t..T), its reverse
+ * `growing`, as many blocks drawn at `random`, `only-block` (0-based), or `full` fine-tuning.
+ *
+ * @useDeclaredType
+ */
 export type Schedule = z.infer<typeof scheduleSchema>;
 export type ScheduleKind = Schedule['kind'];
 export const SCHEDULE_KINDS: readonly ScheduleKind[] = [
@@ -57,11 +63,20 @@ export const SCHEDULE_KINDS: readonly ScheduleKind[] = [
   'only-block',
 ];
 
-type BlockCount = Pick<ModelConfig, 'numHiddenLayers'>;
+/** What of a model its parts are cut from. */
+export type BlockCount = Pick<ModelConfig, 'numHiddenLayers'>;
 
 /**
  * 0-based indices of the blocks that train in a stage.
  * @param stage 1..T @throws UsageError when the blocks are cut and T > L, or a block is not there
+ * @param model how many blocks there are
+ * @example
+ * ```ts
+ * import { progressive } from 'progtuning';
+ *
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * console.log([...progressive.trainedBlocks(schedule, 3, { numHiddenLayers: 12 })].join()); // 8,9,10,11
+ * ```
  */
 export function trainedBlocks(
   schedule: Schedule,
@@ -95,7 +110,16 @@ export function trainedBlocks(
   }
 }
 
-/** Whether the embeddings train in a stage. */
+/**
+ * Whether the embeddings train in a stage.
+ * @example
+ * ```ts
+ * import { progressive } from 'progtuning';
+ *
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'first-stage' } as const;
+ * console.log(progressive.trainsEmbeddings(schedule, 1), progressive.trainsEmbeddings(schedule, 2)); // true false
+ * ```
+ */
 export function trainsEmbeddings(schedule: Schedule, stage: number): boolean {
   if (schedule.embeddings === 'never') return false;
   if (schedule.embeddings === 'always' || schedule.kind === 'full' || schedule.kind === 'only-block')
@@ -103,7 +127,20 @@ export function trainsEmbeddings(schedule: Schedule, stage: number): boolean {
   return stage === (schedule.kind === 'growing' ? schedule.stages : 1);
 }
 
-/** What stage t trains, as far as the schedule decides: compose with a method's own predicate by `both`. */
+/**
+ * What stage t trains, as far as the schedule decides: compose with a method's own predicate by `both`.
+ * @throws UsageError as {@link trainedBlocks}
+ * @example
+ * ```ts
+ * import { models, progressive } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * const specs = models.modelSpecs(config, head);
+ * console.log(models.countParameters(specs, progressive.stageTrains(schedule, 3, config))); // 52780802
+ * ```
+ */
 export function stageTrains(schedule: Schedule, stage: number, config: BlockCount): Trains {
   const blocks = trainedBlocks(schedule, stage, config);
   const embeddings = trainsEmbeddings(schedule, stage);
@@ -113,7 +150,17 @@ export function stageTrains(schedule: Schedule, stage: number, config: BlockCoun
   };
 }
 
-/** The stage (1..T) of an epoch (0-based): one epoch each when T equals the number of epochs, else as even as can be. */
+/**
+ * The stage (1..T) of an epoch (0-based): one epoch each when T equals the number of epochs, else as even as can be.
+ * @param schedule how many stages there are
+ * @example
+ * ```ts
+ * import { progressive } from 'progtuning';
+ *
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * console.log([0, 1, 2, 3, 4, 5].map((epoch) => progressive.stageOfEpoch(schedule, epoch, 6)).join()); // 1,1,2,2,3,3
+ * ```
+ */
 export const stageOfEpoch = ({ stages }: Schedule, epoch: number, epochs: number): number =>
   Math.floor((epoch * stages) / epochs) + 1;
 

@@ -29,7 +29,18 @@ export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts
   };
 }
 
-/** Updated parameters per epoch of full fine-tuning of everything that the schedule lets through, in closed form. */
+/**
+ * Updated parameters per epoch of full fine-tuning of everything that the schedule lets through, in closed form.
+ * @returns scalars, an epoch each @throws UsageError as {@link trainedBlocks}
+ * @example
+ * ```ts
+ * import { models, progressive } from 'progtuning';
+ *
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * const updates = progressive.closedFormUpdates(schedule, 3, models.PRESETS['bert-base-uncased'], 2);
+ * console.log(updates.join()); // 109483778,81132290,52780802
+ * ```
+ */
 export function closedFormUpdates(
   schedule: Schedule,
   epochs: number,
@@ -46,7 +57,20 @@ export function closedFormUpdates(
   });
 }
 
-/** Updated parameters per epoch, counted. @param method what the method trains at all */
+/**
+ * Updated parameters per epoch, counted. @param method what the method trains at all
+ * @returns scalars, an epoch each @throws UsageError as {@link trainedBlocks}
+ * @example
+ * ```ts
+ * import { models, progressive } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always' } as const;
+ * const updates = progressive.countedUpdates(schedule, 3, config, models.modelSpecs(config, head));
+ * console.log(updates.join()); // 109483778,81132290,52780802
+ * ```
+ */
 export function countedUpdates(
   schedule: Schedule,
   epochs: number,
@@ -62,7 +86,15 @@ export function countedUpdates(
   );
 }
 
-/** Share of parameter updates saved against `epochs` epochs of the same method without a schedule: 0.259 is 25.9 %. */
+/**
+ * Share of parameter updates saved against `epochs` epochs of the same method without a schedule: 0.259 is 25.9 %.
+ * @example
+ * ```ts
+ * import { progressive } from 'progtuning';
+ *
+ * console.log(progressive.savedFraction([109483778, 81132290, 52780802], 109483778).toFixed(3)); // 0.259
+ * ```
+ */
 export function savedFraction(updates: readonly number[], trainable: number): number {
   return 1 - updates.reduce((sum, count) => sum + count, 0) / (trainable * updates.length);
 }

@@ -23,7 +23,17 @@ function marked(context: string, predicted: string): string {
   return `${literal(context.slice(0, start))}<mark><b>${literal(predicted)}</b></mark>${literal(context.slice(end))}`;
 }
 
-/** @returns a quoted block: question, paragraph, verdict (exact match with a reference, before any normalising) */
+/**
+ * @returns a quoted block: question, paragraph, verdict (exact match with a reference, before any normalising)
+ * @param answer question, paragraph, what was predicted, references
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const answer = { question: 'Who wrote it?', context: 'Ada wrote it.', predicted: 'Ada', answers: [{ text: 'Ada' }] };
+ * console.log(report.answerMarkdown(answer).split('\n')[0]); // > **Who wrote it?**
+ * ```
+ */
 export function answerMarkdown({ question, context, predicted, answers }: ShownAnswer): string {
   const texts = answers.length > 0 ? answers.map(({ text }) => text) : [''];
   const verdict = texts.includes(predicted)

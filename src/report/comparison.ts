@@ -1,12 +1,14 @@
 /** Means with their spread over seeds, and paired differences between two settings run with the same seeds. */
 
-import { bisect, mean, quantile, sampleStandardDeviation } from 'simple-statistics';
-import { DataError, UsageError } from '../errors.js';
+import { mean, quantile, sampleStandardDeviation } from 'simple-statistics';
+import { DataError } from '../errors.js';
 import { fillBits, STREAM } from '../random.js';
+import { studentQuantile } from './student.js';
 
 /** Lower and upper end. */
 export type Interval = readonly [number, number];
 
+/** Mean and spread of some values, in their unit. */
 export interface Summary {
   readonly count: number;
   readonly mean: number;
@@ -16,7 +18,16 @@ export interface Summary {
   readonly interval: Interval | null;
 }
 
-/** @throws DataError without values, or when one is not a number */
+/**
+ * @throws DataError without values, or when one is not a number
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const { mean, standardDeviation } = comparison.summarise([70, 72, 74]);
+ * console.log(mean, standardDeviation); // 72 2
+ * ```
+ */
 export function summarise(values: readonly number[], level = 0.95): Summary {
   checkNumbers(values);
   const several = values.length > 1;
@@ -28,7 +39,15 @@ export function summarise(values: readonly number[], level = 0.95): Summary {
   };
 }
 
-/** `91.2 ± 0.4` (mean and sample standard deviation), `91.2` for a single value. */
+/**
+ * `91.2 ± 0.4` (mean and sample standard deviation), `91.2` for a single value.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.meanAndSpread([70, 72, 74])); // 72.0 ± 2.0
+ * ```
+ */
 export function meanAndSpread(values: readonly number[], digits = 1): string {
   const { mean: centre, standardDeviation } = summarise(values);
   return standardDeviation === null
@@ -39,6 +58,12 @@ export function meanAndSpread(values: readonly number[], digits = 1): string {
 /**
  * Student-t interval of the mean: right for few values of a normal distribution.
  * @throws DataError for fewer than two values
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.studentInterval([70, 72, 74]).map((end) => end.toFixed(2)).join(' to ')); // 67.03 to 76.97
+ * ```
  */
 export function studentInterval(values: readonly number[], level = 0.95): Interval {
   checkNumbers(values, 2);
@@ -48,32 +73,7 @@ export function studentInterval(values: readonly number[], level = 0.95): Interv
   return [centre - half, centre + half];
 }
 
-/**
- * The t for which a Student variable lies within -t..t with probability `level`.
- * @throws UsageError for a level outside 0..1 or a number of degrees of freedom that is not whole and positive
- */
-export function studentQuantile(level: number, degreesOfFreedom: number): number {
-  if (!(level > 0 && level < 1))
-    throw new UsageError(`level: expected a number between 0 and 1, found ${level}.`);
-  if (!Number.isInteger(degreesOfFreedom) || degreesOfFreedom < 1)
-    throw new UsageError(`degrees of freedom: expected a whole number from 1, found ${degreesOfFreedom}.`);
-  const angle = bisect((theta) => studentWithin(theta, degreesOfFreedom) - level, 0, Math.PI / 2, 200, 1e-15);
-  return Math.sqrt(degreesOfFreedom) * Math.tan(angle as number);
-}
-
-/** P(-t < T < t) with t = sqrt(n) tan(theta), as a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4). */
-function studentWithin(theta: number, n: number): number {
-  const cosine = Math.cos(theta);
-  const odd = n % 2 === 1;
-  let term = odd ? cosine : 1;
-  let sum = n === 1 ? 0 : term;
-  for (let k = odd ? 3 : 2; k <= n - 2; k += 2) {
-    term *= ((k - 1) / k) * cosine ** 2;
-    sum += term;
-  }
-  return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
-}
-
+/** A mean difference and its 95 % intervals, in the unit of the values. */
 export interface PairedDifference {
   readonly count: number;
   /** Mean of a[i] - b[i]. */
@@ -83,6 +83,7 @@ export interface PairedDifference {
   readonly student: Interval;
 }
 
+/** How an interval is drawn: `level` (0.95), `resamples` (10,000), `seed` (0). */
 export interface BootstrapOptions {
   readonly level?: number;
   readonly resamples?: number;
@@ -92,6 +93,13 @@ export interface BootstrapOptions {
 /**
  * How much `a` exceeds `b` on the mean, pair by pair (same seed, same data).
  * @throws DataError for unequal lengths, fewer than two pairs, or a value that is not a number
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const { mean, count } = comparison.pairedDifference([71, 72, 75], [70, 72, 73]);
+ * console.log(mean, count); // 1 3
+ * ```
  */
 export function pairedDifference(
   a: readonly number[],
@@ -111,6 +119,14 @@ export function pairedDifference(
 /**
  * Percentile bootstrap interval of the mean (Efron 1979). The same seed gives the same interval.
  * @throws DataError for fewer than two values, or one that is not a number
+ * @param options level, resamples, seed
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * const [low, high] = comparison.bootstrapInterval([70, 71, 72, 73, 74], { seed: 1 });
+ * console.log(low < 72 && 72 < high); // true
+ * ```
  */
 export function bootstrapInterval(
   values: readonly number[],
@@ -129,7 +145,8 @@ export function bootstrapInterval(
   return [low, high];
 }
 
-function checkNumbers(values: readonly number[], least = 1): void {
+/** @throws DataError for fewer than `least` values, or one that is not a number */
+export function checkNumbers(values: readonly number[], least = 1): void {
   if (values.length < least)
     throw new DataError(
       `Statistics: expected at least ${least} value${least > 1 ? 's' : ''}, found ${values.length}.`,

@@ -16,12 +16,17 @@ import {
 } from './frame.js';
 import { wrapText } from './text-width.js';
 
+/** A named series over the categories. */
 export interface BarSeries {
   readonly name: string;
   /** One a category; null: not run. */
   readonly values: readonly (number | null)[];
   /** Half lengths of the error bars, in the unit of the values. */
   readonly errors?: readonly (number | null)[];
+  /** Single values of each category, e.g. of its seeds, drawn as small dots beside its mark. */
+  readonly dots?: readonly (readonly number[])[];
+  /** Said where a value is null. Default `not run`. */
+  readonly missing?: string;
 }
 
 export interface GroupedBarsOptions extends FigureText {
@@ -39,7 +44,25 @@ export interface GroupedBarsOptions extends FigureText {
 /** Share of a category's room that its group takes. */
 const GROUP = 0.76;
 
-/** One group of bars (or points) a category, one bar a series, error bars where given, `not run` where a value is null. */
+/**
+ * One group of bars (or points) a category, one bar a series, error bars where given, `not run` where a value is null.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const figure = report.groupedBars({
+ *   title: 'Progtuning ends near full fine-tuning',
+ *   caption: 'invented numbers',
+ *   categories: ['CoLA', 'RTE'],
+ *   yTitle: 'points',
+ *   series: [
+ *     { name: 'full', values: [60, 70] },
+ *     { name: 'progressive', values: [59, null] },
+ *   ],
+ * });
+ * console.log(figure.data.length); // 2
+ * ```
+ */
 export function groupedBars(options: GroupedBarsOptions): Figure {
   const { categories, series, yRange, marks = 'bars' } = options;
   const width = GROUP / series.length;
@@ -52,13 +75,14 @@ export function groupedBars(options: GroupedBarsOptions): Figure {
     tickLines: Math.max(...labels.map((lines) => lines.length)),
     xaxis: categoryAxis(labels),
     yaxis: { ...(marks === 'bars' ? { rangemode: 'tozero' } : {}), ...(yRange ? { range: yRange } : {}) },
-    annotations: series.flatMap(({ values }, k) =>
-      values.flatMap((value, i) => (value === null ? [notRun(placeOf(k, i))] : [])),
+    annotations: series.flatMap(({ values, missing = 'not run' }, k) =>
+      values.flatMap((value, i) => (value === null ? [absent(placeOf(k, i), missing)] : [])),
     ),
   });
-  const data = series.map((one, k) => {
+  const data = series.flatMap((one, k) => {
     const x = one.values.map((_, i) => placeOf(k, i));
-    return marks === 'bars' ? barTrace(one, k, x, width, options) : pointTrace(one, k, x);
+    const mark = marks === 'bars' ? barTrace(one, k, x, width, options) : pointTrace(one, k, x);
+    return one.dots ? [mark, dotTrace(one, k, x)] : [mark];
   });
   return { data, layout, title: options.title, caption: options.caption };
 }
@@ -115,8 +139,21 @@ const pointTrace = (series: BarSeries, index: number, x: readonly number[]): Tra
   ...errorBars(series),
 });
 
-const notRun = (x: number): Json => ({
-  text: 'not run',
+/** So far right of the mark that they do not hide it, in categories. */
+const ASIDE = 0.12;
+
+const dotTrace = ({ name, dots = [] }: BarSeries, index: number, x: readonly number[]): Trace => ({
+  type: 'scatter',
+  mode: 'markers',
+  name: `${escapeText(name)}, one by one`,
+  showlegend: false,
+  x: dots.flatMap((values, i) => values.map(() => (x[i] ?? 0) + ASIDE)),
+  y: dots.flat(),
+  marker: { color: pick(COLOURS, index), size: 5, opacity: 0.6 },
+});
+
+const absent = (x: number, text: string): Json => ({
+  text,
   xref: 'x',
   x,
   yref: 'paper',
@@ -134,7 +171,17 @@ export interface BoxPlotOptions extends FigureText {
   readonly xTitle?: string;
 }
 
-/** Quartiles of each group, with every value drawn beside them (seeds are few: none may hide in a box). */
+/**
+ * Quartiles of each group, with every value drawn beside them (seeds are few: none may hide in a box).
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const groups = [{ name: 'progressive', values: [58, 60, 61] }];
+ * const figure = report.boxPlot({ title: 'Three seeds', caption: 'invented numbers', yTitle: 'points', groups });
+ * console.log(figure.data[0].type); // box
+ * ```
+ */
 export function boxPlot(options: BoxPlotOptions): Figure {
   const { groups } = options;
   const labels = groups.map(({ name }) => wrapText(name, TICK_SIZE, PLOT_WIDTH / groups.length - 8));

@@ -4,10 +4,14 @@ import { BOLD, textWidth, wrapText } from './text-width.js';
 
 /** A value of plotly's JSON. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** Plotly's trace: one series. */
 export interface Trace {
   readonly type: 'scatter' | 'bar' | 'box';
   readonly [attribute: string]: Json;
 }
+
+/** Plotly's layout: sizes in pixels. */
 export interface Layout {
   readonly width: number;
   readonly height: number;
@@ -32,6 +36,7 @@ export interface FigureText {
 
 /** Okabe and Ito's colours (2008), told apart with every kind of colour blindness; without yellow, which white swallows. */
 export const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'] as const;
+
 /** A second mark beside colour, for grey prints. */
 export const DASHES = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot', 'solid'] as const;
 export const SYMBOLS = [

@@ -14,11 +14,14 @@ import {
   type Trace,
 } from './frame.js';
 
+/** A named curve. */
 export interface LineSeries {
   readonly name: string;
   readonly y: readonly number[];
   /** Default: 1, 2, 3 ... */
   readonly x?: readonly number[];
+  /** Marks each point, and is never smoothed: for few of them. */
+  readonly markers?: boolean;
 }
 
 export interface LineChartOptions extends FigureText {
@@ -31,6 +34,8 @@ export interface LineChartOptions extends FigureText {
   /** Upright lines, e.g. where a stage begins. */
   readonly boundaries?: readonly { readonly x: number; readonly label: string }[];
   readonly yRange?: readonly [number, number];
+  /** `e`: ticks as 2e-5. Default: with SI prefixes. */
+  readonly exponent?: 'e';
 }
 
 /** Mean of the last `window` values at each place; of fewer at the start. */
@@ -47,9 +52,19 @@ function thin(values: readonly number[]): number[] {
   return values.filter((_, i) => (values.length - 1 - i) % stride === 0);
 }
 
-/** One curve a series, with its legend. Long ones are drawn from every n-th step. */
+/**
+ * One curve a series, with its legend. Long ones are drawn from every n-th step.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const series = [{ name: 'loss', y: [0.7, 0.6, 0.4] }];
+ * const figure = report.lineChart({ title: 'It learns', caption: 'invented', xTitle: 'step', yTitle: 'nats', series });
+ * console.log(figure.layout.width); // 760
+ * ```
+ */
 export function lineChart(options: LineChartOptions): Figure {
-  const { series, smoothing = 1, boundaries = [], yRange } = options;
+  const { series, smoothing = 1, boundaries = [], yRange, exponent } = options;
   const data = series.flatMap((one, i) => lineTraces(one, i, smoothing));
   const layout = frame({
     ...options,
@@ -57,16 +72,18 @@ export function lineChart(options: LineChartOptions): Figure {
     above: boundaries.length > 0 ? 16 : 0,
     shapes: boundaries.map(({ x }) => boundaryLine(x)),
     annotations: boundaries.map(({ x, label }) => boundaryLabel(x, label)),
-    ...(yRange ? { yaxis: { range: yRange } } : {}),
+    yaxis: { ...(yRange ? { range: yRange } : {}), ...(exponent ? { exponentformat: exponent } : {}) },
   });
   return { data, layout, title: options.title, caption: options.caption };
 }
 
-function lineTraces({ name, y, x }: LineSeries, index: number, smoothing: number): Trace[] {
+function lineTraces({ name, y, x, markers }: LineSeries, index: number, smoothing: number): Trace[] {
   const colour = pick(COLOURS, index);
   const steps = thin(x ?? y.map((_, i) => i + 1));
   const trace = { type: 'scatter', mode: 'lines', name: escapeText(name), x: steps } as const;
   const line = { color: colour, width: 2, dash: pick(DASHES, index) };
+  if (markers)
+    return [{ ...trace, mode: 'lines+markers', y: thin(y), line, marker: { color: colour, size: 7 } }];
   if (smoothing <= 1) return [{ ...trace, y: thin(y), line }];
   const raw: Trace = {
     ...trace,

@@ -62,8 +62,8 @@ const tokensSeen = ({ former, tokensSeen, epochs }: PretrainRecord): string => {
   return before === 0 ? own : `${million(before + tokensSeen)}: ${million(before)} before, then ${own}`;
 };
 
-/** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it */
-export function modelCard(record: PretrainRecord, options: CardOptions, figure: string): string {
+/** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it, if there is one */
+export function modelCard(record: PretrainRecord, options: CardOptions, figure: string | undefined): string {
   const { spec, corpus, machine } = record;
   const { name, textSource, license } = options;
   const { kind, warmupSteps, decayRatio } = spec.learningRateSchedule;
@@ -125,8 +125,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     '|---|---|',
     ...rows.map(([what, value]) => `| ${what} | ${value} |`),
     '',
-    `![Loss over tokens seen](${figure})`,
-    '',
+    ...(figure === undefined ? [] : [`![Loss over tokens seen](${figure})`, '']),
     'Everything that made it (hashes of the text, settings, every measured loss) is in `pretraining.json`.',
     '',
   ].join('\n');

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { escapeText, type Figure } from './frame.js';
 import { figureToSvg } from './svg.js';
-import { type Row, type TableOptions, tableHtml, tableText } from './table.js';
+import { type Row, type TableFrame, type TableOptions, tableHtml, tableText } from './table.js';
 
 /** MIME type -> content; JSON types hold values, the others text. */
 type MimeBundle = Readonly<Record<string, unknown>>;
@@ -24,7 +24,15 @@ function runningTslabs(): NodeJS.Require[] {
   return mains.map((file) => createRequire(file));
 }
 
-/** Whether this code runs in a tslab kernel. */
+/**
+ * Whether this code runs in a tslab kernel.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * console.log(report.inNotebook()); // false
+ * ```
+ */
 export const inNotebook = (): boolean => runningTslabs().length > 0;
 
 /**
@@ -68,6 +76,14 @@ const rounded = (data: Figure['data']): unknown =>
 /**
  * Shows a figure as one output that is interactive in Jupyter (plotly), a static picture on GitHub and in HTML (SVG), and text
  * elsewhere.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const series = [{ name: 'loss', y: [0.7, 0.6, 0.4] }];
+ * const figure = report.lineChart({ title: 'It learns', caption: 'invented', xTitle: 'step', yTitle: 'nats', series });
+ * await report.showFigure(figure);
+ * ```
  */
 export async function showFigure(figure: Figure): Promise<void> {
   if (!inNotebook()) {
@@ -84,14 +100,30 @@ export async function showFigure(figure: Figure): Promise<void> {
   });
 }
 
-/** Shows rows as a table. */
-export function showTable(rows: readonly Row[], options: TableOptions = {}): void {
-  const text = tableText(rows, options);
-  if (inNotebook()) send({ 'text/html': tableHtml(rows, options), 'text/plain': text });
+/**
+ * Shows rows, or a danfojs data frame, as a table.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * report.showTable([{ task: 'cola', score: 57.1 }, { task: 'rte', score: 66.4 }], { digits: 1, caption: 'invented' });
+ * ```
+ */
+export function showTable(table: readonly Row[] | TableFrame, options: TableOptions = {}): void {
+  const text = tableText(table, options);
+  if (inNotebook()) send({ 'text/html': tableHtml(table, options), 'text/plain': text });
   else print(text);
 }
 
-/** Shows text with Markdown marks, for sentences whose numbers are computed. */
+/**
+ * Shows text with Markdown marks, for sentences whose numbers are computed.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * report.showMarkdown(`Over three epochs **${(25.9).toFixed(1)} %** fewer updates.`);
+ * ```
+ */
 export function showMarkdown(text: string): void {
   if (inNotebook()) send({ 'text/markdown': text, 'text/plain': text });
   else print(text);
@@ -99,8 +131,9 @@ export function showMarkdown(text: string): void {
 
 /** A line that a long call keeps up to date. The methods have the shape of the command line's progress bars. */
 export interface NotebookProgress {
-  /** @param done of the total @param note shown behind, e.g. the loss */
+  /** Draws it anew. @param done of the total @param note shown behind, e.g. the loss */
   update(done: number, note?: string): void;
+  /** Leaves the line as it is. */
   stop(): void;
 }
 
@@ -112,6 +145,14 @@ const BAR = 24;
  * A progress line updated in place; silent outside a notebook. The line that stays, after `stop`, has counts but no times, so that
  * an executed notebook does not change from run to run.
  * @param unit what is counted, e.g. `steps`
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const bar = report.showProgress('training', 100, 'steps');
+ * for (let step = 1; step <= 100; step++) bar.update(step, `loss ${(1 / step).toFixed(3)}`);
+ * bar.stop();
+ * ```
  */
 export function showProgress(label: string, total: number, unit: string): NotebookProgress {
   if (!inNotebook()) return { update: () => undefined, stop: () => undefined };

@@ -14,15 +14,45 @@ const METRIC: Readonly<Record<string, string>> = {
   squad_v2: 'f1',
 };
 
+/**
+ * The metric that a task is judged by, by Hugging Face's name: Matthews correlation for CoLA, Pearson for STS-B, F1 for SQuAD, else accuracy.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.metricName('cola')); // matthews_correlation
+ * ```
+ */
 export const metricName = (task: string): string => METRIC[task] ?? 'accuracy';
 
-/** In percent, as GLUE and SQuAD are reported; NaN where the metric is undefined. */
+/**
+ * In percent, as GLUE and SQuAD are reported; NaN where the metric is undefined.
+ * @param record of a run
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * const scores = cells.flatMap(({ record }) => (record ? [comparison.score(record)] : []));
+ * console.log(scores.every((percent) => percent <= 100 || Number.isNaN(percent))); // true
+ * ```
+ */
 export function score({ spec, metrics }: LedgerRecord): number {
   const value = metrics[metricName(spec.task)] ?? Number.NaN;
   return spec.task.startsWith('squad') ? value : 100 * value;
 }
 
-/** Training only: without reading, tokenising and evaluation. */
+/**
+ * Training only: without reading, tokenising and evaluation.
+ * @param record of a run
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const [record] = (await experiments.readLedger('ledger')).values();
+ * console.log(comparison.trainingSeconds(record) > 0); // true
+ * ```
+ */
 export const trainingSeconds = ({ secondsPerEpoch }: LedgerRecord): number =>
   secondsPerEpoch.reduce((sum, seconds) => sum + seconds, 0);
 
@@ -34,7 +64,17 @@ export interface RunGroup {
   readonly records: readonly LedgerRecord[];
 }
 
-/** Groups cells by a name that leaves the seed out, in order of first use. */
+/**
+ * Groups cells by a name that leaves the seed out, in order of first use.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * const groups = comparison.groupRuns(cells, ({ spec }) => spec.task);
+ * console.log(groups.every(({ name, records }) => records.every(({ spec }) => spec.task === name))); // true
+ * ```
+ */
 export function groupRuns(cells: readonly GridCell[], nameOf: (cell: GridCell) => string): RunGroup[] {
   const groups = new Map<string, GridCell[]>();
   for (const cell of cells) {
@@ -65,7 +105,18 @@ function scoreCell(records: readonly LedgerRecord[]): string {
   return `${meanAndSpread(scores, 1)}${missing > 0 ? ` (${missing} undefined)` : ''}`;
 }
 
-/** One row: score over seeds, updated parameters, saving, training time, memory. */
+/**
+ * One row: score over seeds, updated parameters, saving, training time, memory.
+ * @param group runs that differ in the seed
+ * @example
+ * ```ts
+ * import { comparison, experiments, report } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * const groups = comparison.groupRuns(cells, ({ spec }) => spec.task);
+ * report.showTable(groups.map(comparison.runRow), { digits: comparison.RUN_DIGITS });
+ * ```
+ */
 export function runRow({ name, cells, records }: RunGroup): Row {
   return {
     run: name,
@@ -80,9 +131,28 @@ export function runRow({ name, cells, records }: RunGroup): Row {
   };
 }
 
+/**
+ * Digits behind the point of the columns of {@link runRow}, for `showTable`.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.RUN_DIGITS['saved, %']); // 1
+ * ```
+ */
 export const RUN_DIGITS = { 'updated, millions': 2, 'saved, %': 1, seconds: 1, 'memory, MiB': 0 } as const;
 
-/** `+0.4 (-0.3 to 1.1)`: how much `a` is above `b`, seed by seed, with the 95 % bootstrap interval; null below two common seeds. */
+/**
+ * `+0.4 (-0.3 to 1.1)`: how much `a` is above `b`, seed by seed, with the 95 % bootstrap interval; null below two common seeds.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * const [group] = comparison.groupRuns(cells, ({ spec }) => spec.task);
+ * console.log(comparison.differenceText(group, group)); // +0.0 (+0.0 to +0.0)
+ * ```
+ */
 export function differenceText(a: RunGroup, b: RunGroup): string | null {
   const pairs = a.records.flatMap((left) => {
     const right = b.records.find(
@@ -100,7 +170,15 @@ export function differenceText(a: RunGroup, b: RunGroup): string | null {
   return `${signed(centre)} (${signed(bootstrap[0])} to ${signed(bootstrap[1])})`;
 }
 
-/** What {@link differenceText} gives, for a caption. */
+/**
+ * What {@link differenceText} gives, for a caption.
+ * @example
+ * ```ts
+ * import { comparison } from 'progtuning';
+ *
+ * console.log(comparison.DIFFERENCE_NOTE.split(' ')[0]); // Mean
+ * ```
+ */
 export const DIFFERENCE_NOTE =
   "Mean paired difference with its 95 % bootstrap interval: for two or three seeds little more than their range, so notebook 00 judges by Student's";
 
@@ -117,7 +195,16 @@ function versionText(records: readonly LedgerRecord[]): string {
   return legacy === 0 ? of : `${of} (${legacy === records.length ? '' : `${legacy} of `}legacy identity)`;
 }
 
-/** Model, data, seeds and machine of a set of runs: what every figure must say. */
+/**
+ * Model, data, seeds and machine of a set of runs: what every figure must say.
+ * @example
+ * ```ts
+ * import { comparison, experiments } from 'progtuning';
+ *
+ * const cells = await experiments.ledgerRuns('fewer-epochs');
+ * console.log(comparison.provenance(cells).split('; ')[1]); // real data (glue), real data (glue-substitutes)
+ * ```
+ */
 export function provenance(cells: readonly GridCell[]): string {
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
   const list = (values: readonly (string | number)[]): string => [...new Set(values)].join(', ');

@@ -3,6 +3,7 @@
 import { COLOURS, escapeText, type Figure, type FigureText, FROZEN, frame, type Trace } from './frame.js';
 import { textWidth } from './text-width.js';
 
+/** A part of the model and when it trains. */
 export interface ScheduleRow {
   /** `embeddings`, `block 1` ... `task head`. */
   readonly label: string;
@@ -23,7 +24,23 @@ const TRAINED = COLOURS[0];
 const FROZEN_EDGE = '#A8A8A8';
 const LABEL_SIZE = 11;
 
-/** Cells are shapes, as a heatmap needs a canvas, which the static picture does not have. */
+/**
+ * Cells are shapes, as a heatmap needs a canvas, which the static picture does not have.
+ * @example
+ * ```ts
+ * import { progressive, report } from 'progtuning';
+ *
+ * const schedule = { kind: 'progressive', stages: 2, embeddings: 'always' } as const;
+ * const trains = (block: number) => [1, 2].map((t) => progressive.trainedBlocks(schedule, t, { numHiddenLayers: 2 }).has(block));
+ * const figure = report.scheduleGrid({
+ *   title: 'The lower block rests in epoch 2',
+ *   caption: 'two blocks, T = 2',
+ *   rows: [0, 1].map((block) => ({ label: `block ${block + 1}`, trained: trains(block) })),
+ *   columns: ['epoch 1', 'epoch 2'],
+ * });
+ * console.log(figure.title); // The lower block rests in epoch 2
+ * ```
+ */
 export function scheduleGrid(options: ScheduleGridOptions): Figure {
   const { rows, columns, notes } = options;
   const widest = Math.max(...rows.map(({ label }) => textWidth(label, LABEL_SIZE)));

@@ -1,15 +1,21 @@
-/**
- * Rows -> danfojs data frame -> a table as text and as HTML. danfojs is loaded at the first table: its import alone takes 1.8 s
- * (it brings tfjs and a spreadsheet reader), so nothing else may pull it in.
- */
-
-import { createRequire } from 'node:module';
-import type { DataFrame } from 'danfojs-node';
+/** Rows, or a data frame as danfojs has them, as a table in text and in HTML. */
 import { numberText, roundedText } from './number-text.js';
+import { linksAsHtml, withoutLinks } from './record-links.js';
 
+/** What a table shows; null and undefined: missing. */
 export type Cell = string | number | boolean | null | undefined;
+
+/** Cells by column. */
 export type Row = Readonly<Record<string, Cell>>;
 
+/** A data frame, as far as a table needs it: danfojs's `DataFrame` is one. */
+export interface TableFrame {
+  readonly columns: readonly string[];
+  /** Row by row, the cells in the order of the columns. */
+  readonly values: readonly unknown[];
+}
+
+/** Columns, numbers and caption of a table. */
 export interface TableOptions {
   /** Which columns, in this order. Default: every key, in the order of first use. */
   readonly columns?: readonly string[];
@@ -26,13 +32,12 @@ export interface TableOptions {
   readonly caption?: string;
 }
 
-/** Rows as a danfojs data frame; absent keys become null. */
-export function dataFrame(rows: readonly Row[], columns: readonly string[] = columnsOf(rows)): DataFrame {
-  const { DataFrame: Frame } = createRequire(import.meta.url)(
-    'danfojs-node',
-  ) as typeof import('danfojs-node');
-  const values = rows.map((row) => columns.map((column) => row[column] ?? null));
-  return new Frame(values, { columns: [...columns] });
+function rowsOf(table: readonly Row[] | TableFrame): readonly Row[] {
+  if (!('columns' in table)) return table;
+  const { columns, values } = table;
+  return (values as readonly (readonly Cell[])[]).map((cells) =>
+    Object.fromEntries(columns.map((column, i) => [column, cells[i]])),
+  );
 }
 
 const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -43,12 +48,10 @@ interface Column {
   readonly numeric: boolean;
 }
 
-/** Formats each column of the frame alike, so that the digits of its numbers stand below each other. */
+/** Formats each column alike, so that the digits of its numbers stand below each other. */
 function formatColumns(rows: readonly Row[], options: TableOptions): Column[] {
-  const frame = dataFrame(rows, options.columns ?? columnsOf(rows));
-  const values = frame.values as (string | number | boolean | null)[][];
-  return frame.columns.map((name, index) => {
-    const column = values.map((row) => row[index] ?? null);
+  return (options.columns ?? columnsOf(rows)).map((name) => {
+    const column = rows.map((row) => row[name] ?? null);
     const text = numberFormat(
       column,
       typeof options.digits === 'object' ? options.digits[name] : options.digits,
@@ -77,10 +80,23 @@ function formatCell(
   return typeof value === 'number' ? shown(value) : String(value);
 }
 
-/** Rows as aligned text: numbers to the right with `,` between thousands, words to the left. */
-export function tableText(rows: readonly Row[], options: TableOptions = {}): string {
+/**
+ * Rows as aligned text: numbers to the right with `,` between thousands, words to the left.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * const text = report.tableText([{ task: 'cola', score: 57.123 }], { digits: 1 });
+ * console.log(text.split('\n').at(-1)); // cola   57.1
+ * ```
+ */
+export function tableText(table: readonly Row[] | TableFrame, options: TableOptions = {}): string {
+  const rows = rowsOf(table);
   if (rows.length === 0) return 'no rows';
-  const columns = formatColumns(rows, options);
+  const columns = formatColumns(rows, options).map((column) => ({
+    ...column,
+    cells: column.cells.map(withoutLinks),
+  }));
   const widths = columns.map(({ header, cells }) =>
     Math.max(...[header, ...cells].map((cell) => cell.length)),
   );
@@ -95,12 +111,21 @@ export function tableText(rows: readonly Row[], options: TableOptions = {}): str
   return [...lines, ...(options.caption ? ['', options.caption] : [])].join('\n');
 }
 
-/** Rows as an HTML table without scripts or style sheets, as GitHub and nbconvert show it. */
-export function tableHtml(rows: readonly Row[], options: TableOptions = {}): string {
+/**
+ * Rows as an HTML table without scripts or style sheets, as GitHub and nbconvert show it.
+ * @example
+ * ```ts
+ * import { report } from 'progtuning';
+ *
+ * console.log(report.tableHtml([{ task: 'cola' }]).startsWith('<table>')); // true
+ * ```
+ */
+export function tableHtml(table: readonly Row[] | TableFrame, options: TableOptions = {}): string {
+  const rows = rowsOf(table);
   if (rows.length === 0) return '<p>no rows</p>';
   const columns = formatColumns(rows, options);
   const row = (tag: 'th' | 'td', cells: readonly string[]): string =>
-    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+    `<tr>${cells.map((cell, i) => `<${tag}${alignment(columns[i])}>${linksAsHtml(escapeHtml(cell))}</${tag}>`).join('')}</tr>`;
   const head = row(
     'th',
     columns.map(({ header }) => header),

@@ -12,6 +12,7 @@ import { type SpecialTokens, specialTokens } from './special-tokens.js';
 import { bytePairVocabulary, type Vocabulary, vocabularyOfJson, wordPieceVocabulary } from './vocabulary.js';
 import { WORDPIECE_TOKENS, type WordPieceOptions, wordPieceJson } from './wordpiece.js';
 
+/** The one tokenizer that a folder's files amount to. */
 export interface EffectiveTokenizer {
   readonly class: TokenizerClass;
   readonly json: TokenizerJson;

@@ -1,7 +1,7 @@
 /** What a tokenizer puts around texts, seen from encoded ones: so it holds for any template. */
-import type { Tokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
 import type { EffectiveTokenizer } from './effective.js';
+import type { NativeTokenizer } from './native.js';
 
 /** Special tokens around one text, or around two. */
 export interface Template {
@@ -14,7 +14,7 @@ export interface Template {
 
 /** A text that has tokens, to see what is put around them. */
 async function sampleText(
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   { vocabulary }: EffectiveTokenizer,
   folder: string,
 ): Promise<string> {
@@ -23,7 +23,7 @@ async function sampleText(
   throw new DataError(`${folder}: the tokenizer gives no token for any text`);
 }
 
-async function singleTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
+async function singleTemplate(tokenizer: NativeTokenizer, text: string): Promise<Template> {
   const [bare, framed] = [
     await tokenizer.encode(text, null, { addSpecialTokens: false }),
     await tokenizer.encode(text),
@@ -40,7 +40,7 @@ async function singleTemplate(tokenizer: Tokenizer, text: string): Promise<Templ
   };
 }
 
-async function pairTemplate(tokenizer: Tokenizer, text: string): Promise<Template> {
+async function pairTemplate(tokenizer: NativeTokenizer, text: string): Promise<Template> {
   const encoded = await tokenizer.encode(text, text);
   const [ids, types, owners] = [encoded.getIds(), encoded.getTypeIds(), encoded.getSequenceIds()];
   const [a, aEnd, b, bEnd] = [
@@ -60,7 +60,7 @@ async function pairTemplate(tokenizer: Tokenizer, text: string): Promise<Templat
 
 /** Templates of one text and of two. @throws DataError where no text has tokens */
 export async function templates(
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   effective: EffectiveTokenizer,
   folder: string,
 ): Promise<{ readonly single: Template; readonly pair: Template }> {

@@ -8,17 +8,19 @@ import { DataError } from '../errors.js';
 import type { NumberedToken } from './added-tokens.js';
 import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
 import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
+import type { NativeTokenizer } from './native.js';
 import { type Template, templates } from './template.js';
 import { highestId } from './vocabulary.js';
 import { tokenizerWarnings } from './warnings.js';
 
+/** A tokenizer in effect: the library's own, and what was found out about it. */
 export interface TextTokenizer {
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: NativeTokenizer;
   /** One more than the highest id. */
   readonly vocabSize: number;
   /** sha256 of the tokenizer in effect: whatever of its files changes an id, a token type or an offset changes it. */
   readonly hash: string;
-  /** What it was read from, and what Python would write. */
+  /** What it was read from, and what Python would write. @internal */
   readonly effective: EffectiveTokenizer;
   /** Tokens in a row, if the folder says so. */
   readonly modelMaxLength: number | undefined;
@@ -28,6 +30,7 @@ export interface TextTokenizer {
   readonly pair: Template;
 }
 
+/** A row: ids and token types, [tokens] each, special tokens included. */
 export interface EncodedText {
   readonly inputIds: Int32Array;
   readonly tokenTypeIds: Int32Array;
@@ -45,8 +48,8 @@ function canonical(value: unknown): unknown {
 }
 
 /** The library's tokenizer of a `tokenizer.json` in effect. @throws DataError where the library refuses it */
-function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
-  let tokenizer: Tokenizer;
+function open({ json, added }: EffectiveTokenizer, folder: string): NativeTokenizer {
+  let tokenizer: NativeTokenizer;
   try {
     tokenizer = Tokenizer.fromString(JSON.stringify(json));
   } catch (cause) {
@@ -67,7 +70,7 @@ function open({ json, added }: EffectiveTokenizer, folder: string): Tokenizer {
 
 /** Two tokens that are looked for in normalised text, and are the same there. */
 function sameOnceNormalised(
-  tokenizer: Tokenizer,
+  tokenizer: NativeTokenizer,
   added: readonly NumberedToken[],
 ): readonly [string, string] | undefined {
   const normalizer = tokenizer.getNormalizer();
@@ -88,6 +91,13 @@ const FULL_VOCABULARY = 0.9;
  * Opens the tokenizer of a model's folder.
  * @param expectedVocabSize rows of the model's word embeddings: a larger vocabulary cannot be looked up
  * @throws DataError when there is none, it is malformed, or it is too large for the model
+ * @example
+ * ```ts
+ * import { tokenizers } from 'progtuning';
+ *
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny');
+ * console.log(tokenizer.vocabSize); // 150
+ * ```
  */
 export async function loadTokenizer(folder: string, expectedVocabSize?: number): Promise<TextTokenizer> {
   return textTokenizer(await readTokenizerFolder(folder), expectedVocabSize);
@@ -163,7 +173,19 @@ function assemble(
   return { inputIds, tokenTypeIds };
 }
 
-/** Encodes a text, or two, per row. Rows keep their own lengths: padding is the batch's. */
+/**
+ * Encodes a text, or two, per row. Rows keep their own lengths: padding is the batch's.
+ * @param maxLength tokens of a row, special tokens included: longer ones are cut, the longer text first @returns a row each, in their order
+ * @param tokenizer as {@link loadTokenizer} opens it
+ * @example
+ * ```ts
+ * import { tokenizers } from 'progtuning';
+ *
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny');
+ * const rows = await tokenizers.encodeTexts(tokenizer, [['a fine film'], ['a film', 'a play']], 16);
+ * console.log(rows.length, rows[0].inputIds[0]); // 2 2
+ * ```
+ */
 export async function encodeTexts(
   { tokenizer, single, pair }: TextTokenizer,
   rows: readonly (readonly [string] | readonly [string, string])[],

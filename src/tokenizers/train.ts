@@ -15,6 +15,7 @@ const RARE = 1e-6;
 /** Positions of BERT. */
 const MAX_LENGTH = 512;
 
+/** How large a vocabulary is, and whether case counts. */
 export interface VocabularyOptions {
   /** Tokens, special ones included. */
   readonly vocabSize: number;
@@ -54,6 +55,15 @@ function countWords(texts: readonly string[]): Map<string, number> {
  * The vocabulary, most general tokens first: special tokens, characters, then merges in the order in which they were learnt, so that
  * the first n tokens are what training for n would give. The same texts give the same vocabulary.
  * @throws DataError when the text has too few distinct pieces
+ * @param options size, and whether case counts
+ * @example
+ * ```ts
+ * import { tokenizers } from 'progtuning';
+ *
+ * const texts = ['low lower lowest', 'new newer newest', 'wide wider widest'];
+ * const vocabulary = tokenizers.trainVocabulary(texts, { vocabSize: 30, lowercase: true });
+ * console.log(vocabulary.slice(0, 5).join(' ')); // [PAD] [UNK] [CLS] [SEP] [MASK]
+ * ```
  */
 export function trainVocabulary(
   texts: readonly string[],
@@ -69,7 +79,18 @@ export function trainVocabulary(
   return tokens;
 }
 
-/** Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder. */
+/**
+ * Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json` into a folder.
+ * @throws DataError where it cannot be written
+ * @param options whether case counts
+ * @example
+ * ```ts
+ * import { tokenizers } from 'progtuning';
+ *
+ * const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'fine', 'film'];
+ * await tokenizers.writeTokenizer('words', vocabulary, { lowercase: true });
+ * ```
+ */
 export async function writeTokenizer(
   folder: string,
   vocabulary: readonly string[],

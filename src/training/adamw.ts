@@ -4,6 +4,7 @@
  */
 import type { TrainedTensor } from './state.js';
 
+/** Of `torch.optim.AdamW`, and the norm that gradients are clipped to. */
 export interface AdamWOptions {
   readonly betas: readonly [number, number];
   readonly epsilon: number;
@@ -13,6 +14,15 @@ export interface AdamWOptions {
   readonly maxGradientNorm: number;
 }
 
+/**
+ * PyTorch's defaults, and gradients clipped to a norm of 1 as in Hugging Face's Trainer.
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * console.log(training.ADAMW_DEFAULTS.betas.join()); // 0.9,0.999
+ * ```
+ */
 export const ADAMW_DEFAULTS: AdamWOptions = {
   betas: [0.9, 0.999],
   epsilon: 1e-8,
@@ -40,10 +50,11 @@ export function adamwFactors(
   { betas, weightDecay, maxGradientNorm }: AdamWOptions,
 ): AdamWFactors {
   tensor.steps += 1;
+  const rate = learningRate * tensor.rateFactor;
   return {
     clip: clipFactor(gradientNorm, maxGradientNorm),
-    decay: tensor.spec.decay ? 1 - learningRate * weightDecay : 1,
-    stepSize: learningRate / (1 - betas[0] ** tensor.steps),
+    decay: tensor.spec.decay ? 1 - rate * weightDecay : 1,
+    stepSize: rate / (1 - betas[0] ** tensor.steps),
     correction: Math.sqrt(1 - betas[1] ** tensor.steps),
   };
 }

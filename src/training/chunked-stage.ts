@@ -2,7 +2,6 @@
  * A stage whose steps run in chunks, each one run of the device: forward, backward, clipping and AdamW in a `Loop`, so that parameters and
  * moments travel once a chunk instead of once a step. For a device that onnxruntime-node cannot leave tensors on (cuda).
  */
-import * as tf from '@tensorflow/tfjs';
 import {
   type CompiledLoop,
   type CompileOptions,
@@ -12,6 +11,7 @@ import {
   type TensorSpecs,
 } from '../engine/compile.js';
 import type { Array1D, Feeds } from '../engine/session.js';
+import * as tf from '../engine/tfjs.js';
 import type { Trains } from '../models/parameters.js';
 import type { RandomKey } from '../random.js';
 import { type AdamWOptions, adamwFactors } from './adamw.js';

@@ -3,10 +3,11 @@
  * 2014), and for a neighbour at a given distance the bilinear map of those vectors that best gives the pointwise mutual information
  * of a word with it. `counted-start.ts` writes both into a BERT's weights.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { EigenvalueDecomposition, inverse, Matrix, SingularValueDecomposition } from 'ml-matrix';
 import type { PackedRows } from '../datasets/corpus.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
+import * as tf from '../engine/tfjs.js';
 import { normal, STREAM } from '../random.js';
 
 /** Neighbours up to this distance make up a word's vector. */

@@ -130,7 +130,18 @@ const ROWS = 32;
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
  * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
  * @throws DataError for a score that is not a finite number
- * @param maxLength longest row the model takes @param onProgress called with features done
+ * @param options device, threads, and the longest row that the model takes @param onProgress called with features done
+ * @example
+ * ```ts
+ * import { evaluation, models } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const feature = { inputIds: [2, 7, 8, 3], tokenTypeIds: [0, 0, 0, 0] };
+ * const model = { config, head, specs, adaptation: {} };
+ * const [logits] = await evaluation.predictFeatures(model, parameters, [feature], { maxLength: 16 });
+ * console.log(logits.length); // 2
+ * ```
  */
 export async function predictFeatures(
   model: Model,
@@ -147,6 +158,7 @@ export async function predictFeatures(
   }
 }
 
+/** Device, threads, and the longest row that the model takes, in tokens. */
 export type PredictOptions = CompileOptions & { readonly maxLength: number };
 
 /** {@link predictFeatures} by a program that is open, for one part of the features after another. */

@@ -1,8 +1,9 @@
 /** Models as ONNX files in the layout and with the input and output names of Hugging Face's exporters. */
-import * as tf from '@tensorflow/tfjs';
+
 import { trace } from '../engine/compile.js';
 import { type ExportedGraph, exportGraph } from '../engine/export.js';
 import { writeModel } from '../engine/onnx-writer.js';
+import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode } from '../models/encoder.js';

@@ -1,41 +1,24 @@
 /**
- * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step. It knows no task
- * and no PEFT method: what trains comes in as a predicate per epoch.
+ * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step, and between two steps
+ * evaluations and snapshots. It knows no task and no PEFT method: what trains comes in as a predicate per stage.
  */
 import { z } from 'zod';
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
-import { countParameters, type Trains } from '../models/parameters.js';
+import { countParameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
-import type { AdamWOptions } from './adamw.js';
 import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite } from './finite.js';
+import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
-import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
+import { learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
 import { recentPeakBytes, restartPeak } from './peak-memory.js';
+import { type EvaluationRecord, evaluationSchema, type Selected, selected } from './selection.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage, StepResult } from './step.js';
-
-export interface FitPlan {
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  /** 0-based epoch -> 1-based stage of the schedule and what trains in it (method AND stage). */
-  readonly stageOf: (epoch: number) => { readonly stage: number; readonly trains: Trains };
-  readonly batchesOf: (epoch: number) => Iterable<Batch>;
-  /** Batches of one step; the last step of an epoch may have fewer. */
-  readonly gradientAccumulationSteps: number;
-  /** Peak learning rate. */
-  readonly learningRate: number;
-  readonly learningRateSchedule: LearningRateSchedule;
-  readonly adamw: AdamWOptions;
-  /** Keeps what frozen blocks compute, within so many bytes: see `frozen-prefix.ts`. */
-  readonly cacheFrozenBytes?: number | undefined;
-  /** Drives dropout; shuffling is the batches' own. */
-  readonly seed: number;
-}
 
 const stepSchema = z.object({
   /** 0-based over the whole run. */
@@ -50,22 +33,41 @@ const stepSchema = z.object({
 
 export const fitProgressSchema = z.object({
   steps: z.array(stepSchema),
+  /** Of each epoch, the one in hand included; without its evaluations. */
   secondsPerEpoch: z.array(z.number()),
-  /** Peak resident memory while each epoch ran, in bytes. */
+  /** Peak resident memory while each epoch trained, in bytes. */
   peakBytesPerEpoch: z.array(z.number()),
-  /** Scalars updated in each epoch. */
+  /** Scalars updated in each epoch; where a stage begins within it, the mean over its steps. */
   updatedParameters: z.array(z.number()),
+  evaluations: z.array(evaluationSchema).default([]),
 });
 
+/**
+ * One step: loss (nats for classes and spans, squared error for scores), learning rate, norm of the gradient before clipping.
+ *
+ * @interface
+ */
 export type StepRecord = Readonly<z.infer<typeof stepSchema>>;
 
-/** What a run has done so far; complete epochs only when it is resumed. */
+/**
+ * What a run has done so far.
+ *
+ * @interface
+ */
 export type FitProgress = z.infer<typeof fitProgressSchema>;
 
+/** Called while a run lasts. */
 export interface FitHooks {
+  /** Called before the first step of a stage, and of the stage that a resumed run goes on in. */
+  readonly onStage?: (stage: PlannedStage) => void;
+  /** Called after each step. */
   readonly onStep?: (record: StepRecord) => void;
-  /** Called after each epoch: where a run is made resumable. */
-  readonly onEpoch?: (progress: FitProgress) => Promise<void>;
+  /** Evaluates the state as it is; wanted where the plan evaluates. */
+  readonly evaluate?: (steps: number) => Promise<Pick<EvaluationRecord, 'metrics' | 'seconds' | 'examples'>>;
+  /** @param now where the run stands with it; undefined where evaluations decide nothing */
+  readonly onEvaluated?: (record: EvaluationRecord, now: Selected | undefined) => void;
+  /** Where a run is made resumable. */
+  readonly onSave?: (progress: FitProgress) => Promise<void>;
 }
 
 export const noProgress = (): FitProgress => ({
@@ -73,10 +75,8 @@ export const noProgress = (): FitProgress => ({
   secondsPerEpoch: [],
   peakBytesPerEpoch: [],
   updatedParameters: [],
+  evaluations: [],
 });
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 
 /** Batches in groups of `size`; the last may be smaller. */
 function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
@@ -90,68 +90,113 @@ function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
   if (group.length > 0) yield group;
 }
 
-/** @param first number of the epoch's first step */
-function* plannedSteps(plan: FitPlan, epoch: number, first: number): Generator<PlannedStep<Batch>> {
-  const total = plan.epochs * plan.stepsPerEpoch;
-  let step = first;
-  for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
-    const factor = learningRateFactor(plan.learningRateSchedule, step, total);
-    const random = { seed: plan.seed, stream: STREAM.dropout, step };
-    yield { batches, learningRate: plan.learningRate * factor, random };
-    step += 1;
-  }
+type AnyStage = Stage<Batch> | ChunkedStage<Batch>;
+
+/** The stage of one step after another; each is opened at its first step and closed at the next one's. */
+function openStages(model: Model, state: TrainingState, plan: FitPlan, options: CompileOptions) {
+  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
+  let open: { readonly planned: PlannedStage; readonly stage: AnyStage } | undefined;
+  const close = async (): Promise<void> => {
+    const { stage } = open ?? {};
+    open = undefined;
+    await stage?.close();
+  };
+  const settle = async (): Promise<void> => {
+    if (open && 'settle' in open.stage) await open.stage.settle();
+  };
+  return {
+    async at(step: number, onStage: FitHooks['onStage']): Promise<AnyStage> {
+      const planned = stageAt(plan, step);
+      if (open?.planned === planned) return open.stage;
+      await settle();
+      await close();
+      state.retire((spec) => plan.stages.some(({ to, trains }) => to > step && trains(spec)));
+      const { trains } = planned;
+      const cached = cache && openCachedStage(model, state, trains, cache, options, plan.loss);
+      const objective = taskObjective(model, plan.loss);
+      const stage =
+        cached ??
+        (runsInChunks(options)
+          ? openChunkedStage(objective, state, trains, plan, options)
+          : openStage(objective, state, trains, options));
+      open = { planned, stage };
+      onStage?.(planned);
+      return stage;
+    },
+    /** Afterwards the state's arrays hold what was trained. */
+    settle,
+    close,
+  };
 }
 
-async function runEpoch(
-  epoch: number,
-  stage: Stage<Batch> | ChunkedStage<Batch>,
-  plan: FitPlan,
-  progress: FitProgress,
-  hooks: FitHooks,
-): Promise<void> {
-  const recordOf = ({ batches, learningRate, random: { step } }: PlannedStep<Batch>, result: StepResult) => {
-    const record = {
-      step,
-      epoch,
-      stage: plan.stageOf(epoch).stage,
-      examples: batches.reduce((sum, { count }) => sum + count, 0),
-      learningRate,
-      ...result,
-    };
-    checkFinite(record, progress.steps[step - 1]?.loss);
-    return record;
+/** Time and memory of training alone, booked to the epoch that it went into. */
+function bookkeeper({ secondsPerEpoch, peakBytesPerEpoch }: FitProgress) {
+  let start = 0;
+  return {
+    start(): void {
+      start = performance.now();
+      restartPeak();
+    },
+    book(epoch: number): void {
+      secondsPerEpoch[epoch] = (secondsPerEpoch[epoch] ?? 0) + (performance.now() - start) / 1000;
+      peakBytesPerEpoch[epoch] = Math.max(peakBytesPerEpoch[epoch] ?? 0, recentPeakBytes());
+    },
   };
-  const keep = (record: StepRecord): void => {
-    progress.steps.push(record);
-    hooks.onStep?.(record);
-  };
-  const planned = plannedSteps(plan, epoch, progress.steps.length);
-  if ('runAll' in stage) return stage.runAll(planned, (step, result) => keep(recordOf(step, result)));
-  for (const step of planned) {
-    const record = recordOf(step, await stage.run(step.batches, step.random));
-    await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
-    keep(record);
-  }
-  await stage.settle();
 }
 
-function stageFor(
-  model: Model,
-  state: TrainingState,
-  trains: Trains,
-  plan: FitPlan,
-  options: CompileOptions,
-): Stage<Batch> | ChunkedStage<Batch> {
-  const objective = taskObjective(model);
-  return runsInChunks(options)
-    ? openChunkedStage(objective, state, trains, plan, options)
-    : openStage(objective, state, trains, options);
+/** Mean over the epoch's steps of what each stage updates. */
+function updatedIn(epoch: number, { steps }: FitProgress, countOf: (stage: number) => number): number {
+  const counts = steps.filter((step) => step.epoch === epoch).map(({ stage }) => countOf(stage));
+  return Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length);
 }
 
 /**
- * Trains in place: `state` holds the result.
+ * Trains in place: `state` holds the result, that of the best evaluation where the plan selects it.
  * @param progress of the run that is resumed; `state` must be what it was then
  * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
+ * @example
+ * ```ts
+ * import { datasets, evaluation, models, progressive, tokenizers, training } from 'progtuning';
+ *
+ * // The loop of `run`, by hand: a schedule of one's own takes the place of `progressive.stageTrains`.
+ * const task = datasets.findTask('sst2');
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const tokenizer = await tokenizers.loadTokenizer('models/tiny', config.vocabSize);
+ * const { examples } = await datasets.readSplit('embedded', task, 'train', { maxExamples: 64 });
+ * const features = await datasets.featuresOf(examples, tokenizer, 32);
+ *
+ * const schedule = { kind: 'progressive', stages: 2, embeddings: 'first-stage' } as const;
+ * const stageOf = (epoch: number) => {
+ *   const stage = progressive.stageOfEpoch(schedule, epoch, 2);
+ *   return { stage, trains: progressive.stageTrains(schedule, stage, config) };
+ * };
+ * const batching = { batchSize: 16, padTokenId: config.padTokenId, maxLength: 32, shapes: 'any' } as const;
+ * const model = { config, head, specs, adaptation: {} };
+ * const state = training.createTrainingState(specs, parameters, () => true);
+ * const progress = await training.fit(
+ *   model,
+ *   state,
+ *   {
+ *     stepsPerEpoch: 4,
+ *     totalSteps: 8,
+ *     stages: training.stagesOfEpochs(2, 4, stageOf),
+ *     batchesOf: () => datasets.batchesOf(features, batching),
+ *     gradientAccumulationSteps: 1,
+ *     learningRate: 1e-3,
+ *     learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
+ *     adamw: training.ADAMW_DEFAULTS,
+ *     seed: 1,
+ *   },
+ *   { threads: 1 },
+ * );
+ * console.log(progress.steps.length); // 8
+ *
+ * const logits = await evaluation.predictFeatures(model, state.parameters, features, { maxLength: 32 });
+ * const predicted = logits.map(([bad, good]) => (good > bad ? 1 : 0));
+ * const { accuracy } = evaluation.glueMetrics(task, predicted, examples.map(({ label }) => label));
+ * console.log(typeof accuracy); // number
+ * ```
  */
 export async function fit(
   model: Model,
@@ -161,31 +206,103 @@ export async function fit(
   hooks: FitHooks = {},
   progress: FitProgress = noProgress(),
 ): Promise<FitProgress> {
-  let open: { readonly stage: Stage<Batch> | ChunkedStage<Batch> } | undefined;
-  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
-  let number = 0;
-  try {
-    for (let epoch = progress.secondsPerEpoch.length; epoch < plan.epochs; epoch++) {
-      const { stage, trains } = plan.stageOf(epoch);
-      if (!open || stage !== number) {
-        await open?.stage.close();
-        open = undefined;
-        const later = range(epoch, plan.epochs).map((next) => plan.stageOf(next).trains);
-        state.retire((spec) => later.some((trainsThen) => trainsThen(spec)));
-        const cached = cache && openCachedStage(model, state, trains, cache, options);
-        open = { stage: cached ?? stageFor(model, state, trains, plan, options) };
-        number = stage;
-      }
-      const start = performance.now();
-      restartPeak();
-      await runEpoch(epoch, open.stage, plan, progress, hooks);
-      progress.secondsPerEpoch.push((performance.now() - start) / 1000);
-      progress.peakBytesPerEpoch.push(recentPeakBytes());
-      progress.updatedParameters.push(countParameters(model.specs, trains));
-      await hooks.onEpoch?.(progress);
-    }
-  } finally {
-    await open?.stage.close();
+  const { stepsPerEpoch, totalSteps, selection, evaluatesAt = () => false } = plan;
+  const savesAt = plan.savesAt ?? ((done) => done % stepsPerEpoch === 0);
+  const stages = openStages(model, state, plan, options);
+  const counts = new Map(
+    plan.stages.map(({ stage, trains }) => [stage, countParameters(model.specs, trains)] as const),
+  );
+  const books = bookkeeper(progress);
+  const stopped = (): boolean => selection !== undefined && selected(progress.evaluations, selection).stops;
+
+  const planned = (batches: readonly Batch[], step: number): PlannedStep<Batch> => ({
+    batches,
+    learningRate: plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps),
+    random: { seed: plan.seed, stream: STREAM.dropout, step },
+  });
+
+  function checked(
+    epoch: number,
+    { batches, learningRate }: PlannedStep<Batch>,
+    result: StepResult,
+  ): StepRecord {
+    const step = progress.steps.length;
+    const record = {
+      step,
+      epoch,
+      stage: stageAt(plan, step).stage,
+      examples: batches.reduce((sum, { count }) => sum + count, 0),
+      learningRate,
+      ...result,
+    };
+    checkFinite(record, progress.steps[step - 1]?.loss);
+    return record;
   }
+
+  function keep(record: StepRecord): void {
+    progress.steps.push(record);
+    hooks.onStep?.(record);
+  }
+
+  /** Steps of one stage between which nothing is due. */
+  async function runSteps(epoch: number, span: readonly PlannedStep<Batch>[]): Promise<void> {
+    const stage = await stages.at(progress.steps.length, hooks.onStage);
+    if ('runAll' in stage) return stage.runAll(span, (step, result) => keep(checked(epoch, step, result)));
+    for (const step of span) {
+      const record = checked(epoch, step, await stage.run(step.batches, step.random));
+      await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
+      keep(record);
+    }
+  }
+
+  async function evaluate(done: number): Promise<void> {
+    if (!hooks.evaluate) throw new Error('internal: a plan that evaluates wants a hook that does');
+    const record = { step: done, epoch: done / stepsPerEpoch, ...(await hooks.evaluate(done)) };
+    progress.evaluations.push(record);
+    const now = selection && selected(progress.evaluations, selection);
+    if (selection?.loadBest && now?.best?.step === done) state.keepBest();
+    hooks.onEvaluated?.(record, now);
+  }
+
+  const due = (done: number): boolean =>
+    done === totalSteps || evaluatesAt(done) || savesAt(done) || done % stepsPerEpoch === 0;
+
+  /** What is due between two steps. */
+  async function pause(epoch: number): Promise<void> {
+    const done = progress.steps.length;
+    if (!due(done)) return;
+    const evaluates = evaluatesAt(done);
+    const last = done === totalSteps;
+    await stages.settle();
+    books.book(epoch);
+    if (evaluates) await evaluate(done);
+    progress.updatedParameters[epoch] = updatedIn(epoch, progress, (stage) => counts.get(stage) as number);
+    if (last || savesAt(done) || stopped()) await hooks.onSave?.(progress);
+    books.start();
+  }
+
+  async function runEpoch(epoch: number): Promise<void> {
+    let skipped = progress.steps.length - epoch * stepsPerEpoch;
+    books.start();
+    let span: PlannedStep<Batch>[] = [];
+    for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
+      if (skipped-- > 0) continue;
+      const step = progress.steps.length + span.length;
+      span.push(planned(batches, step));
+      if (runsInChunks(options) && !due(step + 1) && step + 1 < stageAt(plan, step).to) continue;
+      await runSteps(epoch, span);
+      span = [];
+      await pause(epoch);
+      if (progress.steps.length === totalSteps || stopped()) break;
+    }
+  }
+
+  try {
+    while (progress.steps.length < totalSteps && !stopped())
+      await runEpoch(Math.floor(progress.steps.length / stepsPerEpoch));
+  } finally {
+    await stages.close();
+  }
+  if (selection?.loadBest) state.restoreBest();
   return progress;
 }

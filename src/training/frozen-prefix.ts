@@ -15,7 +15,7 @@ import { type EncoderInputs, statesBefore } from '../models/encoder.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { type Model, type PackedShape, packedInputs, parameterInputs } from './model.js';
-import { packedFeeds, type StatedBatch, upperObjective } from './objective.js';
+import { type LossSettings, packedFeeds, type StatedBatch, upperObjective } from './objective.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { Stage } from './step.js';
@@ -132,12 +132,18 @@ export function openCachedStage(
   trains: Trains,
   cache: StateCache,
   options: CompileOptions,
+  loss: LossSettings = {},
 ): Stage<Batch> | undefined {
   const block = lowestTrainedBlock(model.specs, trains, model.config.numHiddenLayers);
   cache.keepUpTo(block);
   if (block === 0) return undefined;
   const prefix = openPrefix(model, block, state.parameters, cache, options);
-  const stage = openStage<StatedBatch, PackedShape>(upperObjective(model, block), state, trains, options);
+  const stage = openStage<StatedBatch, PackedShape>(
+    upperObjective(model, block, loss),
+    state,
+    trains,
+    options,
+  );
   return {
     trained: stage.trained,
     async run(batches, random) {

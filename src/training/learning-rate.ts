@@ -1,4 +1,5 @@
-/** Learning rate by step, as Hugging Face's `get_scheduler` gives it. */
+/** Learning rate by step, as Hugging Face's `get_scheduler` gives it, and by layer. */
+import type { Place } from '../models/parameters.js';
 
 export const LEARNING_RATE_KINDS = [
   'linear',
@@ -8,12 +9,13 @@ export const LEARNING_RATE_KINDS = [
   'warmup_stable_decay',
 ] as const;
 
+/** How the learning rate rises and falls over a run. */
 export interface LearningRateSchedule {
   readonly kind: (typeof LEARNING_RATE_KINDS)[number];
   /** Share of all steps over which the rate rises from 0; rounded up to whole steps. */
   readonly warmupRatio: number;
   /** Takes the place of the ratio, as in Hugging Face's `TrainingArguments`. */
-  readonly warmupSteps?: number;
+  readonly warmupSteps?: number | undefined;
   /** `warmup_stable_decay`: share of all steps, at the end, over which the rate falls to 0. Default 0.2. */
   readonly decayRatio?: number;
 }
@@ -25,7 +27,17 @@ const POWER = 2;
 export const decaySteps = (totalSteps: number, decayRatio: number): number =>
   Math.max(1, Math.round(totalSteps * decayRatio));
 
-/** @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1 */
+/**
+ * @param step 0-based @param totalSteps of the whole run @returns the factor on the peak rate, 0..1
+ * @param schedule kind and warm-up
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const schedule = { kind: 'linear', warmupRatio: 0.1 } as const;
+ * console.log([0, 5, 10, 55, 99].map((step) => training.learningRateFactor(schedule, step, 100).toFixed(2)).join()); // 0.00,0.50,1.00,0.50,0.01
+ * ```
+ */
 export function learningRateFactor(
   { kind, warmupRatio, warmupSteps, decayRatio = 0.2 }: LearningRateSchedule,
   step: number,
@@ -48,4 +60,13 @@ export function learningRateFactor(
     default:
       throw new Error(`internal: unknown learning-rate schedule '${kind satisfies never}'`);
   }
+}
+
+/**
+ * Layer-wise decay (Sun et al. 2019, section 5.3.3; Clark et al. 2020): share of the rate by place. Block B_l of B_1..B_L has
+ * decay^(L - l), the embeddings decay^L; pooler and classifier have all of it. What a PEFT method adds to a block has the block's.
+ */
+export function layerwiseFactor(decay: number, blocks: number, place: Place): number {
+  if (place.kind === 'embeddings') return decay ** blocks;
+  return place.kind === 'block' ? decay ** (blocks - 1 - place.index) : 1;
 }

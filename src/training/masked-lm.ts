@@ -2,10 +2,11 @@
  * Masked-language modelling (Devlin et al. 2019, section 3.1) as an {@link Objective}: only masked positions reach the vocabulary.
  * Where the batches are pairs of segments, next-sentence prediction is learnt beside it and the losses are added up.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import type { MaskedBatch } from '../datasets/masking.js';
 import type { Randomness } from '../engine/compile.js';
 import { crossEntropy } from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import { noAdaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode } from '../models/encoder.js';

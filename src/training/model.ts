@@ -1,6 +1,7 @@
 /** A model as training sees it: specs, the head, and how a PEFT method enters. */
-import type * as tf from '@tensorflow/tfjs';
+
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
+import type * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import { type EncoderInputs, encode, type KnownStates } from '../models/encoder.js';
@@ -8,6 +9,7 @@ import { headLogits, readsOf, type TaskHead } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 
+/** A model as training sees it: parameters, head, and how a method enters. */
 export interface Model {
   readonly config: ModelConfig;
   readonly head: TaskHead;

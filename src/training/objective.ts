@@ -1,11 +1,12 @@
 /** What is minimised: the inputs of a loss besides the parameters, how a batch feeds them, and the loss itself. */
-import type * as tf from '@tensorflow/tfjs';
+
 import type { Batch } from '../datasets/batch.js';
 import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Placement } from '../engine/dropout.js';
 import type { Feeds } from '../engine/session.js';
+import type * as tf from '../engine/tfjs.js';
 import type { KnownStates, PackedInputs } from '../models/encoder.js';
-import { headLoss } from '../models/heads.js';
+import { headLoss, softTargetLoss } from '../models/heads.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import {
   type BatchShape,
@@ -22,7 +23,7 @@ export interface Objective<B extends S, S extends BatchShape = B> {
   /** Whether one program serves batches of all sizes: then only `rows` and `length` of a shape may differ from batch to batch. */
   readonly anySize: boolean;
   inputs(shape: S): TensorSpecs;
-  /** What the mean is over: examples, or predicted tokens. */
+  /** What the mean is over: examples (as much as they weigh), or predicted tokens. */
   size(batch: B): number;
   /** @param total size of the whole step, of which the batch may be a part */
   feeds(batch: B, total: number): Feeds;
@@ -55,6 +56,14 @@ function widened(batch: Batch, { rows, length }: BatchShape): Batch {
   };
 }
 
+/** How classes count in the loss of a classifier of one class at a time, as in PyTorch's `CrossEntropyLoss`. */
+export interface LossSettings {
+  /** `label_smoothing`: share of the target that is spread evenly over all classes. */
+  readonly labelSmoothing?: number | undefined;
+  /** `weight`, by class id: the mean over a step is weighted by its labels' classes. */
+  readonly classWeights?: readonly number[] | undefined;
+}
+
 /** Labels as the head's loss wants them: see `headLoss`. */
 function labelSpec({ head }: Model, { slots }: PackedShape): TensorSpecs[string] {
   if (head.kind === 'span') return { shape: [2, slots], dtype: 'int32' };
@@ -73,18 +82,49 @@ function labelData({ head }: Model, { labels, starts, slots }: Batch): Float32Ar
   return head.numLabels === 1 && !head.multiLabel ? labels : Int32Array.from(labels);
 }
 
-const weightsOf = ({ slots, count }: Batch, total: number): Float32Array =>
-  Float32Array.from({ length: slots }, (_, i) => (i < count ? 1 / total : 0));
+const classWeight = ({ classWeights }: LossSettings, label: number): number => classWeights?.[label] ?? 1;
 
-const taskInputs = (model: Model, shape: PackedShape): TensorSpecs => ({
-  labels: labelSpec(model, shape),
-  weights: { shape: [shape.slots] },
-});
+/** Examples of a batch, each as much as its class weighs. */
+function sizeOf({ labels, count }: Batch, loss: LossSettings): number {
+  if (!loss.classWeights) return count;
+  return labels.subarray(0, count).reduce((sum, label) => sum + classWeight(loss, label), 0);
+}
 
-const taskFeeds = (model: Model, batch: Batch, total: number): Feeds => ({
-  labels: labelData(model, batch),
-  weights: weightsOf(batch, total),
-});
+const weightsOf = ({ labels, slots, count }: Batch, total: number, loss: LossSettings): Float32Array =>
+  Float32Array.from({ length: slots }, (_, i) =>
+    i < count ? (loss.classWeights ? classWeight(loss, labels[i] as number) : 1) / total : 0,
+  );
+
+/** [slots, C]: what the log-probability of each class is multiplied by. */
+function softTargets(
+  { numLabels }: Extract<Model['head'], { kind: 'classification' }>,
+  { labels, slots, count }: Batch,
+  total: number,
+  loss: LossSettings,
+): Float32Array {
+  const { labelSmoothing = 0 } = loss;
+  const spread = labelSmoothing / numLabels;
+  return Float32Array.from({ length: slots * numLabels }, (_, i) => {
+    const [slot, label] = [Math.floor(i / numLabels), i % numLabels];
+    if (slot >= count) return 0;
+    const share = (labels[slot] === label ? 1 - labelSmoothing : 0) + spread;
+    return (share * classWeight(loss, label)) / total;
+  });
+}
+
+function taskInputs(model: Model, shape: PackedShape, { labelSmoothing }: LossSettings): TensorSpecs {
+  const { head } = model;
+  if (labelSmoothing && head.kind === 'classification')
+    return { targets: { shape: [shape.slots, head.numLabels] } };
+  return { labels: labelSpec(model, shape), weights: { shape: [shape.slots] } };
+}
+
+function taskFeeds(model: Model, batch: Batch, total: number, loss: LossSettings): Feeds {
+  const { head } = model;
+  if (loss.labelSmoothing && head.kind === 'classification')
+    return { targets: softTargets(head, batch, total, loss) };
+  return { labels: labelData(model, batch), weights: weightsOf(batch, total, loss) };
+}
 
 export const packedFeeds = ({ inputIds, tokenTypeIds, positions, segments, starts }: Batch): Feeds => ({
   inputIds,
@@ -101,25 +141,27 @@ function taskLoss(
   random: Randomness | undefined,
   known?: KnownStates,
 ): tf.Scalar {
-  const { labels, weights } = tensors as Record<string, tf.Tensor>;
+  const { labels, weights, targets } = tensors as Record<string, tf.Tensor>;
   const logits = forward(model, shape, tensors, random, known);
+  if (targets) return softTargetLoss(logits, targets as tf.Tensor2D);
   const inputs = tensors as unknown as PackedInputs;
   return headLoss(model.head, logits, labels as tf.Tensor, weights as tf.Tensor1D, inputs);
 }
 
-const task = {
-  anySize: true,
-  size: ({ count }: Batch) => count,
-  placement: ({ length, examples, starts, lengths }: Batch) => ({ length, examples, starts, lengths }),
-} as const;
+const task = (loss: LossSettings) =>
+  ({
+    anySize: true,
+    size: (batch: Batch) => sizeOf(batch, loss),
+    placement: ({ length, examples, starts, lengths }: Batch) => ({ length, examples, starts, lengths }),
+  }) as const;
 
 /** Fine-tuning on a task. */
-export const taskObjective = (model: Model): WideObjective<Batch, PackedShape> => ({
-  ...task,
+export const taskObjective = (model: Model, loss: LossSettings = {}): WideObjective<Batch, PackedShape> => ({
+  ...task(loss),
   widened,
   specs: model.specs,
-  inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape) }),
-  feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total) }),
+  inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape, loss) }),
+  feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total, loss) }),
   loss: (shape, tensors, random) => taskLoss(model, shape, tensors, random),
 });
 
@@ -129,19 +171,23 @@ export interface StatedBatch extends Batch {
 }
 
 /** Fine-tuning of the blocks from `block` on, whose inputs are known. */
-export const upperObjective = (model: Model, block: number): Objective<StatedBatch, PackedShape> => ({
-  ...task,
+export const upperObjective = (
+  model: Model,
+  block: number,
+  loss: LossSettings = {},
+): Objective<StatedBatch, PackedShape> => ({
+  ...task(loss),
   specs: model.specs,
   inputs: (shape) => {
     const { segments, starts } = packedInputs(shape);
     const hidden = { shape: [shape.rows * shape.length, model.config.hiddenSize] };
-    return { hidden, segments, starts, ...taskInputs(model, shape) };
+    return { hidden, segments, starts, ...taskInputs(model, shape, loss) };
   },
   feeds: (batch, total) => ({
     hidden: batch.hidden,
     segments: batch.segments,
     starts: batch.starts,
-    ...taskFeeds(model, batch, total),
+    ...taskFeeds(model, batch, total, loss),
   }),
   loss: (shape, tensors, random) =>
     taskLoss(model, shape, tensors, random, { block, hidden: tensors.hidden as tf.Tensor2D }),

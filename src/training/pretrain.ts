@@ -57,7 +57,15 @@ export interface PretrainHooks {
   readonly stopped?: () => boolean;
 }
 
-/** e^loss: what a model of masked tokens is as unsure as, in equally likely tokens. */
+/**
+ * e^loss: what a model of masked tokens is as unsure as, in equally likely tokens.
+ * @example
+ * ```ts
+ * import { pretraining } from 'progtuning';
+ *
+ * console.log(pretraining.perplexity(Math.log(24)).toFixed(1)); // 24.0
+ * ```
+ */
 export const perplexity = (loss: number): number => Math.exp(loss);
 
 export interface MaskedLmEvaluation {

@@ -1,11 +1,12 @@
 /** AdamW as a program, for tensors that stay on a device: the numbers are those of `arena.as.ts`. */
-import * as tf from '@tensorflow/tfjs';
+
 import {
   type CompiledResident,
   type CompileOptions,
   compileResident,
   type TensorSpecs,
 } from '../engine/compile.js';
+import * as tf from '../engine/tfjs.js';
 import { sizeOf } from '../models/parameters.js';
 import { type AdamWFactors, type AdamWOptions, adamwFactors } from './adamw.js';
 import type { Tensors } from './model.js';
@@ -18,9 +19,10 @@ export const varianceName = (join: string): string => `v ${join}`;
 /** A value after the step. */
 export const nextName = (name: string): string => `next ${name}`;
 
-/** Scalars of one step, the same for all tensors of a group: those that have taken as many steps and decay alike. */
+/** Scalars of one step, the same for all tensors of a group: those that have taken as many steps, decay alike and have the same share of the rate. */
 const FACTORS = ['clip', 'decay', 'stepSize', 'correction'] as const;
-const groupOf = ({ steps, spec }: TrainedTensor): string => `${steps} ${spec.decay}`;
+const groupOf = ({ steps, spec, rateFactor }: TrainedTensor): string =>
+  `${steps} ${spec.decay} ${rateFactor}`;
 export const factorName = (factor: keyof AdamWFactors, group: string): string => `${factor} ${group}`;
 
 /** 64 MiB: half of what WebGPU lets every device bind as one buffer. */

@@ -2,9 +2,10 @@
  * A stage on a device that can keep tensors (webgpu): parameters, gradients and moments stay there from step to step. Only batches and
  * dropout masks go in, only the loss and the squared norms come out; AdamW is a program of its own, one for the stage.
  */
-import * as tf from '@tensorflow/tfjs';
+
 import { type CompileOptions, compileResident, type TensorSpecs } from '../engine/compile.js';
 import type { Array1D, Resident } from '../engine/session.js';
+import * as tf from '../engine/tfjs.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import { type BatchShape, parameterInputs, type Tensors } from './model.js';
 import type { Objective } from './objective.js';

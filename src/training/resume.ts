@@ -25,6 +25,8 @@ const MANIFEST = 'snapshot.json';
 
 /** Of AdamW. What trains no more has none. */
 const MOMENTS = ['m', 'v'] as const;
+/** A value at the best evaluation so far. */
+const bestName = (name: string): string => `best ${name}`;
 
 export interface SnapshotIdentity {
   readonly key: string;
@@ -87,6 +89,8 @@ async function writeSnapshot(
   for (const [name, { spec, arrays }] of state.trained) {
     for (const part of MOMENTS) entries.push([`${part} ${name}`, { shape: spec.shape, data: arrays[part] }]);
   }
+  for (const { name, shape } of state.best ? state.everTrained : [])
+    entries.push([bestName(name), { shape, data: state.best?.get(name) as Float32Array }]);
   await writeSafetensors(join(folder, tensors), entries);
   const optimiserSteps = Object.fromEntries([...state.trained].map(([name, { steps }]) => [name, steps]));
   await writeTextAtomically(
@@ -121,6 +125,12 @@ export async function loadSnapshot<P>(
     }
     trained.steps = steps ?? 0;
   }
+  const best = new Map<string, Float32Array>();
+  for (const { name } of state.everTrained) {
+    const stored = tensors.get(bestName(name));
+    if (stored) best.set(name, stored.data as Float32Array);
+  }
+  if (best.size > 0) state.keepBest(best);
   return progress;
 }
 

@@ -5,6 +5,7 @@ import { type ParameterSpec, type Parameters, sizeOf, type Trains } from '../mod
 /** A parameter that trains in some stage. All four arrays lie in one arena. */
 export interface TrainedTensor {
   readonly spec: ParameterSpec;
+  /** @internal */
   readonly arena: Arena;
   /** p value, g gradient (the engine writes it), m and v AdamW's moments. */
   readonly arrays: {
@@ -15,8 +16,11 @@ export interface TrainedTensor {
   };
   /** AdamW steps taken on this tensor. */
   steps: number;
+  /** Its share of the learning rate, 0..1: below 1 under layer-wise decay. */
+  readonly rateFactor: number;
 }
 
+/** Values of all parameters; gradients and AdamW's moments of those that train. */
 export interface TrainingState {
   /** Every parameter's current value; those in `trained` are the same arrays as their `p`. */
   readonly parameters: Parameters;
@@ -26,6 +30,12 @@ export interface TrainingState {
   readonly everTrained: readonly ParameterSpec[];
   /** Gives back the gradients and moments of what trains no more; the values stay. @param trains which parameters still train */
   retire(trains: Trains): void;
+  /** What {@link keepBest} kept last; undefined before. */
+  readonly best: Parameters | undefined;
+  /** Keeps a copy of everything that has trained. @param values default: those of now */
+  keepBest(values?: Parameters): void;
+  /** Puts back what was kept; nothing where nothing was. */
+  restoreBest(): void;
 }
 
 /** Most bytes of an arena, unless one tensor with its three companions needs more: these may not cross arenas. */
@@ -52,11 +62,26 @@ function groups(specs: readonly ParameterSpec[]): ParameterSpec[][] {
   return result;
 }
 
-/** @param everTrains which parameters train in at least one stage: only these take memory for gradient and moments */
+/**
+ * Makes room for training, and copies the values into it.
+ * @param everTrains which parameters train in at least one stage: only these take memory for gradient and moments
+ * @param rateFactor a parameter's share of the learning rate
+ * @throws DataError where memory does not suffice
+ * @example
+ * ```ts
+ * import { models, training } from 'progtuning';
+ *
+ * const head = { kind: 'classification', numLabels: 2 } as const;
+ * const { config, parameters, specs } = await models.loadCheckpoint('models/tiny', head, { seed: 1 });
+ * const state = training.createTrainingState(specs, parameters, ({ place }) => place.kind !== 'embeddings');
+ * console.log(state.everTrained[0].name); // bert.encoder.layer.0.attention.self.query.weight
+ * ```
+ */
 export function createTrainingState(
   specs: readonly ParameterSpec[],
   values: Parameters,
   everTrains: Trains,
+  rateFactor: (spec: ParameterSpec) => number = () => 1,
 ): TrainingState {
   const parameters = new Map(values);
   const trained = new Map<string, TrainedTensor>();
@@ -80,13 +105,24 @@ export function createTrainingState(
       };
       arrays.p.set(values.get(spec.name) as Float32Array);
       parameters.set(spec.name, arrays.p);
-      trained.set(spec.name, { spec, arena, arrays, steps: 0 });
+      trained.set(spec.name, { spec, arena, arrays, steps: 0, rateFactor: rateFactor(spec) });
     }
   }
+  let best: Map<string, Float32Array> | undefined;
   return {
     parameters,
     trained,
     everTrained,
+    get best() {
+      return best;
+    },
+    keepBest(values = parameters) {
+      best ??= new Map(everTrained.map(({ name, shape }) => [name, new Float32Array(sizeOf(shape))]));
+      for (const [name, kept] of best) kept.set(values.get(name) as Float32Array);
+    },
+    restoreBest() {
+      for (const [name, kept] of best ?? []) parameters.get(name)?.set(kept);
+    },
     retire(trains) {
       for (const [name, { spec, arrays }] of trained) {
         if (trains(spec)) continue;

@@ -1,7 +1,8 @@
 /** What a training step computes, and how a stage of steps is driven: the same on every device. */
-import * as tf from '@tensorflow/tfjs';
+
 import type { Randomness } from '../engine/compile.js';
 import { squaredNorms } from '../engine/fused.js';
+import * as tf from '../engine/tfjs.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { RandomKey } from '../random.js';
 import type { AdamWOptions } from './adamw.js';

@@ -124,10 +124,12 @@ test('--save writes a Hugging Face folder; frozen tensors are the input, bit for
     'README.md',
     'all_results.json',
     'config.json',
+    'log.jsonl',
     'model.safetensors',
     'run.json',
     'tokenizer.json',
     'tokenizer_config.json',
+    'trainer_state.json',
     'vocab.txt',
   ]);
   const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
@@ -320,11 +322,13 @@ test('--task squad: scores of the official evaluators, quiet stderr; the files o
     'adapter_config.json',
     'adapter_model.safetensors',
     'all_results.json',
+    'log.jsonl',
     'nbest_predictions.json',
     'null_odds.json',
     'predictions.json',
     'run.json',
     'squad_settings.json',
+    'trainer_state.json',
   ]);
   assert.equal(Object.keys(JSON.parse(await readFile(join(out, 'predictions.json'), 'utf8'))).length, 8);
 });

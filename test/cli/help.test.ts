@@ -27,7 +27,7 @@ function helps(command: Command, parents = ''): Help[] {
   return [{ command: name, text, examples }, ...command.commands.flatMap((each) => helps(each, `${name} `))];
 }
 
-const HELPS = helps(buildProgram());
+const HELPS = helps(await buildProgram());
 const examplesOf = (command: string): readonly string[] =>
   HELPS.find((help) => help.command === command)?.examples ?? [];
 
@@ -132,8 +132,10 @@ describe('examples run', { concurrency: 3 }, () => {
   });
 
   test('reproduce begins its first notebook, and ends when it is told to: the whole takes 20 minutes', async () => {
-    const [line] = examplesOf('progtuning reproduce');
+    const [line, recorded] = examplesOf('progtuning reproduce');
     const { signal, stderr } = await run(line as string, 6);
     assert.deepEqual({ signal, stderr }, { signal: 'SIGINT', stderr: '' });
+    const { stdout } = await run(recorded as string);
+    assert.match(stdout, /BERT-base ==\nRECORDED.*stand-in.*RECORDED/s);
   });
 });

@@ -126,13 +126,13 @@ test('what is wrong with labelled rows is one line', async () => {
   );
   await fails('e4.csv', 'text,lab\na,x\n', /no column 'label'; there are: text, lab/);
   await fails('e5.csv', 'text,label\na,\n', /e5\.csv:2: the label is empty/);
-  const { labels, keys, rows } = await surveyTable(table(write('ok.csv', 'text,label\na,10\nb,9\n')));
+  const { labels, texts, rows } = await surveyTable(table(write('ok.csv', 'text,label\na,10\nb,9\n')));
   assert.deepEqual([labels, rows], [['9', '10'], 2]);
   await assert.rejects(
     checkTable(table(write('e6.csv', 'text,label\na,8\n')), labels),
     /e6\.csv:2: label '8' is none of the training data's \(9, 10\)/,
   );
-  const { shared } = await checkTable(table(write('e7.csv', 'text,label\na,9\nc,9\n')), labels, keys);
+  const { shared } = await checkTable(table(write('e7.csv', 'text,label\na,9\nc,9\n')), labels, texts);
   assert.equal(shared, 1);
 });
 
@@ -159,7 +159,10 @@ test('questions: rows with json answers; ids are given once', async () => {
   const { examples } = await readQuestions({ path: write('q.jsonl', `${JSON.stringify(row)}\n`) });
   assert.deepEqual(examples[0]?.answers, [{ text: 'Ada', start: 0 }]);
   const twice = [1, 2].map(() => JSON.stringify({ ...row, id: 'q1' })).join('\n');
-  await assert.rejects(readQuestions({ path: write('q2.jsonl', twice) }), /two questions have the id 'q1'/);
+  await assert.rejects(
+    readQuestions({ path: write('q2.jsonl', twice) }),
+    /q2.jsonl:2: the id 'q1' is that of .*q2.jsonl:1 too/,
+  );
 });
 
 test('labelled rows: the first ones where there is a limit', async () => {

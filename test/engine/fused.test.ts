@@ -1,10 +1,11 @@
 /** The fused pieces against PyTorch (test/golden/fused.py), against finite differences, and against their composed forms. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
 import { compile, type TensorSpec } from '../../src/engine/compile.js';
 import type { Device } from '../../src/engine/device.js';
 import * as fused from '../../src/engine/fused.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { goldenJson } from '../golden/golden.js';
 
 interface Flat {

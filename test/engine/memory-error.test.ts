@@ -1,8 +1,8 @@
 /** An allocation that fails names the tensor and the remedy; the program can be used no further, the process goes on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { DataError } from '../../src/errors.js';
 
 test('an intermediate value of four terabytes', async () => {

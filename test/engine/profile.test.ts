@@ -4,9 +4,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
 import { Profile, productShare, span } from '../../src/engine/profile.js';
+import * as tf from '../../src/engine/tfjs.js';
 
 let home: string;
 before(async () => {

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createModel } from '../../src/experiments/create-model.js';
+import { BERT_BASE_ORDER } from '../../src/experiments/evidence-grids.js';
 import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
-import { ofOneVersion } from '../../src/experiments/notebook-runs.js';
+import { gridPath, ofOneVersion } from '../../src/experiments/notebook-runs.js';
 import { planGrid, runGrid } from '../../src/experiments/run-grid.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
 import { groupRuns, runRow } from '../../src/report/run-table.js';
@@ -102,6 +103,21 @@ test('a record names model and data, not folders; what ships is embedded by any 
   assert.deepEqual(names('qqp', join(home, 'glue-substitutes'), 'm'), ['m', 'glue-substitutes']);
   assert.deepEqual(names('rte', shipped, 'bert-base-uncased'), ['bert-base-uncased', 'embedded']);
   assert.deepEqual(names('rte', 'hub', 'm'), ['m', 'hub']);
+});
+
+test("what BERT-base's grids hold: every row of the claims, and nothing that a schedule cannot do", async () => {
+  const sizes = await Promise.all(
+    BERT_BASE_ORDER.map(async (name) => (await expandGrid(await readGrid(gridPath(name)))).length),
+  );
+  assert.deepEqual(sizes, [40, 12, 54, 12, 4, 4, 26, 18, 12]);
+  const stages = await expandGrid(await readGrid(gridPath('bert-base-stages')));
+  assert.ok(stages.every(({ epochs, schedule }) => epochs === 12 && 12 % schedule.stages === 0));
+});
+
+test('timed runs are made one at a time', async () => {
+  const nothing = { all: [], missing: [] };
+  await assert.rejects(runGrid(nothing, { runs: home, jobs: 2, timed: true }), /timed one at a time, not 2/);
+  assert.equal(await runGrid(nothing, { runs: home, timed: true }), 0);
 });
 
 test('runs what is missing, keeps whole records, and runs nothing twice', async () => {

@@ -13,7 +13,7 @@ import {
   runIdentity,
 } from '../../src/experiments/identity.js';
 import { identifier } from '../../src/experiments/ledger.js';
-import { type RunSpec, runSpec, runSpecSchema } from '../../src/experiments/run-spec.js';
+import { type RunRequest, type RunSpec, runSpec, runSpecSchema } from '../../src/experiments/run-spec.js';
 import { configJson, readConfig } from '../../src/models/config-file.js';
 
 let home: string;
@@ -44,8 +44,8 @@ async function altered(folder: string, file: string, edit: (text: string) => str
   return copy;
 }
 
-/** Another value for each setting: one that is not here fails the test. */
-const OTHER: { readonly [K in keyof Required<RunSpec>]: RunSpec[K] | 'by content' } = {
+/** Another value for each setting: one that is not here fails the test. `idle`: it changes nothing in this spec. */
+const OTHER: { readonly [K in keyof Required<RunSpec>]: RunSpec[K] | 'by content' | 'idle' } = {
   task: 'mrpc',
   data: 'by content',
   model: 'by content',
@@ -74,6 +74,17 @@ const OTHER: { readonly [K in keyof Required<RunSpec>]: RunSpec[K] | 'by content
   maxTrainExamples: 1,
   maxEvalExamples: 1,
   squad: { docStride: 1, maxAnswerLength: 2, nBest: 3, nullScoreThreshold: 0 },
+  maxSteps: 5,
+  labelSmoothingFactor: 0.1,
+  classWeights: [1, 2],
+  layerwiseLrDecay: 0.9,
+  evalStrategy: 'idle',
+  evalSteps: 'idle',
+  loadBestModelAtEnd: true,
+  metricForBestModel: 'accuracy',
+  greaterIsBetter: false,
+  earlyStoppingPatience: 2,
+  earlyStoppingThreshold: 0.1,
 };
 
 test('every setting of a run is part of its identity, but where model and data lie', async () => {
@@ -84,13 +95,32 @@ test('every setting of a run is part of its identity, but where model and data l
   for (const name of Object.keys(runSpecSchema.shape) as (keyof RunSpec)[]) {
     assert.ok(name in OTHER, `a new setting, ${name}: give it another value here`);
     const other = runIdentity({ ...spec, [name]: OTHER[name] }, parts, { train: 'a', dev: 'b' });
-    if (OTHER[name] === 'by content') assert.equal(other.key, key, name);
+    if (OTHER[name] === 'by content' || OTHER[name] === 'idle') assert.equal(other.key, key, name);
     else {
       assert.ok(!seen.has(other.key), `${name} is not part of the identity`);
       assert.match(changesBetween(former, other.parts), new RegExp(`^settings \\(${name}`));
     }
     seen.add(other.key);
   }
+});
+
+test('when a run is evaluated is part of its identity only where that decides what is kept', async () => {
+  const parts = await modelIdentity(model, 'tokenizer');
+  const keyOf = (more: Partial<RunRequest>): string =>
+    runIdentity(runSpec({ task: 'sst2', model, data, epochs: 2, ...more }), parts, { train: 'a' }).key;
+  const plain = keyOf({});
+  assert.equal(keyOf({ evalStrategy: 'epoch' }), plain);
+  assert.equal(keyOf({ evalSteps: 3 }), plain);
+  const defaults = { labelSmoothingFactor: 0, layerwiseLrDecay: 1, loadBestModelAtEnd: false };
+  assert.equal(keyOf(defaults), plain, 'a setting at its default');
+  const best = { loadBestModelAtEnd: true } as const;
+  const chosen = keyOf({ ...best, evalStrategy: 'epoch' });
+  assert.notEqual(chosen, plain);
+  assert.equal(keyOf(best), chosen, 'epoch is the default');
+  assert.notEqual(keyOf({ ...best, evalSteps: 3 }), chosen);
+  assert.notEqual(keyOf({ earlyStoppingPatience: 1 }), keyOf({ earlyStoppingPatience: 2 }));
+  assert.equal(keyOf({ ...best, metricForBestModel: 'eval_loss', greaterIsBetter: false }), chosen);
+  assert.notEqual(keyOf({ ...best, metricForBestModel: 'accuracy' }), chosen);
 });
 
 test('every field of config.json as parsed is part of the identity', async () => {

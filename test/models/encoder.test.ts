@@ -1,9 +1,9 @@
 /** What a head does not read is not computed: the rows that it does read are the same numbers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
 import { type Compiled, compile } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
 import { type EncoderInputs, encode, type Reads } from '../../src/models/encoder.js';

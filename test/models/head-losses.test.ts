@@ -1,8 +1,8 @@
 /** Losses of a classification head, value and gradient, against PyTorch (test/golden/head_losses.py). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
 import { compile } from '../../src/engine/compile.js';
+import * as tf from '../../src/engine/tfjs.js';
 import type { PackedInputs } from '../../src/models/encoder.js';
 import { headLoss, type TaskHead } from '../../src/models/heads.js';
 import { goldenJson } from '../golden/golden.js';

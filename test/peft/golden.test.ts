@@ -10,6 +10,7 @@ import { type Schedule, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { predict } from '../../src/training/evaluate.js';
 import { fit } from '../../src/training/fit.js';
+import { stagesOfEpochs } from '../../src/training/fit-plan.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState, type TrainingState } from '../../src/training/state.js';
@@ -128,10 +129,10 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
       trains: both(trains, stageTrains(schedule, epoch + 1, model.config)),
     });
     const plan = {
-      epochs: settings.epochs,
       stepsPerEpoch: batches.length,
+      totalSteps: settings.epochs * batches.length,
+      stages: stagesOfEpochs(settings.epochs, batches.length, stageOf),
       gradientAccumulationSteps: 1,
-      stageOf,
       batchesOf: () => batches.map(({ packed }) => packed),
       learningRate: settings.lr,
       learningRateSchedule: { kind: 'linear', warmupRatio: 0 },

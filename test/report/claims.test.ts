@@ -1,65 +1,12 @@
 /** Run tables and verdicts: from made-up records with known answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LedgerRecord } from '../../src/experiments/ledger.js';
 import type { GridCell } from '../../src/experiments/notebook-runs.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
-import type { Schedule } from '../../src/progressive/schedule.js';
 import { type Claim, type Evidence, growingUnder, judgeClaims } from '../../src/report/claims.js';
 import { differenceText, groupRuns, provenance, runRow } from '../../src/report/run-table.js';
-
-interface Made {
-  readonly task?: string;
-  readonly schedule: Partial<Schedule>;
-  readonly seed: number;
-  readonly method?: 'full' | 'bitfit';
-  readonly data?: string;
-  readonly warmupRatio?: number;
-  readonly decay?: 'linear' | 'constant';
-  readonly epochs?: number;
-  /** Undefined: not run. */
-  readonly accuracy?: number;
-}
-
-function cell({
-  task = 'sst2',
-  schedule,
-  seed,
-  method = 'full',
-  data = 'embedded',
-  warmupRatio = 0.1,
-  decay = 'linear',
-  epochs = 3,
-  accuracy,
-}: Made): GridCell {
-  const chosen = method === 'full' ? { kind: method } : { kind: method, terms: 'all' as const };
-  const learningRateSchedule = { kind: decay, warmupRatio };
-  const settings = { method: chosen, learningRateSchedule, epochs };
-  const spec = runSpec({ task, data, model: 'm', seed, schedule, ...settings });
-  if (accuracy === undefined) return { spec };
-  const record: LedgerRecord = {
-    ...{
-      key: '0123456789abcdef',
-      spec,
-      hashes: {},
-      metrics: { accuracy },
-      undefinedMetrics: {},
-      trainExamples: 10,
-      dataReport: {},
-    },
-    ...{ totalParameters: 9e6, trainableParameters: 9e6, headParameters: 1 },
-    ...{ updatedParameters: [9e6, 6e6, 3e6], savedFraction: 1 / 3, steps: 3, losses: [] },
-    ...{ seconds: 9, secondsPerEpoch: [3, 2, 1], peakBytes: 2 ** 30 },
-    machine: { processor: 'cpu', threads: 2, memoryBytes: 1, node: 'v20' },
-    versions: {},
-  };
-  return { spec, record };
-}
-
-const pair = (seed: number, full: number, progressive: number, more: Partial<Made> = {}): GridCell[] => [
-  cell({ schedule: { kind: 'full' }, seed, accuracy: full, ...more }),
-  cell({ schedule: { kind: 'progressive' }, seed, accuracy: progressive, ...more }),
-];
+import { taskName } from '../../src/report/task-name.js';
+import { cell, pair } from './made-cells.js';
 
 const evidence = (more: Partial<Evidence>): Evidence => ({
   ...{ name: 'test', glue: [], squad: [], blocks: [], order: [], countedSaving: 0.259 },
@@ -113,7 +60,10 @@ test('two models that have learnt nothing are not called equal', () => {
   const glue = [0, 1, 2].flatMap((seed) => pair(seed, 0.5, 0.51));
   const claims = judgeClaims(evidence({ glue }));
   assert.equal(verdict(claims, 'Equal or better on GLUE'), 'undecided');
-  assert.match(claims.map(({ measured }) => measured).join(), /above the commonest answer/);
+  assert.match(
+    claims.map(({ measured }) => measured).join(),
+    /more than the commonest answer; 3 of 6 collapsed; nothing learnt, so not compared: SST-2 3/,
+  );
 });
 
 test('the commonest answer is that of the data at hand: balanced in the generated MRPC, 68.4 % in the real one', () => {
@@ -156,7 +106,7 @@ test('blocks: by seed, upper half minus lower half; one seed decides nothing', (
   assert.equal(verdict(claims, 'Higher blocks'), 'reproduced');
   assert.match(
     claims.map(({ measured }) => measured).join(),
-    /\+9\.83 points over 3 seeds \(95 % interval \+8\.40 to \+11\.27\)/,
+    /\+9\.83 points over 3 seeds \(SST-2 3; 95 % interval \+8\.40 to \+11\.27\)/,
   );
   assert.equal(
     verdict(judgeClaims(evidence({ blocks: [...three].reverse() })), 'Higher blocks'),
@@ -235,7 +185,7 @@ test('decay: the gap of growing runs must close under a constant rate', () => {
   assert.equal(verdict(closing, 'Linear decay'), 'reproduced');
   assert.match(
     closing.map(({ measured }) => measured).join(),
-    /\+3\.50 points over 3 pairs \(95 % interval \+2\.26 to \+4\.74\); under the constant rate -1\.50/,
+    /\+3\.50 points over 3 pairs \(SST-2 3; 95 % interval \+2\.26 to \+4\.74\); under the constant rate -1\.50/,
   );
   assert.equal(verdict(judged(-9, -9.5, -10), 'Linear decay'), 'not reproduced');
   assert.equal(verdict(judged(-9, 0, -5), 'Linear decay'), 'undecided');
@@ -257,4 +207,37 @@ test('the saving is judged by what was counted', () => {
 test('three pairs that scatter decide nothing, though all point one way', () => {
   const glue = [-1.2, -1.5, -6].flatMap((d, seed) => pair(seed, 0.8, 0.8 + d / 100));
   assert.equal(verdict(judgeClaims(evidence({ glue })), 'Equal or better on GLUE'), 'undecided');
+});
+
+test('a run that collapsed counts: it is what the setting gave', () => {
+  const glue = [...[0, 1, 2].flatMap((seed) => pair(seed, 0.8, 0.8)), ...pair(3, 0.8, 0.5)];
+  const claim = judgeClaims(evidence({ glue })).find(({ claim }) => claim === 'Equal or better on GLUE');
+  assert.match(claim?.measured ?? '', /-7\.50 points over 4 pairs .*; 1 of 8 collapsed/);
+  assert.equal(claim?.verdict, 'undecided');
+  assert.equal(claim?.records.length, 8);
+});
+
+test('equality is tested within one point; undecided says what would decide', () => {
+  const judged = (...points: number[]): Claim | undefined =>
+    judgeClaims(evidence({ glue: points.flatMap((d, seed) => pair(seed, 0.8, 0.8 + d / 100)) })).find(
+      ({ claim }) => claim === 'Equal or better on GLUE',
+    );
+  assert.match(
+    judged(0.1, 0.3, -0.2)?.equivalence ?? '',
+    /^equal within 1 point \(two one-sided tests, p = 0\.0/,
+  );
+  assert.equal(judged(0.1, 0.3, -0.2)?.needed, undefined);
+  const open = judged(-3, 2, -2);
+  assert.match(open?.equivalence ?? '', /^not shown to be equal within 1 point/);
+  assert.match(open?.needed ?? '', /more seeds would not decide it/);
+  assert.match(judged(-1.2, 1.5, 2)?.needed ?? '', /^about \d+ more seeds? of the same runs would decide$/);
+  assert.equal(judged(0)?.needed, 'at least 2 more seeds before anything can be said');
+});
+
+test('a subset and a derived file say so', () => {
+  const name = (task: string, data: string, maxTrainExamples: number | null): string =>
+    taskName(runSpec({ task, data, model: 'm', maxTrainExamples }));
+  assert.equal(name('qqp', 'glue-subset', 10_000), 'QQP (subset, 10,000)');
+  assert.equal(name('qnli', 'glue-derived', null), 'QNLI (derived)');
+  assert.equal(name('rte', 'glue', null), 'RTE');
 });

@@ -1,4 +1,4 @@
-/** Statistics against SciPy (test/golden/statistics.py). */
+/** Statistics against SciPy and statsmodels (test/golden/statistics.py). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -9,9 +9,10 @@ import {
   meanAndSpread,
   pairedDifference,
   studentInterval,
-  studentQuantile,
   summarise,
 } from '../../src/report/comparison.js';
+import { equivalenceTest, pairsToDecide } from '../../src/report/equivalence.js';
+import { studentProbability, studentQuantile } from '../../src/report/student.js';
 
 interface Golden {
   quantiles: [number, number, number][];
@@ -24,6 +25,9 @@ interface Golden {
     bootstrap: Interval;
     spread: number;
   }[];
+  probabilities: [number, number, number][];
+  equivalence: { a: number[]; b: number[]; margin: number; p: number; pLower: number; pUpper: number }[];
+  power: { distance: number; spread: number; pairs: number }[];
 }
 
 const golden = JSON.parse(
@@ -37,6 +41,34 @@ function near(given: number | null | undefined, wanted: number, tolerance = 1e-9
 
 test('Student quantiles are SciPy`s', () => {
   for (const [level, n, wanted] of golden.quantiles) near(studentQuantile(level, n), wanted);
+});
+
+test('Student probabilities are SciPy`s', () => {
+  for (const [t, n, wanted] of golden.probabilities) near(studentProbability(t, n), wanted);
+});
+
+test('two one-sided tests are those of statsmodels', () => {
+  for (const { a, b, margin, ...wanted } of golden.equivalence) {
+    const given = equivalenceTest(
+      a.map((value, i) => value - (b[i] as number)),
+      margin,
+    );
+    for (const name of ['p', 'pLower', 'pUpper'] as const) near(given[name], wanted[name], 1e-8);
+  }
+  assert.deepEqual(equivalenceTest([0.5, 0.5], 1), { p: 0, pLower: 0, pUpper: 0 });
+  assert.equal(equivalenceTest([1.5, 1.5], 1).p, 1);
+  assert.throws(() => equivalenceTest([1, 2], 0), UsageError);
+});
+
+test('pairs that would decide: within one of statsmodels, which has the exact power', () => {
+  for (const { distance, spread, pairs } of golden.power) {
+    // Two values with this mean and sample standard deviation.
+    const half = spread / Math.SQRT2;
+    const given = pairsToDecide([distance - half, distance + half], 0);
+    assert.ok(Math.abs((given ?? 0) - Math.ceil(pairs)) <= 1, `${given} for ${pairs}`);
+  }
+  assert.equal(pairsToDecide([-1, 1], 0), null, 'no number of runs tells a difference of nothing');
+  assert.equal(pairsToDecide([2, 2], 0), 2);
 });
 
 test('mean, sample standard deviation and Student interval are SciPy`s', () => {

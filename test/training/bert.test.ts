@@ -1,8 +1,9 @@
 /** BERT against independent PyTorch code (test/golden/bert.py): forward, gradients, and runs under every schedule and method. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
 import type { Device } from '../../src/engine/device.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
 import { both } from '../../src/models/parameters.js';
 import { readSafetensors } from '../../src/models/safetensors.js';
@@ -12,6 +13,7 @@ import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { predict } from '../../src/training/evaluate.js';
 import { fit } from '../../src/training/fit.js';
+import { stagesOfEpochs } from '../../src/training/fit-plan.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -128,10 +130,10 @@ for (const run of golden.runs) {
       Array.from({ length: run.epochs }, (_, epoch) => stageOf(epoch)).some((stage) => stage.trains(spec));
     const state = createTrainingState(model.specs, values, everTrains);
     const plan = {
-      epochs: run.epochs,
       stepsPerEpoch: batches.length,
+      totalSteps: run.epochs * batches.length,
+      stages: stagesOfEpochs(run.epochs, batches.length, stageOf),
       gradientAccumulationSteps: 1,
-      stageOf,
       batchesOf: () => batches.map(({ packed }) => packed),
       learningRate: run.rate,
       learningRateSchedule: { kind: 'linear', warmupRatio: run.warmup },

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Feature } from '../../src/datasets/batch.js';
 import { makeBatch } from '../../src/datasets/batches.js';
+import { lackingOnCuda } from '../../src/engine/cuda-operators.js';
+import { Graph } from '../../src/engine/graph.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
 import type { TaskHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
@@ -12,7 +14,8 @@ import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
-import { type FitPlan, type FitProgress, fit } from '../../src/training/fit.js';
+import { type FitProgress, fit, noProgress } from '../../src/training/fit.js';
+import { type FitPlan, stagesOfEpochs } from '../../src/training/fit-plan.js';
 import { createTrainingState } from '../../src/training/state.js';
 
 const config: ModelConfig = {
@@ -21,11 +24,15 @@ const config: ModelConfig = {
   ...{ maxPositionEmbeddings: 64, hiddenDropoutProb: 0.1, attentionProbsDropoutProb: 0.1 },
 };
 
-const features = ({ kind }: TaskHead): Feature[] =>
+const features = (head: TaskHead): Feature[] =>
   [5, 17, 3, 9, 31, 8, 12, 6, 14, 4].map((length, i) => ({
     inputIds: Int32Array.from({ length }, (_, j) => (7 * i + 11 * j) % 60),
     tokenTypeIds: Int32Array.from({ length }, (_, j) => (j > length / 2 ? 1 : 0)),
-    ...(kind === 'span' ? { span: [1, length - 2] as const } : { label: i % 2 }),
+    ...(head.kind === 'span'
+      ? { span: [1, length - 2] as const }
+      : head.multiLabel
+        ? { classes: [i % 2, 1, 0] }
+        : { label: i % 2 }),
   }));
 
 /** Batches of 2 examples of unlike lengths, so of unlike shapes. */
@@ -43,6 +50,7 @@ interface Case {
   readonly method?: Method;
   readonly gradientAccumulationSteps?: number;
   readonly learningRate?: number;
+  readonly gradientCheckpointing?: boolean;
 }
 
 interface Trained {
@@ -56,9 +64,15 @@ const classes: TaskHead = { kind: 'classification', numLabels: 2 };
 
 /** Two stages, one epoch each; the second leaves the embeddings and the first block. */
 async function train(
-  { head = classes, method = { kind: 'full' }, gradientAccumulationSteps = 1, learningRate = 1e-3 }: Case,
+  {
+    head = classes,
+    method = { kind: 'full' },
+    gradientAccumulationSteps = 1,
+    learningRate = 1e-3,
+    gradientCheckpointing = false,
+  }: Case,
   chunked: boolean,
-  { poison = Number.POSITIVE_INFINITY }: { poison?: number } = {},
+  { poison = Number.POSITIVE_INFINITY, interrupted = false }: { poison?: number; interrupted?: boolean } = {},
 ): Promise<Trained> {
   const base = { config, head, headTraining: 'classifier' } as const;
   const specs = [...modelSpecs(config, head), ...methodSpecs(base, method)];
@@ -66,29 +80,32 @@ async function train(
   const batches = batchesFor(head);
   const byMethod = methodTrains(base, method);
   const state = createTrainingState(specs, values, byMethod);
+  const stepsPerEpoch = Math.ceil(batches.length / gradientAccumulationSteps);
   const plan: FitPlan = {
-    ...{ epochs: 2, stepsPerEpoch: Math.ceil(batches.length / gradientAccumulationSteps) },
+    ...{ stepsPerEpoch, totalSteps: 2 * stepsPerEpoch },
     batchesOf: () =>
       batches.map((batch, i) =>
         i === poison ? { ...batch, labels: batch.labels.map(() => Number.NaN) } : batch,
       ),
-    stageOf: (epoch) => ({
+    stages: stagesOfEpochs(2, stepsPerEpoch, (epoch) => ({
       stage: epoch + 1,
       trains: both(byMethod, ({ place }) =>
         place.kind === 'block' ? place.index >= epoch : place.kind !== 'embeddings' || epoch === 0,
       ),
-    }),
+    })),
     ...{ gradientAccumulationSteps, learningRate, adamw: ADAMW_DEFAULTS, seed: 5 },
     learningRateSchedule: { kind: 'linear', warmupRatio: 0.1 },
   };
-  const model = { config, head, specs, adaptation: methodAdaptation(base, method) };
-  const progress: FitProgress = {
-    steps: [],
-    secondsPerEpoch: [],
-    peakBytesPerEpoch: [],
-    updatedParameters: [],
-  };
+  const model = { config, head, specs, adaptation: methodAdaptation(base, method), gradientCheckpointing };
+  const progress = noProgress();
   const options = { device: 'cpu', threads: 1, chunked } as const;
+  if (interrupted) {
+    const stop = async (): Promise<void> => {
+      throw new Error('interrupted');
+    };
+    await assert.rejects(fit(model, state, plan, options, { onSave: stop }, progress), /interrupted/);
+    assert.equal(progress.steps.length, stepsPerEpoch);
+  }
   const error = await fit(model, state, plan, options, {}, progress).then(
     () => undefined,
     (thrown) => String(thrown),
@@ -133,6 +150,8 @@ const CASES: readonly [string, Case][] = [
   ['BitFit', { method: { kind: 'bitfit', terms: 'all' } }],
   ['span', { head: { kind: 'span' } }],
   ['regression', { head: { kind: 'classification', numLabels: 1 } }],
+  ['several labels', { head: { kind: 'classification', numLabels: 3, multiLabel: true } }],
+  ['gradient checkpointing', { gradientCheckpointing: true }],
   ['gradient accumulation', { gradientAccumulationSteps: 2 }],
 ];
 
@@ -157,3 +176,21 @@ for (const gradientAccumulationSteps of [1, 2]) {
     assert.ok(chunked.values.every(Number.isFinite));
   });
 }
+
+test('a run that was interrupted after its first epoch goes on to the same bits', async () => {
+  const [whole, resumed] = [await train({}, true), await train({}, true, { interrupted: true })];
+  assert.deepEqual(resumed.values, whole.values);
+  assert.deepEqual(resumed.moments, whole.moments);
+  assert.deepEqual(resumed.progress.steps, whole.progress.steps);
+});
+
+test('an operator that the CUDA provider lacks is found, inside a loop too', () => {
+  const [graph, body] = [new Graph(), new Graph('body ')];
+  body.output('y', body.node('Round', [body.input('x', [2])], { shape: [2] }));
+  const [start, trips] = [graph.input('start', [2]), graph.input('trips', [1], 'int64')];
+  const attributes = { body: { graph: body } };
+  const loop = graph.node('Loop', [trips, undefined, start], { shape: [2] }, { attributes });
+  const tiled = graph.node('Cast', [loop], { shape: [2], dtype: 'bool' }, { attributes: { to: 9 } });
+  graph.output('z', graph.node('Neg', [tiled], { shape: [2] }));
+  assert.deepEqual(lackingOnCuda(graph), ['Round of float32', 'Neg of bool']);
+});

@@ -1,6 +1,7 @@
 /** Packing changes where numbers are computed, not which: with and without dropout, whatever else is in the row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import '@tensorflow/tfjs-backend-cpu';
 import type { Batch, Feature } from '../../src/datasets/batch.js';
 import { makeBatch } from '../../src/datasets/batches.js';
 import type { Device } from '../../src/engine/device.js';

@@ -1,9 +1,9 @@
 /** Programs of many shapes share a budget of memory; what they are thought to hold is what they hold. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
 import { arenaBytes } from '../../src/engine/arena.js';
 import { type Compiled, compile } from '../../src/engine/compile.js';
+import * as tf from '../../src/engine/tfjs.js';
 import { programCache } from '../../src/training/program-cache.js';
 
 const shape = (length: number) => ({ rows: 1, length });

@@ -5,8 +5,15 @@ import { readRows, type TableRow } from './rows.js';
 
 /** What can be learnt from data of one's own. */
 export const TASK_KINDS = ['classification', 'multi-label', 'regression', 'question-answering'] as const;
+
+/**
+ * What can be learnt from data of one's own.
+ *
+ * @useDeclaredType
+ */
 export type TaskKind = (typeof TASK_KINDS)[number];
 
+/** Names of the columns with text. */
 export interface TextColumns {
   readonly text: string;
   readonly textPair?: string | undefined;
@@ -94,6 +101,7 @@ function kindOf(values: readonly unknown[]): TaskKind {
   return isScore ? 'regression' : 'classification';
 }
 
+/** What a table is for and what its columns hold. */
 export interface Layout {
   readonly kind: TaskKind;
   /** Of tables with labels; questions have the columns of SQuAD. */
@@ -106,6 +114,15 @@ const isSquad = (names: readonly string[]): boolean =>
 /**
  * Kind and columns of a training file. @param kind as the user said; default: guessed from the first rows
  * @throws DataError that names the columns there are
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('reviews.csv', 'text,label\na fine film,good\na poor film,bad\n');
+ * const { kind, columns } = await datasets.tableLayout('reviews.csv', {});
+ * console.log(kind, columns?.text, columns?.label); // classification text label
+ * ```
  */
 export async function tableLayout(path: string, given: GivenColumns, kind?: TaskKind): Promise<Layout> {
   const rows = await firstRows(path, given.delimiter);

@@ -1,15 +1,19 @@
 /** Labelled rows of a table, checked as they stream: texts that are there, labels that can be read. */
+import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
 import type { Columns, TaskKind, TextColumns } from './columns.js';
 import { classesOf, classOf, scoreOf } from './labels.js';
 import { readRows, type TableRow } from './rows.js';
 
+/** A text, or a pair of them. */
 export type Texts = readonly [string] | readonly [string, string];
 
 export interface LabelledRow {
   readonly texts: Texts;
   /** Class names: one, or any number (multi-label); a score. */
   readonly label: readonly string[] | number;
+  /** Of a column named `id`, where there is one. */
+  readonly id?: string;
   readonly where: string;
 }
 
@@ -66,9 +70,54 @@ export async function* labelledRows({
   for await (const row of readRows(path, delimiter)) {
     if (count++ >= maxExamples) return;
     const { where } = row;
-    yield { texts: textsOf(row, columns), label: LABEL[kind](cell(row, columns.label), where), where };
+    const { id } = row.values;
+    yield {
+      texts: textsOf(row, columns),
+      label: LABEL[kind](cell(row, columns.label), where),
+      ...(id === undefined || id === null || id === '' ? {} : { id: String(id) }),
+      where,
+    };
   }
 }
+
+/** Texts that have been seen, by 48 bits of their hash: about 16 bytes each, the texts are not kept. */
+export class Seen {
+  #table = new Float64Array(1024);
+  #size = 0;
+
+  /** @returns whether the text is new */
+  add(text: string): boolean {
+    if (2 * this.#size >= this.#table.length) this.#grow();
+    const key = keyOf(text);
+    const place = this.#placeOf(key);
+    if (this.#table[place] === key) return false;
+    this.#table[place] = key;
+    this.#size++;
+    return true;
+  }
+
+  has(text: string): boolean {
+    const key = keyOf(text);
+    return this.#table[this.#placeOf(key)] === key;
+  }
+
+  /** Where a key is, or goes: the first free place after its own. */
+  #placeOf(key: number): number {
+    const mask = this.#table.length - 1;
+    let place = key % this.#table.length;
+    while (this.#table[place] !== 0 && this.#table[place] !== key) place = (place + 1) & mask;
+    return place;
+  }
+
+  #grow(): void {
+    const former = this.#table;
+    this.#table = new Float64Array(2 * former.length);
+    for (const key of former) if (key !== 0) this.#table[this.#placeOf(key)] = key;
+  }
+}
+
+/** Never 0, which stands for a free place. */
+const keyOf = (text: string): number => createHash('sha1').update(text).digest().readUIntBE(0, 6) + 1;
 
 /** Numbers of which not all are known at once, 8 bytes each. */
 export class Growing {

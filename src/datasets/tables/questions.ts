@@ -1,4 +1,5 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
+import { z } from 'zod';
 import { DataError } from '../../errors.js';
 import { hashFile } from '../corpus.js';
 import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
@@ -31,13 +32,81 @@ function squadRow({ values, where }: TableRow): Record<string, unknown> {
   };
 }
 
+/** A question to answer. */
+export interface OpenQuestion {
+  readonly id: string;
+  readonly question: string;
+  readonly context: string;
+}
+
+/** @throws DataError that names the columns there are, for a column that is missing or empty */
+export function openQuestion({ values, where }: TableRow): OpenQuestion {
+  const [question = '', context = ''] = ['question', 'context'].map((name) => {
+    const value = values[name];
+    if (value === undefined)
+      throw new DataError(
+        `${where}: no column '${name}'; there are: ${Object.keys(values).join(', ')}. Questions want 'question' and 'context'`,
+      );
+    const text = value === null ? '' : String(value);
+    if (text.trim() === '')
+      throw new DataError(`${where}: '${name}' is empty; fill it in or leave the row out`);
+    return text;
+  });
+  const { id } = values;
+  return { id: id === undefined || id === null || id === '' ? where : String(id), question, context };
+}
+
+const unansweredSchema = z.object({
+  data: z.array(
+    z.object({
+      paragraphs: z.array(
+        z.object({
+          context: z.string(),
+          qas: z.array(z.object({ id: z.string().optional(), question: z.string() })),
+        }),
+      ),
+    }),
+  ),
+});
+
+/**
+ * Questions to answer, as they are read: SQuAD's json, whose answers may be missing, or rows with columns `question`, `context` and, where
+ * there is one, `id`. @throws DataError with file and line
+ */
+export async function* readOpenQuestions({ path, delimiter }: Table): AsyncGenerator<OpenQuestion> {
+  const squad = isJson(path) ? unansweredSchema.safeParse(await readJsonDocument(path)).data : undefined;
+  if (!squad) {
+    for await (const row of readRows(path, delimiter)) yield openQuestion(row);
+    return;
+  }
+  let number = 0;
+  for (const { paragraphs } of squad.data)
+    for (const { context, qas } of paragraphs)
+      for (const { id, question } of qas) {
+        const where = `${path}, question ${number++}`;
+        yield openQuestion({ values: { id, question, context }, where });
+      }
+}
+
+const isJson = (path: string): boolean => /\.json(\.gz|\.xz)?$/i.test(path);
+
 async function read({ path, delimiter }: Table): Promise<SquadSplit> {
-  if (/\.json(\.gz|\.xz)?$/i.test(path)) {
+  if (isJson(path)) {
     const value = (await readJsonDocument(path)) as { data?: { paragraphs?: unknown }[] } | undefined;
     if (Array.isArray(value?.data) && value.data[0]?.paragraphs !== undefined) return parseSquad(value, path);
   }
   const rows: Record<string, unknown>[] = [];
-  for await (const row of readRows(path, delimiter)) rows.push(squadRow(row));
+  const placeOf = new Map<unknown, string>();
+  for await (const row of readRows(path, delimiter)) {
+    const question = squadRow(row);
+    const before = placeOf.get(question.id);
+    if (before !== undefined)
+      throw new DataError(
+        `${row.where}: the id '${question.id}' is that of ${before} too; answers are told apart by it: give each its own`,
+      );
+    placeOf.set(question.id, row.where);
+    rows.push(question);
+  }
   return squadFromRows(rows, path);
 }
 

@@ -3,24 +3,20 @@
  * `.xz`. Parquet is read one row group at a time, `.json` whole; of the others only the row at hand is held.
  */
 import { access } from 'node:fs/promises';
-import { CsvError, parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { CsvError, Parser } from 'csv-parse';
+import type { AsyncBuffer } from 'hyparquet';
 import { DataError } from '../../errors.js';
 import { parseJson } from '../../json.js';
+import { loadParquet } from '../parquet.js';
 import { linesOf, openBytes, readText } from '../text.js';
+import { ending, TABLE_ENDINGS } from './endings.js';
 
+/** A row by the names of its columns. */
 export interface TableRow {
   readonly values: Readonly<Record<string, unknown>>;
   /** `reviews.csv:12`, the line it begins on; `reviews.parquet, row 11`. */
   readonly where: string;
 }
-
-/** A name without folders of endings that only compress. */
-const ending = (path: string): string =>
-  /\.([^./]+)$/.exec(path.replace(/\.(gz|xz)$/i, ''))?.[1]?.toLowerCase() ?? '';
-
-export const TABLE_ENDINGS = ['csv', 'tsv', 'txt', 'jsonl', 'ndjson', 'json', 'parquet'];
 
 function delimiterOf(path: string, given: string | undefined): string {
   if (given !== undefined) return given === '\\t' ? '\t' : given;
@@ -55,7 +51,19 @@ function describeCsv(error: CsvError, path: string, begins: number): string {
 /** Characters of a row. A quote that is never closed is found after so many. */
 const MOST = 2 ** 24;
 
+/** Until it takes more, or takes no more. */
+function drained(parser: Parser): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = (): void => {
+      parser.off('drain', resume).off('close', resume);
+      resolve();
+    };
+    parser.on('drain', resume).on('close', resume);
+  });
+}
+
 async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<TableRow> {
+  const { CsvError, parse } = await import('csv-parse');
   let read = 0;
   const parser = parse({
     ...{ delimiter, quote: delimiter === '\t' ? false : '"', info: true, skip_empty_lines: true },
@@ -69,11 +77,7 @@ async function* delimitedRows(path: string, delimiter: string): AsyncGenerator<T
     try {
       for await (const text of readText(path)) {
         if (parser.destroyed) return;
-        if (!parser.write(text))
-          await new Promise<void>((resume) => {
-            parser.once('drain', resume);
-            parser.once('close', resume);
-          });
+        if (!parser.write(text)) await drained(parser);
       }
       parser.end();
     } catch (error) {
@@ -162,8 +166,8 @@ async function* jsonRows(path: string): AsyncGenerator<TableRow> {
 }
 
 /** The file's bytes for hyparquet: from disk, or unpacked in memory. */
-async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMetadataAsync>[0]> {
-  if (!/\.(gz|xz)$/i.test(path)) return asyncBufferFromFile(path);
+async function parquetBuffer(path: string): Promise<AsyncBuffer | ArrayBuffer> {
+  if (!/\.(gz|xz)$/i.test(path)) return (await loadParquet())[0].asyncBufferFromFile(path);
   const parts: Uint8Array[] = [];
   for await (const bytes of openBytes(path, () => undefined)) parts.push(bytes);
   const { buffer, byteOffset, byteLength } = Buffer.concat(parts);
@@ -171,6 +175,7 @@ async function parquetBuffer(path: string): Promise<Parameters<typeof parquetMet
 }
 
 async function* parquetRows(path: string): AsyncGenerator<TableRow> {
+  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await loadParquet();
   try {
     const file = await parquetBuffer(path);
     const metadata = await parquetMetadataAsync(file);
@@ -194,6 +199,16 @@ async function* parquetRows(path: string): AsyncGenerator<TableRow> {
  * The rows of a file, by its ending.
  * @param delimiter of csv, tsv and txt; default: the ending's
  * @throws DataError with file and line: no such file, an ending that is not known, a malformed row, text that is not UTF-8
+ * @example
+ * ```ts
+ * import { datasets } from 'progtuning';
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('films.jsonl', '{"text": "a fine film", "stars": 5}\n');
+ * for await (const { values, where } of datasets.readRows('films.jsonl')) {
+ *   console.log(where, values.stars); // films.jsonl:1 5
+ * }
+ * ```
  */
 export async function* readRows(path: string, delimiter?: string): AsyncGenerator<TableRow> {
   await access(path).catch(() => {

@@ -1,6 +1,7 @@
 /** Elementwise kernels. Uniform operands stay scalars; sums with 0 and products with 1 vanish. */
-import type * as tf from '@tensorflow/tfjs-core';
+
 import type { ElementType, Graph, Value } from '../graph.js';
+import type * as tf from '../tfjs.js';
 import { broadcastShape, cast, type Rule, sameShape } from './rule.js';
 
 type Binary = Rule<tf.BinaryInputs>;

@@ -1,6 +1,7 @@
 /** Reductions, matrix products, look-ups. */
-import type * as tf from '@tensorflow/tfjs-core';
+
 import type { Graph, Value } from '../graph.js';
+import type * as tf from '../tfjs.js';
 import { cast, type Rule, reshape, sizeOf } from './rule.js';
 
 export interface AxisAttrs {

@@ -1,6 +1,7 @@
 /** Kernels that move, cut and join. */
-import type * as tf from '@tensorflow/tfjs-core';
+
 import type { ElementType, Graph, Value } from '../graph.js';
+import type * as tf from '../tfjs.js';
 import { type Rule, reshape, sameShape, sizeOf, transpose } from './rule.js';
 
 const slice: Rule<tf.SliceInputs, tf.SliceAttrs> = (graph, { x }, attrs) => {

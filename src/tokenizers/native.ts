@@ -1,0 +1,30 @@
+/**
+ * The tokenizer of Hugging Face's `tokenizers`, as far as it is used here. The types that the package ships do not compile where a
+ * project checks its libraries, so none of ours may name them.
+ */
+
+/** A text, or two, in tokens: one entry each in every list. */
+export interface Encoding {
+  getLength(): number;
+  getIds(): number[];
+  getTypeIds(): number[];
+  /** 0 and 1: tokens of the first text and of the second; neither: special tokens. */
+  getSequenceIds(): (number | undefined | null)[];
+  /** Begin and end in the text, in code points. */
+  getOffsets(): number[][];
+}
+
+interface EncodeOptions {
+  readonly addSpecialTokens?: boolean;
+}
+
+export interface NativeTokenizer {
+  encode(text: string, pair?: string | null, options?: EncodeOptions): Promise<Encoding>;
+  encodeBatch(texts: string[], options?: EncodeOptions): Promise<Encoding[]>;
+  getVocab(withAddedTokens?: boolean): Record<string, number>;
+  getVocabSize(withAddedTokens?: boolean): number;
+  tokenToId(token: string): number | null;
+  getNormalizer(): { normalizeString(text: string): string } | null;
+  disableTruncation(): void;
+  disablePadding(): void;
+}

@@ -1,0 +1,60 @@
+/**
+ * What evaluations while training decide: which weights are kept, and when to stop, as Hugging Face's `Trainer` and
+ * `EarlyStoppingCallback`. Everything follows from the evaluations alone, so that a resumed run decides alike.
+ */
+import { z } from 'zod';
+
+export const evaluationSchema = z.object({
+  /** Steps done. */
+  step: z.number(),
+  /** Epochs done, with their part. */
+  epoch: z.number(),
+  /** By name; null: undefined for these predictions. */
+  metrics: z.record(z.string(), z.number().nullable()),
+  seconds: z.number(),
+  examples: z.number(),
+});
+
+/** An evaluation while training. */
+export type EvaluationRecord = Readonly<z.infer<typeof evaluationSchema>>;
+
+export interface Selection {
+  /** Of the evaluations' metrics. */
+  readonly metric: string;
+  readonly greaterIsBetter: boolean;
+  /** The weights of the best evaluation are those that the run leaves. */
+  readonly loadBest: boolean;
+  /** Stops when so many evaluations in a row are no better than the best. */
+  readonly patience?: number | undefined;
+  /** What an evaluation must be better by to count for patience. */
+  readonly threshold: number;
+}
+
+export interface Selected {
+  readonly best?: { readonly step: number; readonly value: number };
+  /** Evaluations in a row that did not count as better. */
+  readonly waited: number;
+  readonly stops: boolean;
+}
+
+/** Where a run stands after these evaluations. An undefined metric is never better. Ties: the first one stays the best. */
+export function selected(
+  evaluations: readonly Pick<EvaluationRecord, 'step' | 'metrics'>[],
+  { metric, greaterIsBetter, patience = Number.POSITIVE_INFINITY, threshold }: Selection,
+): Selected {
+  let best: Selected['best'];
+  let waited = 0;
+  for (const { step, metrics } of evaluations) {
+    const value = metrics[metric] ?? undefined;
+    const gain =
+      value === undefined
+        ? -1
+        : best === undefined
+          ? Infinity
+          : (value - best.value) * (greaterIsBetter ? 1 : -1);
+    waited = gain > 0 && gain > threshold ? 0 : waited + 1;
+    if (value !== undefined && gain > 0) best = { step, value };
+    if (waited >= patience) return { ...(best ? { best } : {}), waited, stops: true };
+  }
+  return { ...(best ? { best } : {}), waited, stops: false };
+}

@@ -1,0 +1,95 @@
+/** Python's `transformers` loads what a run saves and gives the same logits. PROGTUNING_PYTHON names an interpreter that has it; without, skipped. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { createModel } from '../../src/experiments/create-model.js';
+import { predictAnswers } from '../../src/experiments/predict-answers.js';
+import { predictTexts } from '../../src/experiments/predict-run.js';
+import { run } from '../../src/experiments/run.js';
+import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
+
+const python = process.env.PROGTUNING_PYTHON ?? '';
+const skip = python === '' ? 'PROGTUNING_PYTHON names no Python with transformers' : false;
+const home = await mkdtemp(join(tmpdir(), 'progtuning-python-'));
+after(() => rm(home, { recursive: true }));
+
+const TEXTS = ['the hall is warm', 'the yard is wet', 'the door is shut'];
+
+/** Probabilities, scores, or a span's best start and end, of saved folders. */
+const SCRIPT = `
+import json, sys, torch, transformers
+home, texts = sys.argv[1], json.loads(sys.argv[2])
+found = {}
+for name in ("classification", "multi-label", "regression"):
+    folder = f"{home}/{name}"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        logits = model(**tokenizer(texts, return_tensors="pt", padding=True)).logits
+    kind = model.config.problem_type
+    act = {"single_label_classification": lambda x: x.softmax(-1), "multi_label_classification": torch.sigmoid, "regression": lambda x: x}
+    found[name] = {"values": act[kind](logits).tolist(), "labels": [model.config.id2label[i] for i in range(logits.shape[1])]}
+folder = f"{home}/question-answering"
+tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+model = transformers.AutoModelForQuestionAnswering.from_pretrained(folder).eval()
+inputs = tokenizer("the hall", texts[0], return_tensors="pt", return_offsets_mapping=True)
+offsets = inputs.pop("offset_mapping")[0]
+with torch.no_grad():
+    out = model(**inputs)
+inside = [i for i, s in enumerate(inputs.token_type_ids[0]) if s == 1][:-1]
+best = max(((i, j) for i in inside for j in inside if j >= i), key=lambda p: float(out.start_logits[0, p[0]] + out.end_logits[0, p[1]]))
+found["answer"] = [int(offsets[best[0]][0]), int(offsets[best[1]][1])]
+print(json.dumps(found))
+`;
+
+async function save(task: string, rows: string, more: Partial<RunRequest>): Promise<void> {
+  const data = join(home, `${task}.${task === 'question-answering' ? 'jsonl' : 'csv'}`);
+  await writeFile(data, rows);
+  const settings = { epochs: 3, batchSize: 4, learningRate: 1e-2, maxLength: 24, validationSplit: 0.3 };
+  const spec = runSpec({ task, data, model: join(home, 'model'), ...settings, ...more });
+  await run(spec, { threads: 1, save: join(home, task) });
+}
+
+test('classes, several labels, scores and answers', { skip }, async () => {
+  const shape = { layers: 3, hidden: 32, heads: 2, vocabSize: 36, texts: TEXTS, seed: 1 };
+  await createModel({ out: join(home, 'model'), ...shape });
+  const columns = { text: 'text', label: 'label' };
+  const table = (labels: readonly string[]): string =>
+    `text,label\n${Array.from({ length: 12 }, (_, i) => `${TEXTS[i % 3]},${labels[i % 3]}`).join('\n')}\n`;
+  await save('classification', table(['a', 'b', 'c']), { columns });
+  await save('multi-label', table(['a;b', 'b', 'c']), { columns });
+  await save('regression', table(['0.5', '1.5', '2.5']), { columns });
+  const question = (i: number): string => {
+    const context = TEXTS[i % 3] as string;
+    const text = context.split(' ').at(-1) as string;
+    const answers = { text: [text], answer_start: [context.indexOf(text)] };
+    return JSON.stringify({ id: String(i), question: 'the hall', context, answers });
+  };
+  const squad = { docStride: 4 };
+  await save('question-answering', Array.from({ length: 12 }, (_, i) => question(i)).join('\n'), { squad });
+  const { stdout } = await promisify(execFile)(python, ['-c', SCRIPT, home, JSON.stringify(TEXTS)]);
+  const found = JSON.parse(stdout) as Record<string, { values: number[][]; labels: string[] }> & {
+    answer: number[];
+  };
+  for (const task of ['classification', 'multi-label', 'regression']) {
+    const { values = [], labels = [] } = found[task] ?? {};
+    let row = 0;
+    const texts = TEXTS.map((text) => [text] as const);
+    for await (const { label, scores } of predictTexts({ model: join(home, task) }, texts, { threads: 1 })) {
+      const ours = scores === undefined ? [label as number] : labels.map((name) => scores[name] as number);
+      ours.forEach((value, i) => {
+        assert.ok(Math.abs(value - (values[row]?.[i] as number)) < 1e-4, `${task} ${row} ${i}`);
+      });
+      row++;
+    }
+    assert.equal(row, TEXTS.length);
+  }
+  const asked = [{ question: 'the hall', context: TEXTS[0] as string }];
+  const model = join(home, 'question-answering');
+  for await (const { start, end } of predictAnswers({ model }, asked, { threads: 1 }))
+    assert.deepEqual([start, end], found.answer);
+});
