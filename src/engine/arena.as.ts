@@ -70,6 +70,17 @@ export function fillMask(
   }
 }
 
+/** One bit for each float, whether it is above 0: eight to a byte, the first in the lowest bit; `count` rounded up to eight. */
+export function packBits(from: usize, to: usize, count: i32): void {
+  const zero = f32x4.splat(0);
+  const bytes = <usize>((count + 7) >> 3);
+  for (let i: usize = 0; i < bytes; i++) {
+    const low = i32x4.bitmask(f32x4.gt(v128.load(from + (i << 5)), zero));
+    const high = i32x4.bitmask(f32x4.gt(v128.load(from + (i << 5) + 16), zero));
+    store<u8>(to + i, <u8>(low | (high << 4)));
+  }
+}
+
 /** The first `count` lanes. */
 function storeSome(to: usize, lanes: v128, count: i32): void {
   if (count > 0) store<f32>(to, f32x4.extract_lane(lanes, 0));

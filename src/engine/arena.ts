@@ -31,6 +31,7 @@ interface Kernels {
     threshold: number,
     scale: number,
   ): void;
+  packBits(from: number, to: number, count: number): void;
 }
 
 const PAGE = 65536;
@@ -46,6 +47,12 @@ const wasmModule = (): WebAssembly.Module =>
 
 /** Bytes that an array of `count` floats takes in an arena. */
 export const arenaBytes = (count: number): number => Math.ceil((count * 4 + 32) / ALIGNMENT) * ALIGNMENT;
+
+/** Dropout rates are met to 1 / 65536. */
+const thresholdOf = (rate: number): number => Math.round(rate * 65536);
+
+/** What a dropout mask holds where it is not 0. */
+export const maskScale = (rate: number): number => 1 / (1 - thresholdOf(rate) / 65536);
 
 /** Runs of `count` floats, `outer` x `inner` of them, the first at `start`, the others strides of floats away. */
 export interface Runs {
@@ -136,10 +143,17 @@ export class Arena {
    * 1 / 65536. What a run gets depends on the key, the lengths of the runs and its place among them, not on where it lies.
    */
   fillMask(out: Float32Array, key: number, rate: number, runs: Runs = wholeOf(out)): void {
-    const threshold = Math.round(rate * 65536);
     const { start, outer, outerStride, inner, innerStride, count } = runs;
     const at = out.byteOffset + 4 * start;
     const strides = [outer, outerStride, inner, innerStride, count] as const;
-    this.kernels.fillMask(at, ...strides, key, threshold, 1 / (1 - threshold / 65536));
+    this.kernels.fillMask(at, ...strides, key, thresholdOf(rate), maskScale(rate));
+  }
+
+  /** Which floats of an array of this arena are above 0, eight to a byte, the first in the lowest bit. @returns a view of the arena */
+  bits(array: Float32Array): Uint8Array {
+    const bytes = Math.ceil(array.length / 8);
+    const to = this.array(Math.ceil(bytes / 4)).byteOffset;
+    this.kernels.packBits(array.byteOffset, to, array.length);
+    return new Uint8Array(this.memory.buffer, to, bytes);
   }
 }

@@ -94,36 +94,54 @@ const siteKey = ({ seed, stream, step }: RandomKey, site: number): RandomKey => 
 export interface MaskSource {
   /** Draws the masks of the sites, whose arrays are overwritten by the next call. */
   fill(sites: readonly MaskSite[], key: MaskKey | undefined): Feeds;
+  /** The same as bits: 1 where a mask is not 0, eight to a byte. */
+  bits(sites: readonly MaskSite[], key: MaskKey | undefined): Readonly<Record<string, Uint8Array>>;
 }
 
 /** Masks of one function: arrays in an arena, which grows to the largest batch. */
 export function maskSource(): MaskSource {
   let arena: Arena | undefined;
   let capacity = 0;
+  function arenaFor(need: number, masks: number): Arena {
+    if (!arena || need > capacity) {
+      arena = new Arena(need, {
+        purpose: `${masks} dropout masks`,
+        remedy: 'lower --batch-size or --max-length',
+      });
+      capacity = need;
+    }
+    arena.clear();
+    return arena;
+  }
+  const known = (key: MaskKey | undefined): MaskKey => {
+    if (!key) throw new Error('internal: a function with dropout is run without a random key');
+    return key;
+  };
   return {
     fill(sites, key) {
       if (sites.length === 0) return {};
-      if (!key) throw new Error('internal: a function with dropout is run without a random key');
-      const need = maskBytes(sites);
-      if (!arena || need > capacity) {
-        arena = new Arena(need, {
-          purpose: `${sites.length} dropout masks`,
-          remedy: 'lower --batch-size or --max-length',
-        });
-        capacity = need;
-      }
-      arena.clear();
-      const feeds: Record<string, Float32Array> = {};
-      for (const [index, site] of sites.entries()) {
-        const array = arena.array(sizeOf(site.shape));
-        feeds[site.name] = array;
-        const of = siteKey(key, index);
-        if (site.of === 'place') arena.fillMask(array, mixKey(of), site.rate);
-        else fillExamples(arena, array, site, of, key.placement);
-      }
-      return feeds;
+      return draw(arenaFor(maskBytes(sites), sites.length), sites, known(key));
+    },
+    bits(sites, key) {
+      if (sites.length === 0) return {};
+      const bytes = sites.reduce((sum, { shape }) => sum + arenaBytes(Math.ceil(sizeOf(shape) / 32)), 0);
+      const arena = arenaFor(maskBytes(sites) + bytes, sites.length);
+      const masks = draw(arena, sites, known(key));
+      return Object.fromEntries(Object.entries(masks).map(([name, mask]) => [name, arena.bits(mask)]));
     },
   };
+}
+
+function draw(arena: Arena, sites: readonly MaskSite[], key: MaskKey): Record<string, Float32Array> {
+  const masks: Record<string, Float32Array> = {};
+  for (const [index, site] of sites.entries()) {
+    const array = arena.array(sizeOf(site.shape));
+    masks[site.name] = array;
+    const of = siteKey(key, index);
+    if (site.of === 'place') arena.fillMask(array, mixKey(of), site.rate);
+    else fillExamples(arena, array, site, of, key.placement);
+  }
+  return masks;
 }
 
 function fillExamples(

@@ -15,8 +15,13 @@ export interface Value {
   readonly uniform?: number;
 }
 
-/** A setting of a node. */
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+/** A setting of a node. `graph`: the body of a `Loop`, which may read values of the graph around it by name. */
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly graph: Graph };
 
 /** An ONNX operator applied. */
 export interface Node {
@@ -53,6 +58,9 @@ export class Graph {
   private readonly allNodes: Node[] = [];
   private readonly constantsByKey = new Map<string, Constant>();
   private count = 0;
+
+  /** @param scope begins the names of values: those of a body and of the graph around it differ */
+  constructor(private readonly scope = '') {}
 
   /** Declares an input. */
   input(name: string, shape: readonly number[], dtype: ElementType = 'float32'): Value {
@@ -137,14 +145,14 @@ export class Graph {
       const node = this.allNodes[i] as Node;
       if (!node.outputs.some(({ name }) => needed.has(name))) continue;
       kept.push(node);
-      for (const input of node.inputs) if (input) needed.add(input.name);
+      for (const name of readBy(node)) needed.add(name);
     }
     return kept.reverse();
   }
 
   /** Constants that the given nodes read. */
   constantsOf(nodes: readonly Node[]): Constant[] {
-    const read = new Set(nodes.flatMap(({ inputs }) => inputs.map((value) => value?.name)));
+    const read = new Set(nodes.flatMap(readBy));
     for (const { value } of this.outputs) read.add(value.name);
     return [...this.constantsByKey.values()].filter(({ value }) => read.has(value.name));
   }
@@ -181,9 +189,44 @@ export class Graph {
   }
 
   private fresh(prefix: string): string {
-    return `${prefix}${this.count++}`;
+    return `${this.scope}${prefix}${this.count++}`;
   }
 }
+
+/** Appends nodes of another graph. @param made what stands here for its values by name; grows @param lower other nodes instead of one */
+export function appendNodes(
+  graph: Graph,
+  nodes: readonly Node[],
+  made: Map<string, Value>,
+  lower: (node: Node, inputs: readonly (Value | undefined)[]) => readonly Value[] | undefined = () =>
+    undefined,
+): void {
+  for (const node of nodes) {
+    const inputs = node.inputs.map((value) => value && (made.get(value.name) ?? value));
+    const outputs =
+      lower(node, inputs) ??
+      graph.nodes(node.op, inputs, node.outputs, {
+        ...(node.domain === '' ? {} : { domain: node.domain }),
+        attributes: node.attributes,
+      });
+    node.outputs.forEach(({ name }, i) => {
+      made.set(name, outputs[i] as Value);
+    });
+  }
+}
+
+/** Names of what a node reads, a body included. */
+const readBy = ({ inputs, attributes }: Node): string[] => [
+  ...inputs.flatMap((value) => (value ? [value.name] : [])),
+  ...Object.values(attributes).flatMap((attribute) =>
+    typeof attribute === 'object' && 'graph' in attribute
+      ? [
+          ...attribute.graph.nodesInUse.flatMap(readBy),
+          ...attribute.graph.outputs.map(({ value }) => value.name),
+        ]
+      : [],
+  ),
+];
 
 function typed(dtype: ElementType, number: number): Constant['data'] {
   switch (dtype) {

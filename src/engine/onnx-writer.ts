@@ -11,9 +11,9 @@ const OPSET = 18;
 const DATA_TYPE: Record<ElementType, number> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 
 /** AttributeProto.AttributeType */
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
-/** AttributeProto: name 1, f 2, i 3, s 4, ints 8, type 20. */
+/** AttributeProto: name 1, f 2, i 3, s 4, g 6, ints 8, type 20. */
 function writeAttribute([name, value]: [string, Attribute], pbf: PbfWriter): void {
   pbf.writeStringField(1, name);
   if (typeof value === 'number') {
@@ -25,6 +25,9 @@ function writeAttribute([name, value]: [string, Attribute], pbf: PbfWriter): voi
   } else if ('float' in value) {
     pbf.writeFloatField(2, value.float);
     pbf.writeVarintField(20, ATTRIBUTE_TYPE.float);
+  } else if ('graph' in value) {
+    pbf.writeMessage(6, writeGraph({}), value.graph);
+    pbf.writeVarintField(20, ATTRIBUTE_TYPE.graph);
   } else {
     for (const item of value) pbf.writeVarintField(8, item);
     pbf.writeVarintField(20, ATTRIBUTE_TYPE.ints);

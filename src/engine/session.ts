@@ -23,6 +23,8 @@ export const processors = (): number => os.availableParallelism();
 
 /** Values by the name of their input. */
 export type Feeds = Readonly<Record<string, Array1D>>;
+/** What a program may be fed: bits of dropout masks come in bytes. */
+type Fed = Array1D | Uint8Array;
 
 export interface SessionOptions {
   readonly device: Device;
@@ -54,7 +56,11 @@ export interface Session {
    * Runs once. Outputs are written into `into` where it names them, else into arrays kept from run to run.
    * @param size of the batch, where the program's sizes are free
    */
-  run(feeds: Feeds, into?: Feeds, size?: BatchSize): Promise<Readonly<Record<string, Array1D>>>;
+  run(
+    feeds: Readonly<Record<string, Fed>>,
+    into?: Feeds,
+    size?: BatchSize,
+  ): Promise<Readonly<Record<string, Array1D>>>;
   close(): Promise<void>;
 }
 
@@ -63,10 +69,10 @@ const dataOf = ({ dtype, shape }: Pick<Value, 'dtype' | 'shape'>): Array1D =>
 
 /** A tensor over the array, kept while the array is the same: wrapping costs more than small graphs. */
 function wrap(
-  kept: Map<string, { array: Array1D; tensor: Tensor }>,
+  kept: Map<string, { array: Fed; tensor: Tensor }>,
   name: string,
   { dtype, shape }: Pick<Value, 'dtype' | 'shape'>,
-  array: Array1D,
+  array: Fed,
 ): Tensor {
   const known = kept.get(name);
   if (known?.array === array && sameShape(known.tensor.dims, shape)) return known.tensor;
@@ -74,7 +80,8 @@ function wrap(
   if (array.length !== expected) {
     throw new Error(`internal: '${name}' wants ${expected} elements [${shape}], got ${array.length}`);
   }
-  const tensor = new Tensor(dtype === 'int32' ? 'int32' : 'float32', array as Float32Array, shape);
+  const type = dtype === 'int32' || dtype === 'uint8' ? dtype : 'float32';
+  const tensor = new Tensor(type, array as Float32Array, shape);
   kept.set(name, { array, tensor });
   return tensor;
 }
@@ -194,7 +201,7 @@ const NO_SIZE: BatchSize = { rows: 0, length: 0 };
 export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
   const model = writeModel(forDevice(graph, options.device), { firstOutput: NOT_HANDED_OVER });
   const session = await create(model, label(graph), options);
-  const inputs = new Map<string, { array: Array1D; tensor: Tensor }>();
+  const inputs = new Map<string, { array: Fed; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const own = new Map(
     graph.outputs.map(({ name, value }) => [name, { value, array: undefined as Array1D | undefined }]),

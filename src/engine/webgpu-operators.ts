@@ -2,7 +2,7 @@
  * A program in the operators that onnxruntime's webgpu provider has. One that it lacks would run on the CPU, its tensors copied there
  * and back: on a GPU that took half of a BERT's step.
  */
-import { Graph, type Node, type Value } from './graph.js';
+import { appendNodes, Graph, type Node, type Value } from './graph.js';
 import { apply, sizeOf, transpose } from './kernels/rule.js';
 
 type Lowering = (graph: Graph, inputs: readonly Value[], node: Node) => Value;
@@ -59,19 +59,10 @@ export function withWebgpuOperators(graph: Graph): Graph {
     made.set(value.name, lowered.constant(data, value.shape, value.dtype));
   // Weights of an exported model are named, made by no node.
   const of = (value: Value): Value => made.get(value.name) ?? value;
-  for (const node of nodes) {
-    const inputs = node.inputs.map((value) => value && of(value));
+  appendNodes(lowered, nodes, made, (node, inputs) => {
     const lower = LOWERINGS[node.op];
-    const outputs = lower
-      ? [lower(lowered, inputs as Value[], node)]
-      : lowered.nodes(node.op, inputs, node.outputs, {
-          ...(node.domain === '' ? {} : { domain: node.domain }),
-          attributes: node.attributes,
-        });
-    node.outputs.forEach(({ name }, i) => {
-      made.set(name, outputs[i] as Value);
-    });
-  }
+    return lower && [lower(lowered, inputs as Value[], node)];
+  });
   for (const { name, value } of graph.outputs) lowered.output(name, of(value));
   return lowered;
 }

@@ -58,7 +58,7 @@ export function fitPlan(
     batchSize: spec.batchSize,
     padTokenId: config.padTokenId,
     maxLength: spec.maxLength,
-    shapes: device === 'webgpu' ? 'few' : 'any',
+    shapes: device === 'webgpu' || device === 'cuda' ? 'few' : 'any',
   };
   const budget = budgetOf(spec, train.length);
   const { stepsPerEpoch, totalSteps } = budget;

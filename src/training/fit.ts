@@ -7,6 +7,7 @@ import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { countParameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
+import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite } from './finite.js';
 import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
@@ -17,7 +18,7 @@ import { recentPeakBytes, restartPeak } from './peak-memory.js';
 import { type EvaluationRecord, evaluationSchema, type Selected, selected } from './selection.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
-import type { Stage } from './step.js';
+import type { Stage, StepResult } from './step.js';
 
 const stepSchema = z.object({
   /** 0-based over the whole run. */
@@ -89,31 +90,41 @@ function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
   if (group.length > 0) yield group;
 }
 
+type AnyStage = Stage<Batch> | ChunkedStage<Batch>;
+
 /** The stage of one step after another; each is opened at its first step and closed at the next one's. */
 function openStages(model: Model, state: TrainingState, plan: FitPlan, options: CompileOptions) {
   const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
-  let open: { readonly planned: PlannedStage; readonly stage: Stage<Batch> } | undefined;
+  let open: { readonly planned: PlannedStage; readonly stage: AnyStage } | undefined;
   const close = async (): Promise<void> => {
     const { stage } = open ?? {};
     open = undefined;
     await stage?.close();
   };
+  const settle = async (): Promise<void> => {
+    if (open && 'settle' in open.stage) await open.stage.settle();
+  };
   return {
-    async at(step: number, onStage: FitHooks['onStage']): Promise<Stage<Batch>> {
+    async at(step: number, onStage: FitHooks['onStage']): Promise<AnyStage> {
       const planned = stageAt(plan, step);
       if (open?.planned === planned) return open.stage;
-      await open?.stage.settle();
+      await settle();
       await close();
       state.retire((spec) => plan.stages.some(({ to, trains }) => to > step && trains(spec)));
       const { trains } = planned;
       const cached = cache && openCachedStage(model, state, trains, cache, options, plan.loss);
-      const stage = cached ?? openStage(taskObjective(model, plan.loss), state, trains, options);
+      const objective = taskObjective(model, plan.loss);
+      const stage =
+        cached ??
+        (runsInChunks(options)
+          ? openChunkedStage(objective, state, trains, plan, options)
+          : openStage(objective, state, trains, options));
       open = { planned, stage };
       onStage?.(planned);
       return stage;
     },
     /** Afterwards the state's arrays hold what was trained. */
-    settle: async (): Promise<void> => open?.stage.settle(),
+    settle,
     close,
   };
 }
@@ -204,11 +215,18 @@ export async function fit(
   const books = bookkeeper(progress);
   const stopped = (): boolean => selection !== undefined && selected(progress.evaluations, selection).stops;
 
-  async function runStep(epoch: number, batches: readonly Batch[]): Promise<void> {
+  const planned = (batches: readonly Batch[], step: number): PlannedStep<Batch> => ({
+    batches,
+    learningRate: plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps),
+    random: { seed: plan.seed, stream: STREAM.dropout, step },
+  });
+
+  function checked(
+    epoch: number,
+    { batches, learningRate }: PlannedStep<Batch>,
+    result: StepResult,
+  ): StepRecord {
     const step = progress.steps.length;
-    const stage = await stages.at(step, hooks.onStage);
-    const learningRate = plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps);
-    const result = await stage.run(batches, { seed: plan.seed, stream: STREAM.dropout, step });
     const record = {
       step,
       epoch,
@@ -218,9 +236,23 @@ export async function fit(
       ...result,
     };
     checkFinite(record, progress.steps[step - 1]?.loss);
-    await stage.update(learningRate, result.gradientNorm, plan.adamw);
+    return record;
+  }
+
+  function keep(record: StepRecord): void {
     progress.steps.push(record);
     hooks.onStep?.(record);
+  }
+
+  /** Steps of one stage between which nothing is due. */
+  async function runSteps(epoch: number, span: readonly PlannedStep<Batch>[]): Promise<void> {
+    const stage = await stages.at(progress.steps.length, hooks.onStage);
+    if ('runAll' in stage) return stage.runAll(span, (step, result) => keep(checked(epoch, step, result)));
+    for (const step of span) {
+      const record = checked(epoch, step, await stage.run(step.batches, step.random));
+      await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
+      keep(record);
+    }
   }
 
   async function evaluate(done: number): Promise<void> {
@@ -232,12 +264,15 @@ export async function fit(
     hooks.onEvaluated?.(record, now);
   }
 
+  const due = (done: number): boolean =>
+    done === totalSteps || evaluatesAt(done) || savesAt(done) || done % stepsPerEpoch === 0;
+
   /** What is due between two steps. */
   async function pause(epoch: number): Promise<void> {
     const done = progress.steps.length;
+    if (!due(done)) return;
     const evaluates = evaluatesAt(done);
     const last = done === totalSteps;
-    if (!last && !evaluates && !savesAt(done) && done % stepsPerEpoch !== 0) return;
     await stages.settle();
     books.book(epoch);
     if (evaluates) await evaluate(done);
@@ -249,9 +284,14 @@ export async function fit(
   async function runEpoch(epoch: number): Promise<void> {
     let skipped = progress.steps.length - epoch * stepsPerEpoch;
     books.start();
+    let span: PlannedStep<Batch>[] = [];
     for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
       if (skipped-- > 0) continue;
-      await runStep(epoch, batches);
+      const step = progress.steps.length + span.length;
+      span.push(planned(batches, step));
+      if (runsInChunks(options) && !due(step + 1) && step + 1 < stageAt(plan, step).to) continue;
+      await runSteps(epoch, span);
+      span = [];
       await pause(epoch);
       if (progress.steps.length === totalSteps || stopped()) break;
     }

@@ -33,6 +33,29 @@ export interface Objective<B extends S, S extends BatchShape = B> {
   loss(shape: S, tensors: Tensors, random: Randomness | undefined): tf.Scalar;
 }
 
+/** An objective whose batches can be laid into larger rows, which changes no number: batches of one shape can be stacked. */
+export interface WideObjective<B extends S, S extends BatchShape = B> extends Objective<B, S> {
+  /** @param shape at least as many rows, at least as long */
+  widened(batch: B, shape: BatchShape): B;
+}
+
+/** The batch in more and longer rows; what they have more is nobody's. */
+function widened(batch: Batch, { rows, length }: BatchShape): Batch {
+  const spread = (ids: Int32Array): Int32Array => {
+    const wide = new Int32Array(rows * length);
+    for (let row = 0; row < batch.rows; row++)
+      wide.set(ids.subarray(row * batch.length, (row + 1) * batch.length), row * length);
+    return wide;
+  };
+  return {
+    ...batch,
+    ...{ inputIds: spread(batch.inputIds), tokenTypeIds: spread(batch.tokenTypeIds) },
+    ...{ positions: spread(batch.positions), segments: spread(batch.segments) },
+    starts: batch.starts.map((start) => Math.floor(start / batch.length) * length + (start % batch.length)),
+    ...{ rows, length },
+  };
+}
+
 /** How classes count in the loss of a classifier of one class at a time, as in PyTorch's `CrossEntropyLoss`. */
 export interface LossSettings {
   /** `label_smoothing`: share of the target that is spread evenly over all classes. */
@@ -133,8 +156,9 @@ const task = (loss: LossSettings) =>
   }) as const;
 
 /** Fine-tuning on a task. */
-export const taskObjective = (model: Model, loss: LossSettings = {}): Objective<Batch, PackedShape> => ({
+export const taskObjective = (model: Model, loss: LossSettings = {}): WideObjective<Batch, PackedShape> => ({
   ...task(loss),
+  widened,
   specs: model.specs,
   inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape, loss) }),
   feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total, loss) }),

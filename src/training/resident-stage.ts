@@ -13,11 +13,12 @@ import { programCache } from './program-cache.js';
 import {
   changedNames,
   compileUpdate,
+  joinedMoments,
   joinsOf,
-  meanName,
+  momentInputs,
   nextName,
   type ResidentUpdate,
-  varianceName,
+  takeMoments,
 } from './resident-adamw.js';
 import type { TrainedTensor, TrainingState } from './state.js';
 import { gradientName, type Stage, stepFunction, sumName } from './step.js';
@@ -61,11 +62,7 @@ export function openResidentStage<B extends S, S extends BatchShape>(
   const shapes = (part: (name: string) => string): TensorSpecs =>
     Object.fromEntries(specs.map(({ name, shape }) => [part(name), { shape }]));
   const joins = joinsOf(trained);
-  const moments: TensorSpecs = Object.fromEntries(
-    joins.flatMap(({ name, size }) =>
-      [meanName, varianceName].map((part) => [part(name), { shape: [size] }] as const),
-    ),
-  );
+  const moments = momentInputs(joins);
   const changed = changedNames(joins);
   const step = (accumulate: boolean) =>
     programCache((shape: B) =>
@@ -83,18 +80,7 @@ export function openResidentStage<B extends S, S extends BatchShape>(
   let update: ResidentUpdate | undefined;
 
   async function place(): Promise<Residents> {
-    const values: Record<string, Array1D> = Object.fromEntries(state.parameters);
-    for (const { name, tensors, size } of joins) {
-      const [m, v] = [new Float32Array(size), new Float32Array(size)];
-      let at = 0;
-      for (const { arrays } of tensors) {
-        m.set(arrays.m, at);
-        v.set(arrays.v, at);
-        at += arrays.m.length;
-      }
-      values[meanName(name)] = m;
-      values[varianceName(name)] = v;
-    }
+    const values = { ...Object.fromEntries(state.parameters), ...joinedMoments(joins) };
     return (await copy({ ...inputs, ...moments }, values, 'device', options)) as Residents;
   }
 
@@ -137,17 +123,8 @@ export function openResidentStage<B extends S, S extends BatchShape>(
     async settle() {
       if (!held) return;
       const back = await copy({ ...shapes((name) => name), ...moments }, held, 'arrays', options);
-      for (const { name, tensors } of joins) {
-        const [m, v] = [back[meanName(name)], back[varianceName(name)]] as [Float32Array, Float32Array];
-        let at = 0;
-        for (const { spec, arrays } of tensors) {
-          const end = at + arrays.m.length;
-          arrays.p.set(back[spec.name] as Float32Array);
-          arrays.m.set(m.subarray(at, end));
-          arrays.v.set(v.subarray(at, end));
-          at = end;
-        }
-      }
+      for (const { spec, arrays } of trained) arrays.p.set(back[spec.name] as Float32Array);
+      takeMoments(joins, back);
     },
     get compileMilliseconds() {
       return first.compileMilliseconds + later.compileMilliseconds;

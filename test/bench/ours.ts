@@ -11,6 +11,7 @@ import { modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
+import { openChunkedStage, runsInChunks } from '../../src/training/chunked-stage.js';
 import { featureLogits, openExported } from '../../src/training/evaluate.js';
 import { fit } from '../../src/training/fit.js';
 import { type FitPlan, stagesOfEpochs } from '../../src/training/fit-plan.js';
@@ -42,6 +43,8 @@ export interface Options extends CompileOptions {
 
 export interface Contestant {
   readonly ready: Ready;
+  /** Steps that a call of `step` takes, where it is not one. */
+  readonly steps?: number;
   step(): Promise<void>;
   close?(): Promise<void>;
 }
@@ -88,6 +91,9 @@ function modelOf({ shape, method = { kind: 'full' }, dropout }: Options) {
 
 const flopsOf = (graph: Graph | undefined): number => (graph ? matrixFlops(graph) : 0);
 
+/** Steps of a chunk, where steps run in chunks: what travels once a chunk is part of them. */
+const CHUNK = 32;
+
 /** Forward, backward, clipping, AdamW. */
 export async function ourStep(options: Options): Promise<Contestant> {
   const { shape, firstBlock = 0, embeddings = true } = options;
@@ -102,6 +108,24 @@ export async function ourStep(options: Options): Promise<Contestant> {
   const compileMilliseconds = performance.now() - from;
   await counted.close();
   const state = createTrainingState(model.specs, values, trains);
+  if (runsInChunks(options)) {
+    const plan = { adamw: ADAMW_DEFAULTS, gradientAccumulationSteps: 1 };
+    const stage = openChunkedStage(objective, state, trains, plan, options);
+    let first = 0;
+    return {
+      ready: { flops: flopsOf(counted.graph), compileMilliseconds },
+      steps: CHUNK,
+      async step() {
+        const steps = Array.from({ length: CHUNK }, (_, i) => ({
+          ...{ batches: [batch], learningRate: 2e-5 },
+          random: { seed: 1, stream: 3, step: first + i },
+        }));
+        first += CHUNK;
+        await stage.runAll(steps, () => {});
+      },
+      close: () => stage.close(),
+    };
+  }
   const stage = openStage(objective, state, trains, options);
   let step = 0;
   return {

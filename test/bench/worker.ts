@@ -125,7 +125,7 @@ const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
 };
 const start = CONTESTANTS[kind ?? ''];
 if (!start) throw new Error(`'${kind}': ${Object.keys(CONTESTANTS).join(', ')}`);
-const { ready, step } = await start();
+const { ready, step, steps = 1 } = await start();
 const answer = (value: object): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
@@ -134,6 +134,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'quit') break;
   const from = performance.now();
   await step();
-  answer({ ms: performance.now() - from, peakBytes: peakBytes() });
+  answer({ ms: (performance.now() - from) / steps, peakBytes: peakBytes() });
 }
 process.exit(0);
