@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readJson } from '../json.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
+import type { HubOptions } from './hub-options.js';
 import { hubToken, tokenFile } from './hub-token.js';
 
 export interface HubRepo {
@@ -22,12 +23,6 @@ export interface HubRepo {
   readonly name: string;
   /** Branch, tag or commit. Default `main`. */
   readonly revision?: string;
-}
-
-/** How a download is watched. */
-export interface HubOptions {
-  /** Bytes of a download: done, and in all. */
-  readonly onProgress?: (path: string, done: number, total: number) => void;
 }
 
 /** Most programs never ask the hub. */

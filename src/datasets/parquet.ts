@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { DataError } from '../errors.js';
 import type { Split } from './glue.js';
 import { type Example, ORDINARY, type RowOptions } from './glue-rows.js';
-import { type HubOptions, hubFile } from './hub.js';
+import { hubFile } from './hub.js';
+import type { HubOptions } from './hub-options.js';
 import { hiddenSplit, type Task } from './task.js';
 
 export const GLUE_REPO = 'nyu-mll/glue';

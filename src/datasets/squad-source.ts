@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
-import { type HubOptions, hubFile } from './hub.js';
+import { hubFile } from './hub.js';
+import type { HubOptions } from './hub-options.js';
 import { readParquet } from './parquet.js';
 import { packageData, type SplitOptions } from './source.js';
 import {

@@ -38,6 +38,7 @@ const recordSchema = z.object({
   }),
 });
 
+/** What `progtuning block-gradients` measured, as it is kept. */
 export type BlockGradientsRecord = z.infer<typeof recordSchema>;
 
 /** The committed ones. */

@@ -19,6 +19,7 @@ export interface SavedRequest {
   readonly adapter?: string | undefined;
 }
 
+/** How a saved model is opened. */
 export type OpenOptions = CompileOptions & {
   /** Told what the user should know of the model: one line. */
   readonly onNote?: (text: string) => void;

@@ -18,6 +18,7 @@ export interface AnswerRequest extends SavedRequest {
   readonly withNoAnswer?: boolean | undefined;
 }
 
+/** A question on a text. */
 export interface Question {
   readonly question: string;
   readonly context: string;
@@ -53,14 +54,20 @@ function checkTexts({ question, context }: Question, id: string): void {
 }
 
 /**
- * Answers in the order of the questions, made as they come: {@link CHUNK} at a time. Long contexts are cut into windows as in training, so
+ * Answers in the order of the questions, made as they come: 256 at a time. Long contexts are cut into windows as in training, so
  * the answers are those that `evaluate` scores.
- *
- * ```ts
- * const questions = [{ question: 'Who keeps the key?', context: 'The key is with the porter.' }];
- * for await (const { answer, start, end } of predictAnswers({ model: 'runs/questions' }, questions)) console.log(answer, start, end);
- * ```
  * @throws UsageError for a model that does not answer questions; DataError for an empty text, or a question that leaves no room for its context
+ * @example
+ * ```ts
+ * import { evaluation } from 'progtuning';
+ *
+ * const questions = [{ question: 'Who keeps the key?', context: 'The key is with the porter.' }];
+ * const answers = async () => {
+ *   for await (const { answer, start, end } of evaluation.predictAnswers({ model: 'runs/questions' }, questions))
+ *     console.log(answer, start, end);
+ * };
+ * await answers().catch((error: Error) => console.log(error.name)); // DataError
+ * ```
  */
 export async function* predictAnswers(
   request: AnswerRequest,

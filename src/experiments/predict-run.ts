@@ -39,7 +39,7 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
 }
 
 /**
- * Predictions in the order of the rows, made as the rows come: {@link CHUNK} at a time.
+ * Predictions in the order of the rows, made as the rows come: 1024 at a time.
  * @param rows a text each, or a pair of texts
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
  * @param request the saved model

@@ -37,6 +37,7 @@ export function stageRecord(
   };
 }
 
+/** What a run tells while it lasts, in the order of this list but for repeats. */
 export type RunEvent =
   | DataEvent
   /** Everything is read and checked; training begins. */

@@ -8,7 +8,7 @@ export { type BatchOptions, batchesOf } from '../datasets/batches.js';
 export { featuresOf } from '../datasets/features.js';
 export type { Split } from '../datasets/glue.js';
 export type { Example, RowOptions, RowReport, Rows } from '../datasets/glue-rows.js';
-export type { HubOptions } from '../datasets/hub.js';
+export type { HubOptions } from '../datasets/hub-options.js';
 export type { PackingOptions } from '../datasets/row-packing.js';
 export { readSplit, type SplitOptions } from '../datasets/source.js';
 export type { SquadAnswer, SquadExample, SquadSplit, SquadVersion } from '../datasets/squad.js';

@@ -7,6 +7,7 @@ import { provenance } from './run-table.js';
 import type { Row } from './table.js';
 import { type Claim, MARGIN } from './verdict.js';
 
+/** Whether runs were made just now, or stand in the ledger. */
 export type Origin = 'LIVE' | 'RECORDED';
 
 const ORIGINS: Readonly<Record<Origin, string>> = {

@@ -146,7 +146,19 @@ h1{font-size:1.4rem}th{text-align:left;font-weight:600;padding-right:1.5rem;vert
 figure{margin:2rem 0}svg{max-width:100%;height:auto}
 @media(prefers-color-scheme:dark){body{background:#000;color:#ddd}svg{filter:invert(1) hue-rotate(180deg)}}`;
 
-/** The page's text. Takes a second or two: its pictures are drawn here. */
+/**
+ * A run as one HTML page without scripts: loss, metrics, learning rate, trained parameters by stage. Takes a second or two: its pictures are
+ * drawn here.
+ * @example
+ * ```ts
+ * import { report, run, runSpec } from 'progtuning';
+ *
+ * const record = await run(
+ *   runSpec({ task: 'rte', data: 'embedded', model: 'progtuning-bert-6x256', epochs: 1, maxTrainExamples: 8, maxEvalExamples: 8 }),
+ * );
+ * console.log((await report.runPage(record)).slice(0, 15)); // <!DOCTYPE html>
+ * ```
+ */
 export async function runPage(record: RunRecord): Promise<string> {
   const title = `Fine-tuning on ${record.spec.task}`;
   const rows = facts(record).map(

@@ -6,6 +6,7 @@ import { equivalenceTest, pairsToDecide } from './equivalence.js';
 import { collapseText } from './pairs.js';
 import { taskName } from './task-name.js';
 
+/** What the runs at hand say of a claim. */
 export type Verdict =
   | 'reproduced'
   | 'not reproduced'
@@ -16,13 +17,14 @@ export type Verdict =
   | 'not run'
   | 'not testable here';
 
+/** A claim with what was measured of it. */
 export interface Claim {
   readonly claim: string;
   readonly measured: string;
   readonly verdict: Verdict;
   /** Notebook that holds the evidence. */
   readonly where: string;
-  /** Whether both sides are equal within {@link MARGIN}, by two one-sided tests. */
+  /** Whether both sides are equal within one point, by two one-sided tests. */
   readonly equivalence?: string;
   /** What would decide, where the runs at hand do not. */
   readonly needed?: string;

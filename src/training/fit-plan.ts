@@ -45,7 +45,16 @@ export interface FitPlan {
   readonly selection?: Selection | undefined;
 }
 
-/** Stages that begin with an epoch. @param stageOf 0-based epoch -> its stage and what trains in it */
+/**
+ * Stages that begin with an epoch. @param stageOf 0-based epoch -> its stage and what trains in it
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const stages = training.stagesOfEpochs(3, 100, (epoch) => ({ stage: epoch + 1, trains: () => true }));
+ * console.log(stages.map(({ stage, from, to }) => `${stage}: ${from}-${to}`).join(', ')); // 1: 0-100, 2: 100-200, 3: 200-300
+ * ```
+ */
 export function stagesOfEpochs(
   epochs: number,
   stepsPerEpoch: number,
@@ -62,7 +71,16 @@ export function stagesOfEpochs(
   return stages;
 }
 
-/** T stages that divide a budget of steps as evenly as can be, wherever epochs end; T <= totalSteps. */
+/**
+ * T stages that divide a budget of steps as evenly as can be, wherever epochs end; T <= totalSteps.
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const stages = training.stagesOfSteps(2, 5, () => () => true);
+ * console.log(stages.length, stages[1]?.to); // 2 5
+ * ```
+ */
 export const stagesOfSteps = (
   T: number,
   totalSteps: number,

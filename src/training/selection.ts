@@ -18,6 +18,7 @@ export const evaluationSchema = z.object({
 /** An evaluation while training. */
 export type EvaluationRecord = Readonly<z.infer<typeof evaluationSchema>>;
 
+/** What decides over best model and early stopping. */
 export interface Selection {
   /** Of the evaluations' metrics. */
   readonly metric: string;
@@ -30,6 +31,7 @@ export interface Selection {
   readonly threshold: number;
 }
 
+/** Where a run stands with its evaluations. */
 export interface Selected {
   readonly best?: { readonly step: number; readonly value: number };
   /** Evaluations in a row that did not count as better. */
