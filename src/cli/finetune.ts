@@ -8,6 +8,7 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { checkWritable } from '../experiments/save-folder.js';
 import { writeTextAtomically } from '../models/config-file.js';
+import { canDraw, DRAWING_PACKAGES } from '../report/svg.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { saveConfusions } from './confusions.js';
 import { STRICT } from './data-options.js';
@@ -295,7 +296,11 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
   if (flags.predictTest && flags.save === undefined)
     throw new UsageError('--predict-test wants --save: the files are written there');
   if (flags.findLearningRate) return rangeTest(spec, flags);
-  if (flags.report !== undefined) await checkWritable(dirname(flags.report));
+  if (flags.report !== undefined) {
+    if (!canDraw())
+      throw new UsageError(`--report: its pictures are not drawn without: npm install ${DRAWING_PACKAGES}`);
+    await checkWritable(dirname(flags.report));
+  }
   const push = await pusher(flags, flags.save);
   const shown = runDisplay(flags.logInterval);
   try {

@@ -5,9 +5,10 @@ import { learningRateRange, type RangeTest, steepest } from '../experiments/lear
 import type { RunSpec } from '../experiments/run-spec.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { lineChart } from '../report/line-chart.js';
-import { figureToSvg } from '../report/svg.js';
+import { canDraw, DRAWING_PACKAGES, figureToSvg } from '../report/svg.js';
 import { textCurve } from '../report/text-curve.js';
 import { type EngineFlags, withEngine } from './engine-options.js';
+import { note } from './progress.js';
 
 interface RangeFlags extends EngineFlags {
   readonly save?: string;
@@ -66,6 +67,7 @@ export async function rangeTest(spec: RunSpec, flags: RangeFlags): Promise<void>
   if (save === undefined) return;
   await mkdir(save, { recursive: true });
   await writeTextAtomically(join(save, 'learning_rate_range.json'), `${JSON.stringify(value, null, 2)}\n`);
+  if (!canDraw()) return note(`the curve is not drawn; to draw it: npm install ${DRAWING_PACKAGES}`);
   const svg = await figureToSvg(figureOf(test, spec));
   await writeTextAtomically(join(save, 'learning_rate_range.svg'), svg);
 }

@@ -164,3 +164,15 @@ test('what is optional says what to install', { skip }, () => {
     assert.match(stderr, line);
   }
 });
+
+test('own data train and save where nothing can be drawn', { skip }, () => {
+  const rows = Array.from({ length: 20 }, (_, i) => `row number ${i},${i % 2 ? 'odd' : 'even'}`);
+  write(project, 'rows.csv', `text,label\n${rows.join('\n')}\n`);
+  const command = ['progtuning', 'finetune', '--train-file', 'rows.csv', '--validation-split', '0.2'];
+  const rest = ['--model', 'progtuning-bert-6x256', '--epochs', '1', '--save', 'saved'];
+  succeed(project, 'npx', ...command, ...rest);
+  assert.ok(readdirSync(join(project, 'saved')).includes('run.json'));
+  const report = call(project, 'npx', ...command, ...rest, '--report', 'run.html');
+  assert.equal(report.status, 2);
+  assert.match(report.stderr, /--report: .*npm install jsdom plotly.js-dist-min/);
+});
