@@ -1,10 +1,11 @@
 /** GLUE's original files: `<folder>/<Task>/train.tsv`, tab-separated, UTF-8 with or without byte-order mark. Their rows: glue-rows.ts. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { parseRows, type RowOptions, type Rows } from './glue-rows.js';
 import type { Task } from './task.js';
 
@@ -14,12 +15,6 @@ export interface Split extends Rows {
   readonly hash: string;
   readonly path: string;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Finds `<folder>/<Task>/<split>.tsv` or `.tsv.gz`. @throws DataError that says what was looked for */
 async function findFile(folder: string, task: Task, split: string): Promise<string> {

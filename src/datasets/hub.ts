@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -12,6 +12,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { HubApiError, PathInfo } from '@huggingface/hub';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import type { HubOptions } from './hub-options.js';
@@ -47,12 +48,6 @@ export const credentials = (): { hubUrl: string; accessToken?: string } => {
   const accessToken = hubToken();
   return { hubUrl: endpoint(), ...(accessToken ? { accessToken } : {}) };
 };
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** What went wrong as one line with a remedy; a token is never part of it. */
 export function explained(error: unknown, { type, name }: HubRepo, path: string | undefined): Error {

@@ -1,8 +1,8 @@
 /** Where data comes from: a folder in the original layout, the Hugging Face hub, or the task that ships with the package. */
-import { access } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readGlueFolder, type Split } from './glue.js';
 import { modelFolder } from './hub.js';
 import { readGlueHub } from './parquet.js';
@@ -50,12 +50,6 @@ export async function readSplit(
     ? readGlueHub(task, split, options)
     : readGlueFolder(dataFolder(source), task, split, options);
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The checkpoint in `data/models/`, by its name. */
 export const SHIPPED_MODEL = 'progtuning-bert-6x256';

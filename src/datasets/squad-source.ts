@@ -1,8 +1,9 @@
 /** Where a split of SQuAD comes from: a folder with the official files, the hub's parquet, or the one that ships with the package. */
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { hubFile } from './hub.js';
 import type { HubOptions } from './hub-options.js';
 import { readParquet } from './parquet.js';
@@ -47,12 +48,6 @@ async function readHub(
     throw new DataError(`${path}: no column '${missing.join("', '")}'; there are: ${given.join(', ')}`);
   return { ...squadFromRows(rows, path), hash, path };
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The file of the version's official name, or one of the other version's name that holds this version's data. */
 async function readFolder(folder: string, version: SquadVersion, split: string): Promise<SquadSource> {

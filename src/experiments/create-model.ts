@@ -1,5 +1,5 @@
 /** A BERT with random weights and a vocabulary learnt from given texts, as a Hugging Face folder. */
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
 import { type ModelConfig, PRESETS } from '../models/config.js';
@@ -25,12 +25,6 @@ export interface NewModel {
   readonly texts: readonly string[];
   readonly seed: number;
 }
-
-export const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** BERT's config at another size. @param heads default: one per 64 of hidden size @throws UsageError when they do not divide it */
 export function newModelConfig(

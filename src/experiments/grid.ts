@@ -1,9 +1,9 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
@@ -86,12 +86,6 @@ export interface GridOverrides {
   /** A folder with the tasks' folders, or one that holds `glue/` and `squad/`; `embedded`; `hub`. */
   readonly data?: string | undefined;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The folder of a task's files: inside `data`, the one that the grid names, else `glue` or `squad`; else `data` itself. */
 export async function dataOf(data: string, task: string, named: string | undefined): Promise<string> {

@@ -5,6 +5,7 @@ import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } fr
 import { sampleDocuments } from '../datasets/text.js';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import type { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { configJson, writeTextAtomically } from '../models/config-file.js';
@@ -25,7 +26,7 @@ import {
 } from '../training/pretrain.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot, snapshotIdentity } from '../training/resume.js';
 import type { TrainingState } from '../training/state.js';
-import { exists, VOCABULARY_CHARACTERS } from './create-model.js';
+import { VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
 import { headOf, startingModel } from './pretrain-start.js';
 import { thisMachine } from './run-record.js';

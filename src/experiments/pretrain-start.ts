@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
@@ -10,7 +11,7 @@ import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
-import { exists, newModelConfig } from './create-model.js';
+import { newModelConfig } from './create-model.js';
 import { hashWeights } from './identity.js';
 import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
 

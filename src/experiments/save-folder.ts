@@ -1,8 +1,9 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
-import { access, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
+import { exists } from '../exists.js';
 import { parseJson } from '../json.js';
 import { ADAPTER_CLASSES } from '../models/config-file.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
@@ -35,11 +36,7 @@ const runFileSchema = z.object({
 
 /** As `mkdir` with `recursive`, which never returns where a parent exists that takes no folders (`/proc`). */
 async function makeFolder(folder: string): Promise<void> {
-  const isThere = await access(folder).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return;
+  if (await exists(folder)) return;
   await makeFolder(dirname(folder));
   await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

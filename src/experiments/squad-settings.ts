@@ -1,9 +1,9 @@
 /** How a saved SQuAD model cuts windows and chooses answers: kept beside it, so that it is scored as it was trained. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SquadVersion } from '../datasets/squad.js';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import type { RunRequest, RunSpec } from './run-spec.js';
 
@@ -42,11 +42,7 @@ export interface SavedSquadSettings extends Pick<RunRequest, 'maxLength' | 'squa
 /** What a saved model or adapter was trained with, as part of a request; empty where its folder does not say. @throws DataError */
 export async function savedSquadSettings(folder: string): Promise<SavedSquadSettings> {
   const path = join(folder, SQUAD_SETTINGS_FILE);
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return {};
+  if (!(await exists(path))) return {};
   const parsed = fileSchema.safeParse(await readJson(path));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -1,8 +1,9 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
-import { access, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
 
@@ -66,15 +67,9 @@ async function readFields<T>(path: string, schema: z.ZodType<T>): Promise<T> {
   throw new DataError(`${path}: ${field}${issue?.message}`);
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
-  if (!(await isThere(path))) {
-    const isAdapter = await isThere(join(dirname(path), 'adapter_config.json'));
+  if (!(await exists(path))) {
+    const isAdapter = await exists(join(dirname(path), 'adapter_config.json'));
     const what = isAdapter
       ? 'the folder is an adapter; give its base model as --model and this folder as --adapter'
       : 'a model is a folder with config.json and model.safetensors';
@@ -125,7 +120,7 @@ const isGeneric = (names: readonly string[]): boolean => names.every((label, id)
  * @throws DataError where the two, or `num_labels`, contradict each other
  */
 export async function savedClassNames(path: string): Promise<readonly string[] | undefined> {
-  if (!(await isThere(path))) return undefined;
+  if (!(await exists(path))) return undefined;
   const raw = await readFields(path, classesSchema);
   const forward =
     raw.id2label && Object.entries(raw.id2label).map(([id, label]) => [Number(id), label] as const);
@@ -197,7 +192,7 @@ const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Robert
 
 /** Whether a `config.json`, or an adapter's {@link ADAPTER_CLASSES}, says that any number of classes holds at once. */
 export async function isMultiLabel(path: string): Promise<boolean> {
-  if (!(await isThere(path))) return false;
+  if (!(await exists(path))) return false;
   return (await readFields(path, problemSchema)).problem_type === MULTI_LABEL;
 }
 

@@ -1,8 +1,8 @@
 /** The weights of a Hugging Face model folder, in one file or in shards that an index lists, read as one. */
-import { access } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import type { TensorEntry } from './safetensors-header.js';
@@ -20,12 +20,6 @@ export interface Weights {
   read(name: string): Promise<Float32Array>;
   close(): Promise<void>;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Every tensor of every `pytorch_model*.bin`, under its own name. */
 const CONVERSION =

@@ -1,10 +1,11 @@
 /** Notebooks: found, built from their sources, executed, written whole or not at all. */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { DataError, UsageError } from '../../errors.js';
+import { exists } from '../../exists.js';
 import {
   type Notebook,
   notebookFromJson,
@@ -95,12 +96,6 @@ async function findJob(file: string, outputDir: string | undefined): Promise<Job
   const source = kind === '.ipynb' && (await exists(markdown)) ? markdown : given;
   return { name, source, folder, path: join(outputDir ? resolve(outputDir) : folder, `${name}.ipynb`) };
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 async function readNotebook(path: string): Promise<Notebook> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
