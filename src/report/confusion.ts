@@ -1,5 +1,5 @@
 /** A confusion matrix: true class by row, predicted class by column, as scikit-learn draws it. */
-import { COLOURS, escapeText, type Figure, type FigureText, frame, INK, type Json } from './frame.js';
+import { COLOURS, cellTicks, type Figure, type FigureText, frame, INK, type Json } from './frame.js';
 import { textWidth } from './text-width.js';
 
 export interface ConfusionOptions extends FigureText {
@@ -34,22 +34,13 @@ export function confusionMatrix(options: ConfusionOptions): Figure {
     plotHeight: Math.max(160, names.length * 30),
     shapes: cells.map(cellShape),
     annotations: cells.map(cellText),
-    xaxis: { ...ticks(names), showline: false },
-    yaxis: { ...ticks(names), showline: false, autorange: 'reversed', tickfont: { size: LABEL_SIZE } },
+    xaxis: { ...cellTicks(names), showline: false },
+    yaxis: { ...cellTicks(names), showline: false, autorange: 'reversed', tickfont: { size: LABEL_SIZE } },
   });
   // Axes without a trace are not drawn.
   const data = [{ type: 'scatter', mode: 'markers', x: [0], y: [0], marker: { opacity: 0 } }] as const;
   return { data, layout, title: options.title, caption: options.caption };
 }
-
-const ticks = (labels: readonly string[]) => ({
-  tickmode: 'array',
-  tickvals: labels.map((_, i) => i),
-  ticktext: labels.map(escapeText),
-  range: [-0.5, labels.length - 0.5],
-  showgrid: false,
-  ticks: '',
-});
 
 interface Cell {
   readonly x: number;

@@ -168,3 +168,13 @@ const marginText = (text: string, y: 0 | 1, xshift: number, yshift: number, font
   borderpad: 0,
   font,
 });
+
+/** The axis of a grid of cells: a name at the middle of each. */
+export const cellTicks = (labels: readonly string[]) => ({
+  tickmode: 'array',
+  tickvals: labels.map((_, i) => i),
+  ticktext: labels.map(escapeText),
+  range: [-0.5, labels.length - 0.5],
+  showgrid: false,
+  ticks: '',
+});

@@ -1,6 +1,15 @@
 /** The picture of a schedule: blocks by epochs, trained or frozen (paper Figure 2). */
 
-import { COLOURS, escapeText, type Figure, type FigureText, FROZEN, frame, type Trace } from './frame.js';
+import {
+  COLOURS,
+  cellTicks,
+  escapeText,
+  type Figure,
+  type FigureText,
+  FROZEN,
+  frame,
+  type Trace,
+} from './frame.js';
 import { textWidth } from './text-width.js';
 
 /** A part of the model and when it trains. */
@@ -63,21 +72,12 @@ export function scheduleGrid(options: ScheduleGridOptions): Figure {
       showarrow: false,
       font: { size: LABEL_SIZE },
     })),
-    xaxis: { ...ticks(columns), showline: false },
-    yaxis: { ...ticks(rows.map(({ label }) => label)), showline: false, tickfont: { size: LABEL_SIZE } },
+    xaxis: { ...cellTicks(columns), showline: false },
+    yaxis: { ...cellTicks(rows.map(({ label }) => label)), showline: false, tickfont: { size: LABEL_SIZE } },
   });
   const data = [true, false].map(legendEntry);
   return { data, layout, title: options.title, caption: options.caption };
 }
-
-const ticks = (labels: readonly string[]) => ({
-  tickmode: 'array',
-  tickvals: labels.map((_, i) => i),
-  ticktext: labels.map(escapeText),
-  range: [-0.5, labels.length - 0.5],
-  showgrid: false,
-  ticks: '',
-});
 
 const cellShape = (x: number, y: number, on: boolean) => ({
   type: 'rect',
