@@ -17,7 +17,7 @@ import { modelIdentity, runIdentity, weightsHash } from './identity.js';
 import { namedSpec } from './ledger.js';
 import { packageRoot } from './notebook-runs.js';
 import { findRunTask } from './run.js';
-import { thisMachine } from './run-record.js';
+import { machineSchema, thisMachine } from './run-record.js';
 import { type RunSpec, runSpecSchema } from './run-spec.js';
 
 const recordSchema = z.object({
@@ -29,13 +29,7 @@ const recordSchema = z.object({
   embeddings: z.number(),
   blocks: z.array(z.number()),
   head: z.number(),
-  machine: z.object({
-    processor: z.string(),
-    threads: z.number(),
-    memoryBytes: z.number(),
-    node: z.string(),
-    device: z.string().optional(),
-  }),
+  machine: machineSchema,
 });
 
 /** What `progtuning block-gradients` measured, as it is kept. */

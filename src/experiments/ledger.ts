@@ -21,7 +21,7 @@ import {
   recordedIdentitySchema,
   runIdentity,
 } from './identity.js';
-import type { RunRecord } from './run-record.js';
+import { machineSchema, type RunRecord } from './run-record.js';
 import { type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
 
 const hashes = z.record(z.string(), z.string());
@@ -54,13 +54,7 @@ const ledgerRecordSchema = z.object({
   peakBytesPerEpoch: z.array(z.number()).optional(),
   /** Peak resident memory of the run's own process. */
   peakBytes: z.number(),
-  machine: z.object({
-    processor: z.string(),
-    threads: z.number(),
-    memoryBytes: z.number(),
-    node: z.string(),
-    device: z.string().optional(),
-  }),
+  machine: machineSchema,
   versions: z.record(z.string(), z.string()),
   /** Made while nothing else ran on its machine: only then are seconds and bytes anything to show. */
   timed: z.literal(true).optional(),

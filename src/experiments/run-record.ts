@@ -1,6 +1,7 @@
 /** What a run leaves behind: its spec, what it gave, and on what machine. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { z } from 'zod';
 import type { CompileOptions } from '../engine/compile.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -55,15 +56,18 @@ export interface RunRecord {
   readonly machine: Machine;
 }
 
-/** What a run was made on. Memory in bytes; `threads` as used. */
-export interface Machine {
-  readonly processor: string;
-  readonly threads: number;
-  readonly memoryBytes: number;
-  readonly node: string;
+/** {@link Machine} as records hold it. */
+export const machineSchema = z.object({
+  processor: z.string(),
+  threads: z.number(),
+  memoryBytes: z.number(),
+  node: z.string(),
   /** Where the programs ran, if not on the CPU. */
-  readonly device?: string | undefined;
-}
+  device: z.string().optional(),
+});
+
+/** What a run was made on. Memory in bytes; `threads` as used. */
+export type Machine = Readonly<z.infer<typeof machineSchema>>;
 
 /** The processor by what tells its generation apart: `AMD EPYC, family 25 model 17`; its name alone where Linux does not say more. */
 export function processorName(): string {
