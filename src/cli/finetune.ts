@@ -4,7 +4,6 @@ import { type Command, Option } from 'commander';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { type RunEvent, run } from '../experiments/run.js';
-import type { RunRecord } from '../experiments/run-record.js';
 import { type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { checkWritable } from '../experiments/save-folder.js';
 import { writeTextAtomically } from '../models/config-file.js';
@@ -20,6 +19,7 @@ import { addPushOptions, type PushFlags, pusher } from './push.js';
 import { rangeTest } from './range-test.js';
 import { DEFAULT_TEXTS, literatureText, type RecipeKind, recipeOf } from './recipe-options.js';
 import { LOG_INTERVAL, runDisplay } from './run-display.js';
+import { jsonOf } from './run-json.js';
 import { planText, recordText, stagesText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
@@ -243,53 +243,6 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
     ...watchedOf(flags),
   });
 }
-
-/** What `--json` prints. */
-export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
-  task: record.spec.task,
-  data: record.spec.data,
-  ...(record.spec.data === 'embedded' ? { generated: true } : {}),
-  columns: record.spec.columns,
-  validationFile: record.spec.validationFile,
-  validationSplit: record.spec.validationSplit,
-  testFile: record.spec.testFile,
-  model: record.spec.model,
-  method: record.spec.method.kind,
-  schedule: record.spec.schedule.kind,
-  embeddings: record.spec.schedule.embeddings,
-  stages: record.spec.schedule.stages,
-  head: record.spec.headTraining,
-  epochs: record.spec.epochs,
-  batchSize: record.spec.batchSize,
-  gradientAccumulationSteps: record.spec.gradientAccumulationSteps,
-  learningRate: record.spec.learningRate,
-  learningRateSchedule: record.spec.learningRateSchedule,
-  weightDecay: record.spec.weightDecay,
-  maxLength: record.spec.maxLength,
-  seed: record.spec.seed,
-  identity: record.identity.key,
-  hashes: record.hashes,
-  metrics: record.metrics,
-  ...(record.classReports ? { classReports: record.classReports } : {}),
-  ...(Object.keys(record.undefinedMetrics).length > 0 ? { undefinedMetrics: record.undefinedMetrics } : {}),
-  trainExamples: record.trainExamples,
-  dataReport: record.dataReport,
-  totalParameters: record.totalParameters,
-  trainableParameters: record.trainableParameters,
-  headParameters: record.headParameters,
-  updatedParameters: record.updatedParameters,
-  savedFraction: record.savedFraction,
-  stageSteps: record.stages,
-  evaluations: record.evaluations,
-  ...(record.best ? { best: record.best } : {}),
-  losses: record.steps.map(({ loss }) => loss),
-  learningRates: record.steps.map(({ learningRate }) => learningRate),
-  gradientNorms: record.steps.map(({ gradientNorm }) => gradientNorm),
-  seconds: record.seconds,
-  secondsPerEpoch: record.secondsPerEpoch,
-  peakBytes: record.peakBytes,
-  peakBytesPerEpoch: record.peakBytesPerEpoch,
-});
 
 async function finetune(flags: FinetuneFlags): Promise<void> {
   const spec = await specOf(flags);

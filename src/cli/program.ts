@@ -73,7 +73,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./block-gradients.js')).registerBlockGradients,
   },
   notebooks: {
-    description: 'build and execute tslab notebooks, without Python',
+    description: 'Build and execute tslab notebooks, without Python.',
     load: async () => (await import('./notebooks.js')).registerNotebooks,
   },
   reproduce: {

@@ -2,19 +2,14 @@
  * A stage whose steps run in chunks, each one run of the device: forward, backward, clipping and AdamW in a `Loop`, so that parameters and
  * moments travel once a chunk instead of once a step. For a device that onnxruntime-node cannot leave tensors on (cuda).
  */
-import {
-  type CompiledLoop,
-  type CompileOptions,
-  compileLoop,
-  type MaskKey,
-  type Randomness,
-  type TensorSpecs,
-} from '../engine/compile.js';
+import type { CompileOptions, MaskKey, Randomness, TensorSpecs } from '../engine/compile.js';
+import { type CompiledLoop, compileLoop } from '../engine/compile-loop.js';
 import type { Array1D, Feeds } from '../engine/session.js';
 import * as tf from '../engine/tfjs.js';
 import type { Trains } from '../models/parameters.js';
 import type { RandomKey } from '../random.js';
 import { type AdamWOptions, adamwFactors } from './adamw.js';
+import { groupsOf } from './groups.js';
 import { type BatchShape, parameterInputs, type Tensors } from './model.js';
 import type { WideObjective } from './objective.js';
 import { programCache } from './program-cache.js';
@@ -239,14 +234,14 @@ export function openChunkedStage<B extends S, S extends BatchShape>(
       steps: Iterable<P>,
       done: (step: P, result: StepResult) => void,
     ): Promise<void> {
-      for (const window of windows(steps, MOST_STEPS)) {
+      for (const window of groupsOf(steps, MOST_STEPS)) {
         const batches = window.flatMap((step) => step.batches);
         const shape = {
           rows: Math.max(...batches.map(({ rows }) => rows)),
           length: Math.max(...batches.map(({ length }) => length)),
         };
         const program = await programs.get({ ...(batches[0] as B), ...shape });
-        for (const chunk of windows(window, Math.max(1, Math.floor(program.capacity / most)))) {
+        for (const chunk of groupsOf(window, Math.max(1, Math.floor(program.capacity / most)))) {
           const results = await runChunk(program, chunk, shape);
           for (const [i, result] of results.entries()) done(chunk[i] as P, result);
         }
@@ -257,15 +252,4 @@ export function openChunkedStage<B extends S, S extends BatchShape>(
     },
     close: () => programs.close(),
   };
-}
-
-function* windows<T>(items: Iterable<T>, size: number): Generator<T[]> {
-  let window: T[] = [];
-  for (const item of items) {
-    window.push(item);
-    if (window.length < size) continue;
-    yield window;
-    window = [];
-  }
-  if (window.length > 0) yield window;
 }

@@ -11,6 +11,7 @@ import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } f
 import { checkFinite } from './finite.js';
 import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
 import { openCachedStage, StateCache } from './frozen-prefix.js';
+import { groupsOf } from './groups.js';
 import { learningRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
@@ -77,18 +78,6 @@ export const noProgress = (): FitProgress => ({
   updatedParameters: [],
   evaluations: [],
 });
-
-/** Batches in groups of `size`; the last may be smaller. */
-function* steps(batches: Iterable<Batch>, size: number): Generator<Batch[]> {
-  let group: Batch[] = [];
-  for (const batch of batches) {
-    group.push(batch);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
-}
 
 type AnyStage = Stage<Batch> | ChunkedStage<Batch>;
 
@@ -285,7 +274,7 @@ export async function fit(
     let skipped = progress.steps.length - epoch * stepsPerEpoch;
     books.start();
     let span: PlannedStep<Batch>[] = [];
-    for (const batches of steps(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
+    for (const batches of groupsOf(plan.batchesOf(epoch), plan.gradientAccumulationSteps)) {
       if (skipped-- > 0) continue;
       const step = progress.steps.length + span.length;
       span.push(planned(batches, step));
