@@ -38,27 +38,32 @@ interface Sink {
   close(): void;
 }
 
-/** @throws DataError where the file cannot be made */
-function openFile(folder: string, name: string): number {
-  try {
-    mkdirSync(folder, { recursive: true });
-    return openSync(join(folder, name), 'w');
-  } catch (cause) {
-    throw new DataError(
-      `${join(folder, name)}: cannot be written: ${(cause as Error).message}; give another folder`,
-      {
+/** A file that grows while the run lasts. @throws DataError where it cannot be made or, later, written: a full disk */
+function openFile(folder: string, name: string): { append(data: string | Uint8Array): void; close(): void } {
+  const path = join(folder, name);
+  const attempt = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (cause) {
+      throw new DataError(`${path}: cannot be written: ${(cause as Error).message}; give another folder`, {
         cause,
-      },
-    );
-  }
+      });
+    }
+  };
+  const file = attempt(() => {
+    mkdirSync(folder, { recursive: true });
+    return openSync(path, 'w');
+  });
+  return {
+    append: (data) =>
+      void attempt(() => writeSync(file, typeof data === 'string' ? Buffer.from(data) : data)),
+    close: () => closeSync(file),
+  };
 }
 
 function jsonLines(folder: string): Sink {
-  const file = openFile(folder, LOG_FILE);
-  return {
-    write: (entry) => void writeSync(file, `${JSON.stringify(entry)}\n`),
-    close: () => closeSync(file),
-  };
+  const { append, close } = openFile(folder, LOG_FILE);
+  return { write: (entry) => append(`${JSON.stringify(entry)}\n`), close };
 }
 
 /** `eval_loss` -> `eval/loss`, `loss` -> `train/loss`: the tags of HF's `TensorBoardCallback`. */
@@ -66,17 +71,17 @@ const tagOf = (name: string): string =>
   name.startsWith('eval_') || name.startsWith('test_') ? name.replace('_', '/') : `train/${name}`;
 
 function tensorBoard(folder: string, key: string): Sink {
-  const file = openFile(folder, `events.out.tfevents.0000000001.progtuning.${key}`);
+  const { append, close } = openFile(folder, `events.out.tfevents.0000000001.progtuning.${key}`);
   const now = (): number => Date.now() / 1000;
-  writeSync(file, versionEvent(now()));
+  append(versionEvent(now()));
   return {
     write({ step, ...entry }) {
       const numbers = Object.entries(entry).flatMap(([name, value]) =>
         typeof value === 'number' ? [[tagOf(name), value] as const] : [],
       );
-      writeSync(file, scalarEvent({ wallTime: now(), step, values: Object.fromEntries(numbers) }));
+      append(scalarEvent({ wallTime: now(), step, values: Object.fromEntries(numbers) }));
     },
-    close: () => closeSync(file),
+    close,
   };
 }
 
