@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import type { HeadSpec } from '../models/config.js';
+import { familyOf } from '../models/families.js';
 import { LORA_BIASES, type Lora, loraSchema } from './lora.js';
 import { loraMaps, modulesToSave } from './lora-targets.js';
 import { headModules, type MethodBase, moduleOf } from './modules.js';
@@ -33,6 +35,13 @@ const NEUTRAL_FIELDS = {
   use_qalora: false,
 };
 
+const TASK_TYPES: Readonly<Record<HeadSpec['kind'], string>> = {
+  classification: 'SEQ_CLS',
+  span: 'QUESTION_ANS',
+  'causal-lm': 'CAUSAL_LM',
+  'masked-lm': 'FEATURE_EXTRACTION',
+};
+
 /** `adapter_config.json` for a LoRA, with the fields that PEFT 0.17 writes, in its (alphabetical) order. */
 export function loraConfigJson(
   base: MethodBase,
@@ -54,7 +63,7 @@ export function loraConfigJson(
     r: method.rank,
     rank_pattern: Object.fromEntries(method.rankPattern ?? []),
     target_modules: method.targets,
-    task_type: base.head.kind === 'span' ? 'QUESTION_ANS' : 'SEQ_CLS',
+    task_type: TASK_TYPES[base.head.kind],
     use_rslora: method.useRslora ?? false,
   };
   return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -144,7 +153,7 @@ function splitModules(
   saved: readonly string[],
   { config, head }: Pick<MethodBase, 'config' | 'head'>,
 ): { headTraining: MethodBase['headTraining']; others: string[] } {
-  const withPooler = config.modelType !== 'bert' || saved.includes('pooler');
+  const withPooler = familyOf(config).pooler === undefined || saved.includes('pooler');
   const trained = withPooler ? 'classifier+pooler' : 'classifier';
   const isTrained = saved.includes(head.kind === 'span' ? 'qa_outputs' : 'classifier');
   const headTraining = isTrained ? trained : 'none';

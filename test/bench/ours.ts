@@ -4,7 +4,7 @@ import { makeBatch } from '../../src/datasets/batches.js';
 import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
 import type { Graph } from '../../src/engine/graph.js';
-import { type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { type EncoderConfig, PRESETS } from '../../src/models/config.js';
 import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
@@ -13,9 +13,10 @@ import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { openChunkedStage, runsInChunks } from '../../src/training/chunked-stage.js';
 import { featureLogits, openExported } from '../../src/training/evaluate.js';
+import { modelOutputs } from '../../src/training/export-model.js';
 import { fit } from '../../src/training/fit.js';
 import { type FitPlan, stagesOfEpochs } from '../../src/training/fit-plan.js';
-import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
+import { paddedInputs, parameterInputs } from '../../src/training/model.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -49,8 +50,8 @@ export interface Contestant {
   close?(): Promise<void>;
 }
 
-const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): ModelConfig => ({
-  ...(PRESETS['bert-base-uncased'] as ModelConfig),
+const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): EncoderConfig => ({
+  ...(PRESETS['bert-base-uncased'] as EncoderConfig),
   vocabSize: vocab,
   hiddenSize: hidden,
   numHiddenLayers: layers,
@@ -195,9 +196,9 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
 export async function ourForward(options: Options): Promise<Contestant> {
   const { model, values } = modelOf({ ...options, dropout: 0 });
   const { padded: batch } = madeUpBatches(options.shape);
-  const { graph } = trace({ ...parameterInputs(model.specs), ...paddedInputs(batch) }, (tensors) => ({
-    logits: forward(model, batch, tensors, undefined),
-  }));
+  const { graph } = trace({ ...parameterInputs(model.specs), ...paddedInputs(batch) }, (tensors) =>
+    modelOutputs(model, batch, tensors),
+  );
   const from = performance.now();
   const program = await openExported(model, values, options);
   return {
