@@ -19,7 +19,6 @@ const NEUTRAL_FIELDS = {
   auto_mapping: null,
   corda_config: null,
   eva_config: null,
-  fan_in_fan_out: false,
   inference_mode: true,
   init_lora_weights: true,
   layer_replication: null,
@@ -54,6 +53,8 @@ export function loraConfigJson(
     base_model_name_or_path: baseModel,
     bias: method.bias ?? 'none',
     exclude_modules: method.excludeModules ?? null,
+    // Weights as `Conv1D` has them.
+    fan_in_fan_out: loraMaps(base, method).some(({ layout }) => layout === 'in-out'),
     layers_pattern: method.layersPattern ?? null,
     layers_to_transform: method.layersToTransform ?? null,
     lora_alpha: method.alpha,
@@ -93,6 +94,8 @@ const READ_OR_INERT: ReadonlySet<string> = new Set([
   'ensure_weight_tying',
   'eva_config',
   'exclude_modules',
+  // PEFT sets it right by the layer, whatever is said.
+  'fan_in_fan_out',
   'inference_mode',
   'layers_pattern',
   'layers_to_transform',
