@@ -34,7 +34,9 @@ const JSON_ALONE = new Set(['TokenizersBackend', 'PythonBackend', 'PreTrainedTok
  * Of decoders. Deviation: transformers 5.24 builds their tokenizer anew from the vocabulary, which is another one where `tokenizer.json`
  * says more (SmolLM2's `GPT2Tokenizer` parts digits); here the file is taken as it is, as its model was trained.
  */
-const DECODERS = new Set('CodeLlama GPT2 GPTNeoX Llama Qwen2'.split(' ').map((name) => `${name}Tokenizer`));
+const DECODERS: ReadonlySet<string> = new Set(
+  'CodeLlama GPT2 GPTNeoX Llama Qwen2'.split(' ').map((name) => `${name}Tokenizer`),
+);
 
 /** Classes of transformers 5.24 that build their tokenizer in a way of their own. */
 const OTHERS = new Set(
@@ -53,6 +55,9 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   electra: 'BertTokenizer',
   roberta: 'RobertaTokenizer',
 };
+
+/** Whether a class, as a folder names it, is a decoder's: its model has no token types. */
+export const isDecoderClass = (name: string): boolean => DECODERS.has(name.replace(/Fast$/, ''));
 
 /** @throws DataError where the class is one that is not rebuilt here */
 export function tokenizerClass({ folder, json, config, modelConfig }: TokenizerFolder): TokenizerClass {
@@ -83,5 +88,10 @@ function named(given: string, source: string): TokenizerClass {
       `${source}: tokenizer_class '${given}' is not supported; supported: BertTokenizer, RobertaTokenizer, ElectraTokenizer, and PreTrainedTokenizerFast, which takes tokenizer.json as it is`,
     );
   const kind = WORDPIECE.has(name) ? 'wordpiece' : BYTE_LEVEL.has(name) ? 'byte-level' : 'json';
-  return { name: given, kind, source, known: kind !== 'json' || JSON_ALONE.has(name) || DECODERS.has(name) };
+  return {
+    name: given,
+    kind,
+    source,
+    known: kind !== 'json' || JSON_ALONE.has(name) || isDecoderClass(name),
+  };
 }

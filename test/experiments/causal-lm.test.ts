@@ -1,9 +1,9 @@
 /** Next tokens of text of one's own, from files to perplexity: a small GPT-2 and a small LLaMA whose tokens are bytes. */
 import assert from 'node:assert/strict';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { runningTextColumns } from '../../src/experiments/causal-lm-task.js';
 import { evaluateRun } from '../../src/experiments/evaluate-run.js';
 import { run } from '../../src/experiments/run.js';
@@ -17,6 +17,7 @@ import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 
 const home = await mkdtemp(join(tmpdir(), 'causal-lm-'));
+after(() => rm(home, { recursive: true }));
 const head = { kind: 'causal-lm' } as const;
 const END = '<|endoftext|>';
 

@@ -1,11 +1,17 @@
 /** GPT-2, LLaMA and Qwen2 against transformers and PEFT themselves (test/golden/decoders.py). */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import '@tensorflow/tfjs-backend-cpu';
 import type { Feature } from '../../src/datasets/batch.js';
 import { makeBatch, padBatch } from '../../src/datasets/batches.js';
 import { compile } from '../../src/engine/compile.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { type Checkpoint, loadCheckpoint } from '../../src/models/checkpoint.js';
+import type { LlamaConfig } from '../../src/models/config.js';
+import { readConfig } from '../../src/models/config-file.js';
 import { both, type Parameters } from '../../src/models/parameters.js';
 import { readSafetensors } from '../../src/models/safetensors.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
@@ -119,6 +125,51 @@ for (const name of NAMES)
     near([evaluationLoss(nextToken, features, losses) as number], [expected.loss], 2e-6, 'loss');
   });
 
+test('what a decoder config says that is not supported is refused by name', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'decoders-'));
+  const own = async (name: string): Promise<object> =>
+    goldenJson<object>('decoders', name, 'model', 'config.json');
+  const refused = async (config: object, message: RegExp): Promise<void> => {
+    await writeFile(join(home, 'config.json'), JSON.stringify(config));
+    await assert.rejects(readConfig(home), { name: 'DataError', message });
+  };
+  const [llama, gpt2, qwen2] = [await own('llama'), await own('gpt2'), await own('qwen2')];
+  await refused({ ...llama, sliding_window: 8 }, /sliding windows \(sliding_window 8\) are not supported/);
+  await refused({ ...qwen2, use_sliding_window: true, sliding_window: 8 }, /sliding windows/);
+  await refused({ ...llama, num_local_experts: 4 }, /a mixture of 4 experts is not supported/);
+  await refused(
+    { ...llama, model_type: 'mixtral', num_local_experts: 4 },
+    /'mixtral' .*\(mixture of experts\); supported: bert, /,
+  );
+  await refused({ ...llama, model_type: 'mistral', sliding_window: 8 }, /'mistral' .*\(sliding windows\)/);
+  await refused(
+    { ...llama, model_type: 'mamba' },
+    /model_type 'mamba' is not supported; supported: .*gpt2, llama, qwen2$/,
+  );
+  const yarn = { rope_theta: 1e4, rope_type: 'yarn', factor: 2 };
+  await refused(
+    { ...llama, rope_parameters: yarn },
+    /rope scaling 'yarn' is not supported; supported: default, linear, dynamic, llama3/,
+  );
+  await refused({ ...llama, rope_parameters: { rope_type: 'linear' } }, /rope scaling 'linear' wants factor/);
+  await refused(
+    { ...llama, num_key_value_heads: 3 },
+    /num_attention_heads 4 is not a multiple of num_key_value_heads 3/,
+  );
+  await refused({ ...llama, hidden_act: 'gelu' }, /hidden_act 'gelu' is not supported; supported: silu/);
+  await refused(
+    { ...gpt2, scale_attn_by_inverse_layer_idx: true },
+    /scale_attn_by_inverse_layer_idx true is not supported/,
+  );
+  // Within its positions dynamic scaling changes nothing; older files say theta and scaling apart.
+  const { rope_parameters: _new, ...old } = llama as Record<string, unknown>;
+  const scaling = { rope_theta: 500, rope_scaling: { type: 'dynamic', factor: 2 } };
+  await writeFile(join(home, 'config.json'), JSON.stringify({ ...old, ...scaling }));
+  const config = (await readConfig(home)) as LlamaConfig;
+  assert.deepEqual([config.ropeTheta, config.ropeScaling], [500, undefined]);
+  await rm(home, { recursive: true });
+});
+
 for (const name of NAMES.filter((known) => expectedOf(known).steps)) {
   test(`${name}: gradients and AdamW's steps are Python's, whatever the pieces`, async () => {
     const expected = expectedOf(name);
@@ -217,3 +268,41 @@ for (const name of NAMES.filter((known) => expectedOf(known).steps)) {
       checkSums(state.parameters, final);
     });
 }
+
+/** Losses of four steps in two stages, embeddings frozen in the second. */
+async function stagedLosses(name: string, more: StagedOptions): Promise<number[]> {
+  const { config, specs, parameters } = await load(name);
+  const { gradientCheckpointing = false, cacheFrozenBytes, device = 'cpu', chunked = false } = more;
+  const schedule = { kind: 'progressive', stages: 2, embeddings: 'first-stage' } as const;
+  const batch = makeBatch(featuresOf(expectedOf(name)), packing);
+  const progress = await fit(
+    { config, head: nextToken, specs, adaptation: noAdaptation, gradientCheckpointing },
+    createTrainingState(specs, parameters, () => true),
+    {
+      ...{ stepsPerEpoch: 4, totalSteps: 4, gradientAccumulationSteps: 1, learningRate: 0.01, seed: 1 },
+      stages: stagesOfSteps(2, 4, (stage) => stageTrains(schedule, stage, config)),
+      batchesOf: () => [batch, batch, batch, batch],
+      learningRateSchedule: { kind: 'constant', warmupRatio: 0 },
+      ...{ adamw: ADAMW_DEFAULTS, cacheFrozenBytes },
+    },
+    { ...options, device, chunked },
+  );
+  return progress.steps.map(({ loss }) => loss);
+}
+
+interface StagedOptions {
+  readonly gradientCheckpointing?: boolean;
+  readonly cacheFrozenBytes?: number;
+  readonly device?: 'cpu' | 'tfjs';
+  readonly chunked?: boolean;
+}
+
+for (const name of ['gpt2', 'llama3'])
+  test(`${name}: blocks computed again, states kept, steps in chunks, operations one by one: the same losses`, async () => {
+    const wanted = expectedOf(name).runs.find(({ method }) => method === 'full')?.losses ?? [];
+    const ways: readonly StagedOptions[] = [
+      ...[{ gradientCheckpointing: true }, { cacheFrozenBytes: 2 ** 20 }, { chunked: true }],
+      { device: 'tfjs' },
+    ];
+    for (const way of ways) near(await stagedLosses(name, way), wanted, 1e-5, JSON.stringify(way));
+  });
