@@ -15,6 +15,7 @@ import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
+import type { Method } from '../../src/peft/method.js';
 
 const home = await mkdtemp(join(tmpdir(), 'causal-lm-'));
 after(() => rm(home, { recursive: true }));
@@ -110,12 +111,13 @@ test('json lines, LLaMA, LoRA and adapters in stages; a saved adapter is evaluat
   await writeFile(data, rows.map((row) => JSON.stringify(row)).join('\n'));
   const columns = await runningTextColumns(data, {});
   assert.deepEqual(columns, { text: 'text' });
-  for (const method of [{ ...LORA_DEFAULTS, targets: ['q_proj', 'v_proj'] }, ADAPTER_DEFAULTS.pfeiffer]) {
-    const bottleneck = method.kind === 'adapter' ? { bottleneck: { size: 4 } } : {};
+  const methods: readonly Method[] = [
+    { ...LORA_DEFAULTS, targets: ['q_proj', 'v_proj'] },
+    { ...ADAPTER_DEFAULTS.pfeiffer, bottleneck: { size: 4 } },
+  ];
+  for (const method of methods) {
     const save = join(home, method.kind);
-    const spec = runSpec(
-      request({ data, model: llama, columns: { text: 'text' }, method: { ...method, ...bottleneck } }),
-    );
+    const spec = runSpec(request({ data, model: llama, columns: { text: 'text' }, method }));
     const record = await run(spec, { save, threads: 1 });
     assert.deepEqual(record.updatedParameters[1], (record.updatedParameters[0] as number) / 2);
     const asked = { task: 'causal-lm', data, columns: { text: 'text' }, model: llama, maxLength: 32 };

@@ -228,12 +228,13 @@ for (const name of NAMES.filter((known) => expectedOf(known).steps)) {
   for (const { method: kind, losses, final } of expectedOf(name).runs)
     test(`${name}, ${kind}: four steps in two stages are Python's`, async () => {
       const target = name === 'gpt2' ? 'c_attn' : 'q_proj';
-      const method: Method = {
-        full: { kind: 'full' } as const,
+      const methods: Record<Run['method'], Method> = {
+        full: { kind: 'full' },
         lora: { ...LORA_DEFAULTS, rank: 2, alpha: 4, targets: [target] },
         adapter: { ...ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 4 } },
         bitfit: BITFIT_DEFAULTS,
-      }[kind];
+      };
+      const method = methods[kind];
       const { config, head, specs: plain, parameters } = await load(name);
       const base = { config, head, headTraining: 'classifier' } as const;
       const specs = [...plain, ...methodSpecs(base, method)];
@@ -301,7 +302,9 @@ for (const name of ['gpt2', 'llama3'])
   test(`${name}: blocks computed again, states kept, steps in chunks, operations one by one: the same losses`, async () => {
     const wanted = expectedOf(name).runs.find(({ method }) => method === 'full')?.losses ?? [];
     const ways: readonly StagedOptions[] = [
-      ...[{ gradientCheckpointing: true }, { cacheFrozenBytes: 2 ** 20 }, { chunked: true }],
+      { gradientCheckpointing: true },
+      { cacheFrozenBytes: 2 ** 20 },
+      { chunked: true },
       { device: 'tfjs' },
     ];
     for (const way of ways) near(await stagedLosses(name, way), wanted, 1e-5, JSON.stringify(way));
