@@ -32,8 +32,8 @@ export interface RunningTextOptions {
 }
 
 /**
- * Texts one after another, each closed by the end token, cut into blocks (HF `run_clm`). Deviation: what is left at the end makes a shorter
- * block, where HF leaves it out; a single token, which predicts nothing, is left out.
+ * Texts one after another, each opened as the tokenizer opens a text and closed by the end token, cut into blocks (HF `run_clm`). Deviation:
+ * what is left at the end makes a shorter block, where HF leaves it out; a single token, which predicts nothing, is left out.
  */
 export async function blocksOf(
   texts: readonly string[],
@@ -45,8 +45,10 @@ export async function blocksOf(
     if (block.length > 1) blocks.push(featureOf(block));
     block = [];
   };
+  const closing = end === undefined ? [] : [end];
   for (const ids of await idsOf(tokenizer, texts))
-    for (const id of end === undefined ? ids : [...ids, end]) if (block.push(id) === maxLength) close();
+    for (const id of [...tokenizer.single.prefix, ...ids, ...closing])
+      if (block.push(id) === maxLength) close();
   close();
   return blocks;
 }
@@ -68,7 +70,7 @@ export async function completionsOf(
     pairs.map(([, completion]) => completion),
   );
   return pairs.map((_, i) => {
-    const prompt = prompts[i] as number[];
+    const prompt = [...tokenizer.single.prefix, ...(prompts[i] as number[])];
     const completion =
       end === undefined ? (completions[i] as number[]) : [...(completions[i] as number[]), end];
     const room = Math.max(1, maxLength - completion.length);

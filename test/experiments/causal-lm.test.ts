@@ -9,7 +9,7 @@ import { evaluateRun } from '../../src/experiments/evaluate-run.js';
 import { run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
 import { saveCheckpoint } from '../../src/models/checkpoint.js';
-import { type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { type Gpt2Config, type LlamaConfig, type ModelConfig, PRESETS } from '../../src/models/config.js';
 import { readHead } from '../../src/models/config-file.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
@@ -62,11 +62,11 @@ const small = {
   intermediateSize: 48,
 };
 const gpt2 = await modelFolder('gpt2', {
-  ...(PRESETS.gpt2 as Extract<ModelConfig, { modelType: 'gpt2' }>),
+  ...(PRESETS.gpt2 as Gpt2Config),
   ...{ ...small, maxPositionEmbeddings: 64, initializerRange: 0.1, padTokenId: 256, eosTokenId: 256 },
 });
 const llama = await modelFolder('llama', {
-  ...(PRESETS['HuggingFaceTB/SmolLM2-135M'] as Extract<ModelConfig, { modelType: 'llama' }>),
+  ...(PRESETS['HuggingFaceTB/SmolLM2-135M'] as LlamaConfig),
   ...{
     ...small,
     numKeyValueHeads: 2,
