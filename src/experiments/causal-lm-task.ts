@@ -10,6 +10,7 @@ import { heldOutRows } from '../datasets/tables/survey.js';
 import { readDocuments } from '../datasets/text.js';
 import { DataError, UsageError } from '../errors.js';
 import { evaluationLoss } from '../training/evaluation-loss.js';
+import { firstPredicted } from '../training/next-token.js';
 import { perplexity } from '../training/pretrain.js';
 import type { RunSpec } from './run-spec.js';
 import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
@@ -78,7 +79,7 @@ async function featuresOf(input: TaskInput, items: readonly Item[]): Promise<Fea
       options,
     );
   const features = await completionsOf(pairs, options);
-  return features.filter(({ inputIds, label = 0 }) => inputIds.length > label);
+  return features.filter(({ inputIds, label }) => inputIds.length > firstPredicted(label));
 }
 
 /** Items for training, and held out of it; of fewer than two documents the last blocks are held out. */
