@@ -1,6 +1,6 @@
 /** Pieces of the schemas that families read `config.json` with. */
-import { z } from 'zod';
 import { DataError } from '../errors.js';
+import * as z from '../schema.js';
 
 export const count = z.number().int().positive();
 export const rate = z.number().min(0).lt(1);

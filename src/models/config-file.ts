@@ -1,10 +1,10 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
+import * as z from '../schema.js';
 import type { HeadSpec, ModelConfig, ModelType } from './config.js';
 import { classFields, parseFields, sharedFields } from './config-fields.js';
 import { FAMILIES, familyOf } from './families.js';

@@ -3,13 +3,13 @@
  * Houlsby et al. 2019 (arXiv 1902.00751): after both sub-layers. Pfeiffer et al. 2020 (arXiv 2005.00052): after the feed-forward only.
  */
 
-import { z } from 'zod';
 import { gelu, linear } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
 import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
+import * as z from '../schema.js';
 import { blockNorms, headTrains, isWithin, type MethodBase, subLayers } from './modules.js';
 
 export const ADAPTER_STYLES = ['houlsby', 'pfeiffer'] as const;

@@ -1,10 +1,10 @@
 /** BitFit (Ben Zaken et al. 2021, arXiv 2106.10199): only biases train, all of them or the query's and the intermediate's. */
-import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
 import { familyOf } from '../models/families.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
+import * as z from '../schema.js';
 import { headTrains, type MethodBase } from './modules.js';
 
 export const BITFIT_TERMS = ['all', 'query-intermediate'] as const;

@@ -1,6 +1,6 @@
 /** What GPT-2 and LLaMA have in common: config fields, heads, and who attends to whom. */
-import { z } from 'zod';
 import { DataError } from '../../errors.js';
+import * as z from '../../schema.js';
 import type { DecoderShape, HeadSpec } from '../config.js';
 import { tokenId } from '../config-fields.js';
 import type { PlaceCounts } from '../family.js';
@@ -16,7 +16,11 @@ export const decoderFields = {
   tie_word_embeddings: z.boolean().nullish(),
 };
 
-type DecoderFields = z.infer<z.ZodObject<typeof decoderFields>>;
+interface DecoderFields {
+  readonly bos_token_id?: number | null | undefined;
+  readonly eos_token_id?: number | readonly number[] | null | undefined;
+  readonly pad_token_id?: number | null | undefined;
+}
 type SpecialTokens = Pick<DecoderShape, 'padTokenId' | 'bosTokenId' | 'eosTokenId'>;
 
 /** Decision: a model without a padding token pads with the token that ends a text, else with token 0; no padding is ever seen. */

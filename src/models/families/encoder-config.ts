@@ -1,6 +1,6 @@
 /** `config.json` of BERT, RoBERTa and ELECTRA. */
-import { z } from 'zod';
 import { DataError } from '../../errors.js';
+import * as z from '../../schema.js';
 import { type EncoderConfig, type EncoderType, embeddingSize } from '../config.js';
 import { checkHeads, count, parseFields, rate, sharedFields, tokenId } from '../config-fields.js';
 import type { ReadConfig } from '../family.js';

@@ -2,10 +2,10 @@
  * GPT-2 (Radford et al. 2019; HF `GPT2Model`): learned positions, norms before the sub-layers, query, key and value in one map, weights
  * as `Conv1D` has them, [in, out].
  */
-import { z } from 'zod';
 import { attention, stopGradient } from '../../engine/fused.js';
 import { geluTanh } from '../../engine/fused-decoder.js';
 import * as tf from '../../engine/tfjs.js';
+import * as z from '../../schema.js';
 import { blockReads } from '../attending.js';
 import type { Gpt2Config } from '../config.js';
 import { checkHeads, count, parseFields, rate, sharedFields } from '../config-fields.js';

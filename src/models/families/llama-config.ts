@@ -1,6 +1,6 @@
 /** `config.json` of LLaMA and Qwen2. */
-import { z } from 'zod';
 import { DataError } from '../../errors.js';
+import * as z from '../../schema.js';
 import type { LlamaConfig, LlamaType, RopeScaling } from '../config.js';
 import { checkHeads, count, parseFields, rate, sharedFields } from '../config-fields.js';
 import type { ReadConfig } from '../family.js';
