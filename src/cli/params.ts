@@ -99,10 +99,13 @@ export interface ParameterCounts {
 function headOf({ task, labels, untied }: ParamsFlags, config: ModelConfig): HeadSpec {
   const { causal } = familyOf(config);
   const kind = task ?? (causal && labels === undefined ? 'causal-lm' : 'classification');
-  if (kind === 'classification' && !untied) return { kind, numLabels: labels ?? 2 };
+  if (kind === 'classification') {
+    if (untied)
+      throw new UsageError('--untied is for --task causal-lm: a classifier has no output embedding');
+    return { kind, numLabels: labels ?? 2 };
+  }
   if (labels !== undefined) throw new UsageError('--labels is for --task classification');
-  if (kind === 'causal-lm') return { kind };
-  throw new UsageError('--untied is for --task causal-lm: a classifier has no output embedding');
+  return { kind };
 }
 
 function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
@@ -148,7 +151,7 @@ function textOf(counts: ParameterCounts): string {
       number(counts.trainableParameters),
       share(counts.trainableParameters / counts.totalParameters),
     ],
-    ['  of these head', number(counts.headParameters), counts.head],
+    ['  of these head', number(counts.headParameters), counts.headParameters > 0 ? counts.head : ''],
     ...counts.updatedParameters.map((count, i): [string, string, string] => [
       `epoch ${i + 1}`,
       number(count),
