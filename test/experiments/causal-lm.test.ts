@@ -8,52 +8,16 @@ import { runningTextColumns } from '../../src/experiments/causal-lm-task.js';
 import { evaluateRun } from '../../src/experiments/evaluate-run.js';
 import { run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
-import { saveCheckpoint } from '../../src/models/checkpoint.js';
-import { type Gpt2Config, type LlamaConfig, type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { type Gpt2Config, type LlamaConfig, PRESETS } from '../../src/models/config.js';
 import { readHead } from '../../src/models/config-file.js';
-import { initialise } from '../../src/models/initialise.js';
-import { modelSpecs } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 import type { Method } from '../../src/peft/method.js';
+import { byteModel } from '../byte-model.js';
 
 const home = await mkdtemp(join(tmpdir(), 'causal-lm-'));
 after(() => rm(home, { recursive: true }));
 const head = { kind: 'causal-lm' } as const;
-const END = '<|endoftext|>';
-
-/** GPT-2's alphabet of bytes: printable ones stand for themselves, the others from 256 on. */
-function byteAlphabet(): string[] {
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-    return String.fromCodePoint(printable ? byte : next++);
-  });
-}
-
-const vocabulary = [...byteAlphabet(), END];
-
-async function modelFolder(name: string, config: ModelConfig): Promise<string> {
-  const folder = join(home, name);
-  const specs = modelSpecs(config, head);
-  const parameters = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
-  await saveCheckpoint(folder, { folder: undefined, config, head, specs, parameters, initialised: [] });
-  const added = { id: 256, content: END, special: true, normalized: false, lstrip: false, rstrip: false };
-  const tokenizer = {
-    ...{ version: '1.0', added_tokens: [{ ...added, single_word: false }], normalizer: null },
-    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    post_processor: null,
-    model: { type: 'BPE', vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])), merges: [] },
-  };
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
-  await writeFile(
-    join(folder, 'tokenizer_config.json'),
-    JSON.stringify({ tokenizer_class: 'GPT2Tokenizer' }),
-  );
-  return folder;
-}
-
 const small = {
   vocabSize: 257,
   hiddenSize: 24,
@@ -61,11 +25,11 @@ const small = {
   numAttentionHeads: 4,
   intermediateSize: 48,
 };
-const gpt2 = await modelFolder('gpt2', {
+const gpt2 = await byteModel(join(home, 'gpt2'), {
   ...(PRESETS.gpt2 as Gpt2Config),
   ...{ ...small, maxPositionEmbeddings: 64, initializerRange: 0.1, padTokenId: 256, eosTokenId: 256 },
 });
-const llama = await modelFolder('llama', {
+const llama = await byteModel(join(home, 'llama'), {
   ...(PRESETS['HuggingFaceTB/SmolLM2-135M'] as LlamaConfig),
   ...{
     ...small,
