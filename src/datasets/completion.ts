@@ -5,10 +5,11 @@
 import { DataError } from '../errors.js';
 import { chatTemplate } from '../tokenizers/chat-template.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
+import type { Feature } from './batch.js';
 import type { InputOutput } from './data-to-text/example.js';
 
 /** The label that the loss leaves out (PyTorch's `ignore_index`). */
-export const IGNORED = -100;
+const IGNORED = -100;
 
 /** How an input becomes a prompt. */
 export type PromptFormat =
@@ -40,7 +41,7 @@ interface Writer {
 }
 
 /** @throws DataError for a tokenizer without an end of text */
-export function endOfText({ effective, tokenizer }: TextTokenizer): number {
+function endOfText({ effective, tokenizer }: TextTokenizer): number {
   const token = effective.special.named.eos_token;
   const id = token === undefined ? null : tokenizer.tokenToId(token);
   if (id === null)
@@ -111,11 +112,13 @@ export async function promptIds(
   return ids.map((prompt) => Int32Array.from([...prefix, ...prompt]));
 }
 
-/** One example of a causal model. */
-export interface CompletionFeature {
+/** One example of a causal model: prompt and completion in one row. */
+export interface CompletionFeature extends Feature {
   /** [tokens] */
   readonly inputIds: Int32Array;
-  /** [tokens]: the id itself in the completion, -100 in the prompt. As in Hugging Face's, the loss shifts them by one. */
+  /** Tokens of the prompt: the place of the first token that is learnt. */
+  readonly label: number;
+  /** [tokens], the id itself in the completion, -100 in the prompt. As in Hugging Face's, the loss shifts them by one. */
   readonly labels: Int32Array;
 }
 
@@ -134,7 +137,10 @@ function featureOf(
   maxLength: number,
 ): CompletionFeature {
   const inputIds = Int32Array.from([...prompt, ...completion].slice(0, maxLength));
-  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, prompt.length) };
+  return {
+    ...{ inputIds, tokenTypeIds: new Int32Array(inputIds.length), label: prompt.length },
+    labels: inputIds.slice().fill(IGNORED, 0, prompt.length),
+  };
 }
 
 /** @throws DataError for a prompt that fills the window: nothing of the answer would be learnt */
@@ -163,7 +169,7 @@ function checkRoom(
  * const tokenizer = await tokenizers.loadTokenizer('models/from-gguf');
  * const pairs = [{ id: '1', input: 'a fine', output: 'film' }];
  * const { features } = await datasets.completionFeatures(tokenizer, pairs, { kind: 'plain' }, 32);
- * console.log(features[0].labels.filter((label) => label === -100).length); // 6
+ * console.log(features[0].labels.filter((label) => label === -100).length); // 7
  * ```
  */
 export async function completionFeatures(

@@ -21,6 +21,7 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
+/** What a GGUF file says of itself. */
 export interface GgufHeader {
   readonly version: number;
   /** Key -> value, as `llama.block_count`. */

@@ -12,7 +12,6 @@ export {
   type PromptFormat,
   promptIds,
 } from '../datasets/completion.js';
-export { type CompletionBatch, completionBatch } from '../datasets/completion-batch.js';
 export { parseSlots, type Slot } from '../datasets/data-to-text/e2e.js';
 export { type DataToTextExample, type InputOutput, inputOutputs } from '../datasets/data-to-text/example.js';
 export {

@@ -4,13 +4,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { makeBatch } from '../../src/datasets/batches.js';
 import {
   type CompletionFeature,
   completionFeatures,
   type PromptFormat,
   promptIds,
 } from '../../src/datasets/completion.js';
-import { completionBatch } from '../../src/datasets/completion-batch.js';
 import { inputOutputs } from '../../src/datasets/data-to-text/example.js';
 import { readDataToText } from '../../src/datasets/data-to-text/read.js';
 import { exists } from '../../src/exists.js';
@@ -196,17 +196,15 @@ describe('prompts', () => {
     );
   });
 
-  test('rows: each example predicts its own tokens only', async () => {
+  test('rows: where the answer of each example begins', async () => {
     const { features } = await completionFeatures(tokenizer, pairs, { kind: 'plain' }, 32);
-    const batch = completionBatch(features, { maxLength: 32, shapes: 'any', padTokenId: 0 });
-    assert.equal(
-      batch.targets,
-      features.reduce((sum, { labels }) => sum + labels.filter((label) => label !== -100).length, 0),
-    );
-    batch.labels.forEach((label, at) => {
-      if (label === -100) return;
-      assert.equal(label, batch.inputIds[at + 1]);
-      assert.equal(batch.segments[at], batch.segments[at + 1]);
+    const { labels, starts, inputIds } = makeBatch(features, {
+      ...{ batchSize: 2, padTokenId: 0, maxLength: 32, shapes: 'any' },
     });
+    const first = features.map((_, i) => inputIds[(starts[i] as number) + (labels[i] as number)]);
+    assert.deepEqual(
+      first,
+      features.map(({ labels: of }) => of.find((label) => label !== -100)),
+    );
   });
 });

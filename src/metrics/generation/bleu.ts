@@ -3,6 +3,7 @@ import { checkTexts } from './check.js';
 import { mtevalTokens } from './mteval.js';
 import { hits, ngramCounts, total } from './ngrams.js';
 
+/** How texts are compared. */
 export interface BleuOptions {
   /** Texts are compared in lower case: sacrebleu's `lowercase`, and what e2e-metrics does. Default false. */
   readonly lowercase?: boolean;
@@ -30,7 +31,7 @@ function closestLength(length: number, references: readonly (readonly string[])[
  * import { evaluation } from 'progtuning';
  *
  * const references = [['the cat sat on the mat', 'there is a cat on the mat']];
- * console.log(evaluation.bleu(['the cat is on the mat'], references).toFixed(2)); // 43.47
+ * console.log(evaluation.bleu(['the cat is on the mat'], references).toFixed(2)); // 39.76
  * ```
  */
 export function bleu(

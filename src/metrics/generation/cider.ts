@@ -62,7 +62,7 @@ function similarity(text: Weighed, reference: Weighed): number {
  * import { evaluation } from 'progtuning';
  *
  * const references = [['the cat sat on the mat'], ['a dog runs in the park']];
- * console.log(evaluation.cider(['the cat sat on the mat', 'a dog runs'], references).toFixed(2)); // 7.57
+ * console.log(evaluation.cider(['the cat sat on the mat', 'a dog runs'], references).toFixed(2)); // 7.10
  * ```
  */
 export function cider(predictions: readonly string[], references: readonly (readonly string[])[]): number {

@@ -36,7 +36,7 @@ function tokensOf(text: string): readonly string[] {
  * import { evaluation } from 'progtuning';
  *
  * const references = [['the cat sat on the mat', 'there is a cat on the mat']];
- * console.log(evaluation.nist(['the cat is on the mat'], references).toFixed(2)); // 3.08
+ * console.log(evaluation.nist(['the cat is on the mat'], references).toFixed(2)); // 3.02
  * ```
  */
 export function nist(predictions: readonly string[], references: readonly (readonly string[])[]): number {
