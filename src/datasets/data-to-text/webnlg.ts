@@ -1,6 +1,7 @@
 /** WebNLG (Gardent et al. 2017) as json lines: an entry of RDF triples and the texts that say them, `{"id", "category", "triples", "lexes"}`. */
-import { z } from 'zod';
+
 import { DataError } from '../../errors.js';
+import * as z from '../../schema.js';
 import { readRows } from '../tables/rows.js';
 import { type DataToTextExample, grouped } from './example.js';
 
