@@ -36,6 +36,7 @@ const PACKAGES: Record<string, RegExp> = {
   tokenizers: /^tokenizers\//,
   hyparquet: /^datasets\//,
   '@huggingface/hub': /^datasets\//,
+  '@huggingface/jinja': /^tokenizers\/chat-template\.ts$/,
   commander: /^cli/,
   'cli-progress': /^cli/,
 };

@@ -48,6 +48,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Write a model as ONNX, in the folder layout of @huggingface/transformers.',
     load: async () => (await import('./export.js')).registerExport,
   },
+  convert: {
+    description: 'Write a LLaMA that lies in a GGUF file as a Hugging Face folder.',
+    load: async () => (await import('./convert.js')).registerConvert,
+  },
   push: {
     description: 'Send a saved model or adapter, with its card and record, to the Hugging Face hub.',
     load: async () => (await import('./push.js')).registerPush,

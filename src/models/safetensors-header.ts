@@ -37,7 +37,7 @@ export interface SafetensorsHeader {
 }
 
 /** What is asked of an open file; without Node's types, which a program that uses ours need not have. */
-interface OpenFile {
+export interface OpenFile {
   read(
     buffer: Uint8Array,
     offset: number,

@@ -6,6 +6,7 @@ import { createModel } from '../../src/experiments/create-model.js';
 import { type Gpt2Config, PRESETS } from '../../src/models/config.js';
 import { byteModel } from '../byte-model.js';
 import { packageRoot } from '../golden/golden.js';
+import { tinyLlama } from '../models/gguf-file.js';
 
 /** Rows of each file of a task. */
 const ROWS = 16;
@@ -86,6 +87,7 @@ export async function layOut(folder: string): Promise<string> {
     write(folder, 'book.txt', lines.join('\n\n')),
     write(folder, 'law-1.txt.gz', gzipSync(lines.slice(0, 200).join('\n\n'))),
     write(folder, 'data/grids/glue.json', JSON.stringify(GRID)),
+    write(folder, 'model.gguf', tinyLlama()),
     write(folder, 'lesson.md', NOTEBOOK),
     write(folder, 'notebooks/source/01-lesson.md', NOTEBOOK),
     mkdir(join(folder, 'bin')),

@@ -115,6 +115,11 @@ describe('examples run', { concurrency: 3 }, () => {
     await runExamples('progtuning params');
     await runExamples('progtuning generate');
     await there('my-data/glue/CoLA/train.tsv');
+    const [converted] = await runExamples('progtuning convert');
+    assert.match(
+      converted as string,
+      /^models\/from-gguf: 15,\d+ parameters, float32 \(of the tensors 2 in Q8_0/,
+    );
     await runExamples('progtuning notebooks');
     await there('executed/lesson.ipynb');
     const lists = await runExamples('progtuning grid');
