@@ -52,8 +52,7 @@ export async function measureBlockGradients(
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
   const train = await task.training({ spec: still, tokenizer, onEvent: () => undefined });
   const { model, values } = adaptedModel(checkpoint, still);
-  const labels = train.features.map(({ label }) => label ?? 0);
-  centreRegression(checkpoint, values, labels);
+  centreRegression(checkpoint, values, train.features);
   const batching = {
     batchSize: spec.batchSize,
     padTokenId: model.config.padTokenId,

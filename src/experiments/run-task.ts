@@ -1,5 +1,5 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts`, `squad-task.ts` and `own-task.ts` make such values. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { TaskHead } from '../models/heads.js';
@@ -22,7 +22,7 @@ export interface TaskInput {
 
 export interface TrainingData {
   /** What the model trains on: one per row, or one per window of a question. */
-  readonly features: readonly Feature[];
+  readonly features: FeatureList;
   /** Rows or questions. */
   readonly examples: number;
   /** sha256 of the split. */
@@ -35,7 +35,7 @@ export interface TrainingData {
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end.
  * @param split for the progress bar
  */
-export type Infer = (split: string, features: readonly Feature[]) => Promise<Float32Array[]>;
+export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;
 
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */

@@ -1,5 +1,5 @@
 /** The loss of an evaluation, from its logits: HF's `eval_loss`. */
-import type { Feature } from '../datasets/batch.js';
+import type { Feature, FeatureList } from '../datasets/batch.js';
 import type { TaskHead } from '../models/heads.js';
 
 /** ln(sum e^x), without overflow. */
@@ -30,9 +30,11 @@ function lossOf(
  */
 export function evaluationLoss(
   head: TaskHead,
-  features: readonly Feature[],
+  features: FeatureList,
   logits: readonly Float32Array[],
 ): number | undefined {
   if (head.kind === 'span') return undefined;
-  return logits.reduce((sum, row, i) => sum + lossOf(head, row, features[i] as Feature), 0) / logits.length;
+  return (
+    logits.reduce((sum, row, i) => sum + lossOf(head, row, features.at(i) as Feature), 0) / logits.length
+  );
 }
