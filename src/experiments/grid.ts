@@ -1,6 +1,6 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';

@@ -3,7 +3,7 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
