@@ -265,6 +265,7 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
       // `--json` says it in its object. Generated data are named before anything else is told.
       if (!announced && (event.kind === 'loaded' || spec.data === 'embedded')) {
         announced = true;
+        shown.stop();
         process.stderr.write(`${planText(spec)}\n`);
         if (flags.recipe === 'literature')
           process.stderr.write(`${literatureText(spec.task, spec.method)}\n`);

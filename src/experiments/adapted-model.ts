@@ -1,5 +1,6 @@
 /** A checkpoint with a PEFT method's parameters beside it, and how it is saved. */
 import { join } from 'node:path';
+import type { FeatureList } from '../datasets/batch.js';
 import type { ClassNames } from '../datasets/class-names.js';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
@@ -46,10 +47,12 @@ export function adaptedModel(
 export function centreRegression(
   { head, initialised }: Checkpoint,
   values: Parameters,
-  labels: readonly number[],
+  train: FeatureList,
 ): void {
   if (head.kind !== 'classification' || head.numLabels !== 1 || head.multiLabel) return;
-  const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+  let sum = 0;
+  for (const { label = 0 } of train) sum += label;
+  const mean = sum / train.length;
   for (const name of ['classifier.bias', 'classifier.out_proj.bias'])
     if (initialised.includes(name)) values.get(name)?.fill(mean);
 }

@@ -57,8 +57,7 @@ export async function measureBlockGradients(
     onEvent: () => undefined,
   });
   const { model, values } = adaptedModel(checkpoint, still);
-  const labels = train.features.map(({ label }) => label ?? 0);
-  centreRegression(checkpoint, values, labels);
+  centreRegression(checkpoint, values, train.features);
   const batching = {
     batchSize: spec.batchSize,
     padTokenId: model.config.padTokenId,

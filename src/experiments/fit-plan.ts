@@ -1,5 +1,5 @@
 /** RunSpec -> what the training loop follows. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
 import type { ClassNames } from '../datasets/class-names.js';
 import type { Device } from '../engine/device.js';
@@ -49,7 +49,7 @@ export function totalExamples(
 export function fitPlan(
   spec: RunSpec,
   { config, head }: Pick<Model, 'config' | 'head'>,
-  train: readonly Feature[],
+  train: FeatureList,
   task: Pick<ClassNames, 'labels'>,
   device: Device = 'cpu',
 ): FitPlan {

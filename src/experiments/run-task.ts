@@ -1,5 +1,5 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts`, `squad-task.ts` and `own-task.ts` make such values. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ModelConfig } from '../models/config.js';
@@ -25,7 +25,7 @@ export interface TaskInput {
 
 export interface TrainingData {
   /** What the model trains on: one per row, or one per window of a question. */
-  readonly features: readonly Feature[];
+  readonly features: FeatureList;
   /** Rows or questions. */
   readonly examples: number;
   /** sha256 of the split. */
@@ -39,7 +39,7 @@ export interface TrainingData {
  * log-probability of each token after the first, [tokens - 1].
  * @param split for the progress bar
  */
-export type Infer = (split: string, features: readonly Feature[]) => Promise<Float32Array[]>;
+export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;
 
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */

@@ -26,7 +26,9 @@ async function trainingTokens(spec: RunSpec): Promise<number> {
   const config = await readConfig(folder);
   const tokenizer = await loadTokenizer(folder, config.vocabSize);
   const data = await findRunTask(spec.task).training({ spec, tokenizer, config, onEvent: () => undefined });
-  return data.features.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+  let tokens = 0;
+  for (const { inputIds } of data.features) tokens += inputIds.length;
+  return tokens;
 }
 
 /** Spec -> what its training computes: tokens of all epochs times {@link passes}. Each data set is read once. */

@@ -186,11 +186,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const data = { train: train.hash, ...prepared.hashes };
   const identity = runIdentity(spec, modelParts, data);
   if (options.save !== undefined) await checkSave(options.save, identity, options.overwrite ?? false);
-  centreRegression(
-    checkpoint,
-    values,
-    train.features.map(({ label }) => label ?? 0),
-  );
+  centreRegression(checkpoint, values, train.features);
   const plan = { ...fitPlan(spec, model, train.features, task, options.device), savesAt: savesAt(options) };
   const { stepsPerEpoch, totalSteps } = plan;
   const stages = plan.stages.map((stage) => stageRecord(stage, model.specs));

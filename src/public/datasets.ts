@@ -2,7 +2,7 @@
  * Data: GLUE, SQuAD and files of one's own, read; texts to features, features to batches.
  * @module
  */
-export type { Batch, Feature } from '../datasets/batch.js';
+export type { Batch, Feature, FeatureList } from '../datasets/batch.js';
 export type { PlanOptions } from '../datasets/batches.js';
 export { type BatchOptions, batchesOf } from '../datasets/batches.js';
 export {

@@ -1,5 +1,5 @@
 /** Forward only, without dropout: the head's logits for features or batches. */
-import type { Feature, PaddedBatch } from '../datasets/batch.js';
+import type { Feature, FeatureList, PaddedBatch } from '../datasets/batch.js';
 import { byLength, padBatch } from '../datasets/batches.js';
 import { bucketLength } from '../datasets/row-packing.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
@@ -154,7 +154,7 @@ const ROWS = 32;
 export async function predictFeatures(
   model: Model,
   parameters: Parameters,
-  features: readonly Feature[],
+  features: FeatureList,
   options: PredictOptions,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
@@ -173,7 +173,7 @@ export type PredictOptions = CompileOptions & { readonly maxLength: number };
 export async function featureLogits(
   program: Forward,
   model: Model,
-  features: readonly Feature[],
+  features: FeatureList,
   { maxLength, device }: PredictOptions,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
@@ -181,7 +181,7 @@ export async function featureLogits(
   const results = new Array<Float32Array>(features.length);
   for (let start = 0; start < order.length; start += ROWS) {
     const indices = order.slice(start, start + ROWS);
-    const rows = indices.map((index) => features[index] as Feature);
+    const rows = indices.map((index) => features.at(index) as Feature);
     const longest = rows[0]?.inputIds.length ?? 1;
     // A GPU compiles a program for each shape: there are to be few.
     const length = device === 'webgpu' ? bucketLength(longest, maxLength) : longest;

@@ -1,5 +1,5 @@
 /** The loss of an evaluation, from its logits: HF's `eval_loss`. */
-import type { Feature } from '../datasets/batch.js';
+import type { Feature, FeatureList } from '../datasets/batch.js';
 import type { TaskHead } from '../models/heads.js';
 import { firstPredicted } from './next-token.js';
 
@@ -25,8 +25,8 @@ function lossOf(
 }
 
 /** Mean over the predicted tokens of all features. @param losses of each token after the first, by feature */
-function nextTokenMean(features: readonly Feature[], losses: readonly Float32Array[]): number {
-  const predicted = losses.map((row, i) => row.subarray(firstPredicted(features[i]?.label) - 1));
+function nextTokenMean(features: FeatureList, losses: readonly Float32Array[]): number {
+  const predicted = losses.map((row, i) => row.subarray(firstPredicted(features.at(i)?.label) - 1));
   const sum = predicted.reduce((total, row) => row.reduce((a, b) => a + b, total), 0);
   return sum / predicted.reduce((total, { length }) => total + length, 0);
 }
@@ -38,10 +38,12 @@ function nextTokenMean(features: readonly Feature[], losses: readonly Float32Arr
  */
 export function evaluationLoss(
   head: TaskHead,
-  features: readonly Feature[],
+  features: FeatureList,
   logits: readonly Float32Array[],
 ): number | undefined {
   if (head.kind === 'span') return undefined;
   if (head.kind === 'causal-lm') return nextTokenMean(features, logits);
-  return logits.reduce((sum, row, i) => sum + lossOf(head, row, features[i] as Feature), 0) / logits.length;
+  return (
+    logits.reduce((sum, row, i) => sum + lossOf(head, row, features.at(i) as Feature), 0) / logits.length
+  );
 }

@@ -1,4 +1,5 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
+import { basename } from 'node:path';
 import * as z from '../../schema.js';
 import { DataError } from '../../errors.js';
 import { hashFile } from '../corpus.js';
@@ -23,7 +24,7 @@ function squadRow({ values, where }: TableRow): Record<string, unknown> {
   if (missing !== undefined)
     throw new DataError(`${where}: no column '${missing}'; there are: ${Object.keys(values).join(', ')}`);
   const { answers } = values;
-  const id = values.id === undefined || values.id === null ? where : String(values.id);
+  const id = values.id === undefined || values.id === null ? basename(where) : String(values.id);
   return {
     ...values,
     id,
@@ -53,7 +54,11 @@ export function openQuestion({ values, where }: TableRow): OpenQuestion {
     return text;
   });
   const { id } = values;
-  return { id: id === undefined || id === null || id === '' ? where : String(id), question, context };
+  return {
+    id: id === undefined || id === null || id === '' ? basename(where) : String(id),
+    question,
+    context,
+  };
 }
 
 const unansweredSchema = z.object({
