@@ -15,6 +15,7 @@ import {
   runSpecSchema,
   SQUAD_VERSIONS,
 } from './run-spec.js';
+import { slurmSchema } from './slurm-script.js';
 
 /** Any part of a run's settings but what the axes say. */
 const settingsSchema = runSpecSchema.omit({ task: true, schedule: true, seed: true }).partial().strict();
@@ -43,6 +44,8 @@ const gridSchema = z
     /** Further settings to try, e.g. learning-rate schedules. */
     variants: z.array(settingsSchema).nonempty().default([{}]),
     seeds: z.array(z.number().int().nonnegative()).nonempty(),
+    /** What its runs ask of a cluster: partition, time, memory ... */
+    slurm: slurmSchema.partial().optional(),
   })
   .strict();
 

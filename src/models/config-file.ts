@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
+import { partialOf } from '../partial.js';
 import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
 
 export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta', 'electra'];
@@ -264,7 +265,7 @@ export function configJson(config: ModelConfig): Record<string, unknown> {
 
 /** Writes text under a temporary name, then renames. @throws DataError where it cannot; nothing is left then */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = partialOf(path);
   try {
     await writeFile(partial, text);
     await rename(partial, path);
