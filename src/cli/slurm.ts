@@ -20,7 +20,7 @@ import {
 } from '../experiments/slurm-array.js';
 import {
   cancel,
-  isCancelled,
+  isRunning,
   ownJob,
   type QueuedTask,
   queue,
@@ -114,6 +114,14 @@ async function standing(
 
 const SHOWN = 20;
 
+/** Why runs wait, by Slurm: some reasons are for the user to mend. */
+function waiting(runs: readonly RunStatus[]): string[] {
+  const reasons = new Map<string, number>();
+  for (const { state, note = '' } of runs)
+    if (state === 'waiting') reasons.set(note, (reasons.get(note) ?? 0) + 1);
+  return [...reasons].map(([reason, count]) => `waiting ${count} ${reason}`);
+}
+
 async function status(request: SlurmRequest): Promise<void> {
   const { runs, arrays } = await standing(request, queue);
   const failed = runs.filter(({ state }) => state === 'failed');
@@ -124,6 +132,7 @@ async function status(request: SlurmRequest): Promise<void> {
       .filter(({ state }) => state === 'running')
       .slice(0, SHOWN)
       .map(({ run, note }) => `running ${runLabel(run.spec)}: ${note}`),
+    ...waiting(runs),
     STATES.map((state) => `${runs.filter((one) => one.state === state).length} ${state}`).join(', '),
     ...arrays.map(({ job, folder, keys }) => `array ${job}: ${keys.length} runs, ${folder}`),
   ];
@@ -208,7 +217,7 @@ type Ended = 'time' | 'terminated';
 
 /**
  * A task of an array: one run, on a node. Told that its time is up (SIGUSR2), or that its place is wanted (SIGTERM), it saves itself and
- * queues again; cancelled, it only saves itself.
+ * queues again; one that Slurm ends anyway, as it is cancelled or put back, only saves itself.
  * @param folder of the array @throws DataError of one line, which is then the last of its log
  */
 export async function runTask(folder: string, task: number): Promise<void> {
@@ -240,9 +249,9 @@ export async function runTask(folder: string, task: number): Promise<void> {
     throw new DataError(
       `${os.hostname()}: ${runLabel(run.spec)}: no step was done within its time; raise --time`,
     );
-  if (own && !(await isCancelled(own))) {
+  if (own && (await isRunning(own))) {
     say('saved; queues again');
     await requeue(own);
-  } else say('saved; it goes on when it is handed in again');
+  } else say('saved; it goes on when it runs again');
   process.exitCode = 143;
 }

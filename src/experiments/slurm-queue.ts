@@ -88,10 +88,10 @@ export function ownJob({
   return array && task ? { array, task } : undefined;
 }
 
-/** Whether somebody has cancelled the task. */
-export async function isCancelled({ array, task }: OwnJob): Promise<boolean> {
+/** Whether it is for the task to queue again: one that is cancelled, or that Slurm itself puts back, is already `COMPLETING`. */
+export async function isRunning({ array, task }: OwnJob): Promise<boolean> {
   const text = await call('scontrol', ['show', 'job', `${array}_${task}`, '--oneliner']);
-  return /\bJobState=CANCELLED\b/.test(text);
+  return /\bJobState=RUNNING\b/.test(text);
 }
 
 /** Puts a task in the queue again. */

@@ -6,10 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { asksSlurm, type SlurmFlags } from '../../src/cli/slurm.js';
 import { gpusOf } from '../../src/engine/device.js';
 import { createModel } from '../../src/experiments/create-model.js';
+import { expandGrid, readGrid } from '../../src/experiments/grid.js';
 import { readLedger } from '../../src/experiments/ledger.js';
-import { queuedTasks } from '../../src/experiments/slurm-queue.js';
+import { planGrid } from '../../src/experiments/run-grid.js';
+import {
+  type ArrayRequest,
+  arrayTask,
+  lastWords,
+  newArrayFolder,
+  storeArray,
+  storedArrays,
+} from '../../src/experiments/slurm-array.js';
+import { queuedTasks, submit } from '../../src/experiments/slurm-queue.js';
 import { arrayScript, secondsOf, slurmSettings } from '../../src/experiments/slurm-script.js';
 
 const home = await mkdtemp(join(tmpdir(), 'progtuning-slurm-'));
@@ -19,6 +30,7 @@ const file = join(home, 'grid.json');
 const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 after(() => rm(home, { recursive: true, force: true }));
 
+const SBATCH = 'echo "$@" >> "$0.calls"; echo 7';
 const fake = (name: string, script: string): Promise<void> =>
   writeFile(join(bin, name), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
 
@@ -46,7 +58,7 @@ before(async () => {
   };
   await writeFile(file, JSON.stringify(grid));
   await mkdir(bin);
-  await fake('sbatch', 'echo "$@" >> "$0.calls"; echo 7');
+  await fake('sbatch', SBATCH);
   await fake('squeue', 'cat "$0.says" 2> /dev/null; true');
   await fake('scancel', 'echo "$@" >> "$0.calls"');
   await fake('scontrol', 'echo "$@" >> "$0.calls"; echo "JobState=RUNNING"');
@@ -73,6 +85,7 @@ function call(command: string, args: readonly string[], env: NodeJS.ProcessEnv):
 }
 
 const PATH = `${bin}:${process.env.PATH}`;
+process.env.PATH = PATH;
 const grid = (args: readonly string[], path = PATH): Promise<Ended> =>
   call(process.execPath, [cli, 'grid', file, '--runs', runs, ...args], { PATH: path });
 
@@ -148,35 +161,42 @@ test("the queue is read as squeue writes it, and a card is CUDA's own, else Slur
   assert.deepEqual(gpusOf({}), []);
 });
 
-test('what is wrong gets one line, and leaves nothing', async () => {
-  const refused = async (args: readonly string[], message: RegExp, path = PATH): Promise<void> => {
-    const { code, stderr } = await grid(args, path);
-    assert.ok(code === 1 || code === 2, stderr);
-    assert.match(stderr, message);
-    assert.equal(stderr.trim().split('\n').length, 1, stderr);
-    assert.deepEqual(await arrays(), []);
+test('flags that do not go together are refused', () => {
+  const refused = (flags: SlurmFlags, message: RegExp): void =>
+    assert.throws(() => asksSlurm(flags), message);
+  refused({ on: 'pbs' }, /--on takes slurm, not 'pbs'/);
+  refused({ dryRun: true }, /--dry-run goes with --on slurm/);
+  refused({ on: 'slurm', status: true }, /give one of/);
+  assert.equal(asksSlurm({}), false);
+});
+
+async function planned(): Promise<ArrayRequest> {
+  const { all } = await planGrid(await expandGrid(await readGrid(file)), runs);
+  return {
+    ...{ title: 'two runs', runs, slurm: slurmSettings({}, {}), device: 'cpu', strict: false },
+    ...{ tasks: all, command: ['node', 'cli.js', 'grid'] },
   };
-  await fake(
-    'refuses',
-    'echo "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified" >&2; exit 1',
+}
+
+test('what Slurm refuses, or a machine without it, gets one line and leaves nothing', async () => {
+  const request = await planned();
+  const refused = (sends: typeof submit, message: RegExp): Promise<void> =>
+    assert.rejects(storeArray(request, newArrayFolder(runs), sends), message);
+  const says = (text: string): Promise<void> => fake('sbatch', `echo "sbatch: error: ${text}" >&2; exit 1`);
+  process.env.PATH = '/nowhere';
+  await refused(submit, /^UsageError: sbatch is not on the path: .*--dry-run$/);
+  process.env.PATH = PATH;
+  await says('Batch job submission failed: Invalid account or account/partition combination specified');
+  await refused(
+    submit,
+    /^DataError: sbatch: Batch job.* Invalid account .*; ask with `sacctmgr .*, and give --account$/,
   );
-  const refusing = join(home, 'refusing');
-  await mkdir(refusing);
-  await writeFile(join(refusing, 'sbatch'), await readFile(join(bin, 'refuses')), { mode: 0o755 });
-  await Promise.all([
-    refused(['--on', 'slurm'], /sbatch is not on the path: .*--dry-run/, '/nowhere'),
-    refused(
-      ['--on', 'slurm'],
-      /^progtuning: sbatch: .*Invalid account.*; ask with `sacctmgr.*give --account$/m,
-      `${refusing}:${PATH}`,
-    ),
-    refused(['--on', 'pbs'], /--on takes slurm, not 'pbs'/),
-    refused(['--dry-run'], /--dry-run goes with --on slurm/),
-    refused(['--on', 'slurm', '--status'], /give one of/),
-    refused(['--on', 'slurm', '--jobs', '2'], /of one machine: --jobs \(an array has --limit\)/),
-    refused(['--on', 'slurm', '--gpus', '1'], /1 asked for, but --device is cpu/),
-    refused(['--on', 'slurm', '--time', 'soon'], /slurm: time: /),
-  ]);
+  await says('Batch job submission failed: Invalid partition name specified');
+  await refused(submit, /Invalid partition name specified; ask with `sinfo` .* give --partition$/);
+  await says('Batch job submission failed: Invalid job array specification');
+  await refused(submit, /Invalid job array specification; .*--only$/);
+  assert.deepEqual(await arrays(), []);
+  await fake('sbatch', SBATCH);
 });
 
 test('a grid is handed in once, run task by task, and told', async () => {
@@ -195,7 +215,7 @@ test('a grid is handed in once, run task by task, and told', async () => {
   await writeFile(join(bin, 'squeue.says'), '7|0|RUNNING|n1\n7|1|PENDING|(Priority)\n');
   assert.match(
     (await grid(['--status'])).stdout,
-    /^running rte, .*seed 1: n1\n0 done, 1 running, 1 waiting, 0 failed, 0 missing$/m,
+    /^running rte, .*seed 1: n1\nwaiting 1 \(Priority\)\n0 done, 1 running, 1 waiting, 0 failed, 0 missing$/m,
   );
   assert.match((await grid(['--on', 'slurm'])).stdout, /nothing to hand in/);
   const script = join(folder, 'array.sh');
@@ -205,52 +225,43 @@ test('a grid is handed in once, run task by task, and told', async () => {
   assert.equal(ran.code, 0, ran.stderr);
   assert.match(ran.stdout, /^begun on .* as 7_0: rte, full/);
   assert.equal((await readLedger(runs)).size, 1);
-  assert.match((await task(0)).stdout, /another process has made the record/);
   await grid(['--cancel']);
   assert.match(await readFile(join(bin, 'scancel.calls'), 'utf8'), /^7_\[1\]$/m);
 });
 
 test('a node with other code, other weights, or without the folder says so; such runs are failed, and tried again', async () => {
   const folder = await arrayFolder();
-  const task = async (of: string): Promise<string> => {
-    const { code, stdout, stderr } = await call(process.execPath, [cli, 'grid', of, '--task', '1'], { PATH });
-    assert.equal(code, 1, stdout);
-    assert.equal(stderr.trim().split('\n').length, 1, stderr);
-    return stderr;
-  };
-  assert.match(
-    await task('/not/shared'),
-    /\/not\/shared\/tasks\/1.json is not seen here: the ledger's folder is not shared with this node/,
+  const says = (message: RegExp, of = folder): Promise<void> => assert.rejects(arrayTask(of, 1), message);
+  await says(
+    /\/not\/shared\/tasks\/1.json is not seen here: the ledger's folder is not shared/,
+    '/not/shared',
   );
   const plan = join(folder, 'plan.json');
-  const planned = await readFile(plan, 'utf8');
-  await writeFile(plan, planned.replace(/"code":"\w+"/, '"code":"0123456789abcdef"'));
-  assert.match(
-    await task(folder),
-    /this node's progtuning is other code \(\w{16}\) than planned the array \(0123456789abcdef\)/,
-  );
-  await writeFile(plan, planned);
+  const text = await readFile(plan, 'utf8');
+  await writeFile(plan, text.replace(/"code":"\w+"/, '"code":"0123456789abcdef"'));
+  await says(/this node's progtuning is other code \(\w{16}\) than planned the array \(0123456789abcdef\)/);
+  await writeFile(plan, text);
   const path = join(folder, 'tasks/1.json');
-  const text = await readFile(path, 'utf8');
-  const stored = JSON.parse(text);
-  stored.parts.weights = { 'model.safetensors': '0' };
-  await writeFile(path, JSON.stringify({ ...stored, key: '0123456789abcdef' }));
-  const said = await task(folder);
-  assert.match(said, /this node has other weights \(model.safetensors\); give every node the same files/);
-  await writeFile(path, text);
+  const stored = await readFile(path, 'utf8');
+  const { parts, ...task } = JSON.parse(stored);
+  const weights = { 'model.safetensors': '0' };
+  await writeFile(path, JSON.stringify({ ...task, key: '0123456789abcdef', parts: { ...parts, weights } }));
+  await says(/this node has other weights \(model.safetensors\); give every node the same files/);
+  await writeFile(path, stored);
   await rm(join(bin, 'squeue.says'));
-  assert.match(
-    (await grid(['--status'])).stdout,
-    /seed 2: no log at .*its node does not see that folder\n1 done, 0 running, 0 waiting, 1 failed/,
-  );
-  await writeFile(join(folder, 'logs/1.log'), `begun on n1 as 7_1: rte\n${said}`);
-  assert.match((await grid(['--status'])).stdout, /seed 2: .*this node has other weights/);
-  await writeFile(join(bin, 'sbatch'), '#!/bin/bash\necho 8\n');
+  const [array] = await storedArrays(runs);
+  assert.ok(array);
+  assert.match(await lastWords(array, 1), /^no log at .*its node does not see that folder$/);
+  await writeFile(join(folder, 'logs/1.log'), 'begun on n1 as 7_1: rte');
+  assert.equal(await lastWords(array, 1), 'ended without a word; begun on n1 as 7_1: rte');
+  await writeFile(join(folder, 'logs/1.log'), 'begun on n1 as 7_1: rte\nprogtuning: n1: rte: no space\n\n');
+  await fake('sbatch', 'echo 8');
   const again = await grid(['--retry']);
-  assert.match(again.stderr, /^failed {2}rte, .*seed 2: .*this node has other weights/m);
-  assert.match(again.stdout, /^array 8: 1 run/);
-  const scripts = await Promise.all(
-    (await arrays()).map((name) => readFile(join(runs, 'unfinished/slurm', name, 'array.sh'), 'utf8')),
-  );
-  assert.ok(scripts.every((one) => one.includes('--account=nlp') && one.includes('--partition=short')));
+  assert.match(again.stderr, /^failed {2}rte, .*seed 2: n1: rte: no space$/m);
+  assert.match(again.stdout, /^array 8: 1 run;/);
+  const slurm = (await storedArrays(runs)).map((one) => [one.job, one.slurm.account, one.slurm.partition]);
+  assert.deepEqual(slurm, [
+    ['7', 'nlp', 'short'],
+    ['8', 'nlp', 'short'],
+  ]);
 });

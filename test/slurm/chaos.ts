@@ -197,7 +197,9 @@ async function chaos(): Promise<void> {
     refused(file, runs, '--on', 'slurm', '--partition', 'none'),
     /sbatch: .*partition.*--partition$/,
   );
-  say(refused(file, runs, '--on', 'slurm', '--partition', 'others', '--account', 'chemistry'));
+  const refusal = refused(file, runs, '--on', 'slurm', '--partition', 'others', '--account', 'chemistry');
+  assert.match(refusal, /account.*give --account$/);
+  say(refusal);
 
   const full = join(home, 'full');
   mkdirSync(full);

@@ -54,6 +54,7 @@ SchedulerParameters=sched_interval=5,bf_interval=5
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
+EnforcePartLimits=ALL
 SlurmdTimeout=20
 KillWait=5
 MinJobAge=600
