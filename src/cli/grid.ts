@@ -1,10 +1,12 @@
 /** `progtuning grid`: the runs of a grid that the ledger lacks. */
+
 import { type Command, Option } from 'commander';
 import { DEVICES, type Device, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
-import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
+import { expandGrid, readGrid } from '../experiments/grid.js';
 import type { LedgerRecord } from '../experiments/ledger.js';
 import { type GridEvent, type GridPlan, type GridRun, planGrid, runGrid } from '../experiments/run-grid.js';
+import { runLabel } from '../experiments/run-label.js';
 import type { RunSpec } from '../experiments/run-spec.js';
 import { scoreText } from '../report/number-text.js';
 import { STRICT } from './data-options.js';

@@ -1,18 +1,14 @@
 /** `progtuning ledger`: records listed, hashed anew, merged. */
+
 import type { Command } from 'commander';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
-import { runLabel } from '../experiments/grid.js';
-import { type LedgerRecord, readLedger } from '../experiments/ledger.js';
-import {
-  checkLedger,
-  type Differing,
-  differingRecords,
-  type LedgerCheck,
-  mergeLedgers,
-} from '../experiments/ledger-files.js';
+import type { LedgerRecord } from '../experiments/ledger.js';
+import type { Differing, LedgerCheck } from '../experiments/ledger-files.js';
 import { checkNames, recordFilter } from '../experiments/ledger-query.js';
+import { ledgerRows } from '../experiments/ledger-rows.js';
+import { runLabel } from '../experiments/run-label.js';
 import { machineText } from '../experiments/run-record.js';
 import { scoreText } from '../report/number-text.js';
 
@@ -90,7 +86,7 @@ async function list(
 ): Promise<void> {
   const keeps = recordFilter(where);
   await checkThere(folder);
-  const records = [...(await readLedger(folder)).values()];
+  const records = await ledgerRows(folder);
   checkNames(where, records);
   const kept = records.filter(keeps);
   const lines = kept.map((record) =>
@@ -133,8 +129,12 @@ function checkText({ records, damaged, stale, legacy, partial, claims, leftOver 
   return `${[...lines, `${wordFor(records, 'record')}, ${damaged.length} damaged`].join('\n')}\n`;
 }
 
+/** Comparing knows runs, and so loads the engine: a list is there sooner without. */
+const files = () => import('../experiments/ledger-files.js');
+
 async function check(folder: string, other: string | undefined): Promise<void> {
   await checkThere(folder);
+  const { checkLedger, differingRecords } = await files();
   const found = await checkLedger(folder);
   process.stdout.write(checkText(found));
   if (found.damaged.length > 0)
@@ -149,6 +149,7 @@ async function check(folder: string, other: string | undefined): Promise<void> {
 
 async function merge(from: string, into: string): Promise<void> {
   await checkThere(from);
+  const { mergeLedgers } = await files();
   const { added, known, differing } = await mergeLedgers(from, into);
   for (const one of differing) process.stdout.write(differingText(one, [into, from]));
   process.stdout.write(`${wordFor(added, 'record')} added to ${into}, ${known} were there\n`);

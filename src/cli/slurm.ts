@@ -1,4 +1,5 @@
 /** `progtuning grid --on slurm`: a grid's runs as one job array, what became of them, and what a task of it does. */
+
 import os from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +7,9 @@ import type { Command } from 'commander';
 import type { Device } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
-import { type Grid, runLabel } from '../experiments/grid.js';
+import type { Grid } from '../experiments/grid.js';
 import { type GridEvent, type GridPlan, runGrid } from '../experiments/run-grid.js';
+import { runLabel } from '../experiments/run-label.js';
 import {
   type ArrayRequest,
   arrayTask,

@@ -147,21 +147,3 @@ export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Pro
 
 const withoutReading = (spec: RunSpec): RunSpec =>
   readsEmbeddings(spec) ? spec : { ...spec, schedule: { ...spec.schedule, embeddings: 'always' } };
-
-/**
- * A run in a few words: `cola, lora, progressive (always), seed 1`.
- * @example
- * ```ts
- * import { experiments } from 'progtuning';
- *
- * const [spec] = await experiments.expandGrid(await experiments.readGrid('grid.json'));
- * console.log(experiments.runLabel(spec)); // sst2, full, full (embeddings always), seed 1
- * ```
- */
-export function runLabel(spec: RunSpec): string {
-  const { task, method, schedule, seed, learningRateSchedule } = spec;
-  const random = spec.randomWeights ? ', random weights' : '';
-  const block = schedule.kind === 'only-block' ? ` ${schedule.block}` : '';
-  const decay = learningRateSchedule.kind === 'linear' ? '' : `, ${learningRateSchedule.kind}`;
-  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}${random}, seed ${seed}`;
-}

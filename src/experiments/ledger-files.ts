@@ -1,13 +1,15 @@
 /** Ledgers as folders: what is wrong in one, and how two become one. Nothing is overwritten. */
+
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { exists } from '../exists.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { claimedKeys, holder } from './claim.js';
-import { runLabel } from './grid.js';
-import { type LedgerRecord, numericalVersionOf, readLedger, readRecord } from './ledger.js';
+import { type LedgerRecord, readLedger, readRecord } from './ledger.js';
+import { numericalVersionOf } from './record-version.js';
 import { agrees, type Comparison, compareRecords } from './rerun.js';
+import { runLabel } from './run-label.js';
 
 /** Two records of one key whose numbers are further apart than their machines excuse. */
 export interface Differing {

@@ -1,6 +1,8 @@
 /** Records by what they say: `task=cola`, `learningRate<=3e-5`, `metrics.accuracy>0.9`. */
+
 import { UsageError } from '../errors.js';
-import { type LedgerRecord, numericalVersionOf } from './ledger.js';
+import type { LedgerRecord } from './ledger.js';
+import { numericalVersionOf } from './record-version.js';
 
 type Scalar = string | number | boolean | null;
 

@@ -120,13 +120,6 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
   return found;
 }
 
-/** Made before a record named the version of its engine: what the numbers of every legacy record are. */
-const LEGACY_NUMERICAL_VERSION = 3;
-
-/** Of the engine that gave a record's numbers. */
-export const numericalVersionOf = ({ identity }: LedgerRecord): number =>
-  identity?.numericalVersion ?? LEGACY_NUMERICAL_VERSION;
-
 /** The key that a record's content has; undefined for a legacy identity. */
 function keyOf({ spec, hashes, identity }: LedgerRecord): string | undefined {
   if (!identity) return undefined;

@@ -2,6 +2,7 @@
  * An array as files: `<runs>/unfinished/slurm/<id>/` holds what was planned, a file per task that its node reads, the script, the logs, and
  * once Slurm has taken it the job's id.
  */
+
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -13,10 +14,10 @@ import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { codeHash } from './code-hash.js';
-import { runLabel } from './grid.js';
 import { changesBetween } from './identity.js';
 import { identifier } from './ledger.js';
 import type { GridRun } from './run-grid.js';
+import { runLabel } from './run-label.js';
 import { runSpecSchema } from './run-spec.js';
 import { arrayScript, LOGS, slurmSchema } from './slurm-script.js';
 

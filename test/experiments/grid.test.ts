@@ -1,4 +1,5 @@
 /** Grid and ledger: what is run, what is not run twice, what survives an interruption, what bad files get. */
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,10 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { takeClaim } from '../../src/experiments/claim.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { BERT_BASE_ORDER } from '../../src/experiments/evidence-grids.js';
-import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
+import { expandGrid, type Grid, readGrid } from '../../src/experiments/grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
 import { gridPath, ofOneVersion } from '../../src/experiments/notebook-runs.js';
 import { type GridEvent, planGrid, runGrid } from '../../src/experiments/run-grid.js';
+import { runLabel } from '../../src/experiments/run-label.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
 import { groupRuns, runRow } from '../../src/report/run-table.js';
 
