@@ -90,7 +90,7 @@ async function writeGrids(): Promise<void> {
     shared: {
       model,
       data: 'embedded',
-      epochs: 5,
+      epochs: 4,
       batchSize: 4,
       maxTrainExamples: 80,
       maxEvalExamples: 32,
@@ -98,7 +98,7 @@ async function writeGrids(): Promise<void> {
     },
     tasks: { rte: {}, sst2: {}, cola: {} },
     methods: { full: {}, lora: { method: lora } },
-    schedules: [{ kind: 'full' }, { kind: 'progressive', embeddings: 'always' }],
+    schedules: [{ kind: 'full' }, { kind: 'progressive', embeddings: 'always', stages: 2 }],
     seeds: Array.from({ length: RUNS / 12 }, (_, seed) => seed),
   };
   writeFileSync(file, JSON.stringify(whole));
