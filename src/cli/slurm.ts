@@ -1,12 +1,12 @@
 /** `progtuning grid --on slurm`: a grid's runs as one job array, what became of them, and what a task of it does. */
 
-import os from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Device } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
+import { hostName } from '../experiments/claim.js';
 import type { Grid } from '../experiments/grid.js';
 import { type GridEvent, type GridPlan, runGrid } from '../experiments/run-grid.js';
 import { runLabel } from '../experiments/run-label.js';
@@ -148,7 +148,9 @@ async function cancelRuns(request: SlurmRequest): Promise<void> {
     if (queued) byJob.set(queued.job, [...(byJob.get(queued.job) ?? []), queued.task]);
   for (const [job, tasks] of byJob) await cancel(job, tasks);
   const count = [...byJob.values()].flat().length;
-  process.stdout.write(`${count} runs taken from the queue; what they have done is kept\n`);
+  process.stdout.write(
+    `${count} run${count === 1 ? '' : 's'} taken from the queue; what they have done is kept\n`,
+  );
 }
 
 /** What an array is asked of the command line. */
@@ -225,7 +227,7 @@ type Ended = 'time' | 'terminated';
 export async function runTask(folder: string, task: number): Promise<void> {
   const own = ownJob(process.env);
   const { run, runs, slurm, device, strict, lease } = await arrayTask(folder, task);
-  say(`${BEGUN} ${os.hostname()}${own ? ` as ${own.array}_${own.task}` : ''}: ${runLabel(run.spec)}`);
+  say(`${BEGUN} ${hostName()}${own ? ` as ${own.array}_${own.task}` : ''}: ${runLabel(run.spec)}`);
   const stop = new AbortController();
   const why = new Set<Ended>();
   const end = (reason: Ended) => (): void => {
@@ -245,11 +247,11 @@ export async function runTask(folder: string, task: number): Promise<void> {
       },
     },
   );
-  if (failure) throw new DataError(`${os.hostname()}: ${runLabel(run.spec)}: ${failure}`);
+  if (failure) throw new DataError(`${hostName()}: ${runLabel(run.spec)}: ${failure}`);
   if (!stop.signal.aborted || (await exists(join(runs, `${run.identity.key}.json`)))) return;
   if (why.has('time') && !steps)
     throw new DataError(
-      `${os.hostname()}: ${runLabel(run.spec)}: no step was done within its time; raise --time`,
+      `${hostName()}: ${runLabel(run.spec)}: no step was done within its time; raise --time`,
     );
   if (own && (await isRunning(own))) {
     say('saved; queues again');

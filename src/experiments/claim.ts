@@ -46,9 +46,12 @@ function kernelId(): string | undefined {
   }
 }
 
+/** Slurm's name of a node, else the host's own. */
+export const hostName = (): string => process.env.SLURMD_NODENAME ?? os.hostname();
+
 const thisOwner = (): Owner => {
   const [kernel, started] = [kernelId(), startOf('self')];
-  return { host: os.hostname(), pid: process.pid, ...(kernel && started ? { kernel, started } : {}) };
+  return { host: hostName(), pid: process.pid, ...(kernel && started ? { kernel, started } : {}) };
 };
 
 /** Undefined of a claim that is just being written, or was when the disk was full: only its age counts. */

@@ -5,7 +5,6 @@
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
-import os from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DEVICES } from '../engine/device.js';
@@ -13,6 +12,7 @@ import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
+import { hostName } from './claim.js';
 import { codeHash } from './code-hash.js';
 import { changesBetween } from './identity.js';
 import { identifier } from './ledger.js';
@@ -133,7 +133,7 @@ export interface ArrayTask extends Omit<ArraySettings, 'keys'> {
  * @throws DataError of one line: the folder is not seen here, or this node has other code, weights, data ...
  */
 export async function arrayTask(folder: string, task: number): Promise<ArrayTask> {
-  const host = os.hostname();
+  const host = hostName();
   const path = taskPath(folder, task);
   if (!(await exists(path)))
     throw new DataError(
