@@ -8,8 +8,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { partialOf } from '../partial.js';
+import * as z from '../schema.js';
 
 /** Seconds after which a claim that was not renewed is dead. */
 export const LEASE_SECONDS = 300;

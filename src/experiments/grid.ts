@@ -1,12 +1,12 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
+import * as z from '../schema.js';
 import {
   canonicalJson,
   type RunRequest,

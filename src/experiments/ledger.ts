@@ -6,13 +6,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
-import { z } from 'zod';
 import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
+import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import {
   type ModelIdentity,

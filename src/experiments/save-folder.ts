@@ -1,12 +1,12 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { parseJson } from '../json.js';
 import { ADAPTER_CLASSES } from '../models/config-file.js';
 import { partialOf } from '../partial.js';
+import * as z from '../schema.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { snapshotIdentity } from '../training/resume.js';
 import { changesBetween, type RunIdentity } from './identity.js';

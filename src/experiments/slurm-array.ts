@@ -6,12 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { DEVICES } from '../engine/device.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
+import * as z from '../schema.js';
 import { hostName } from './claim.js';
 import { codeHash } from './code-hash.js';
 import { changesBetween } from './identity.js';

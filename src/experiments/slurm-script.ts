@@ -1,6 +1,7 @@
 /** A grid as one Slurm job array: what is asked of Slurm, and the text of the script that `sbatch` gets. */
-import { z } from 'zod';
+
 import { UsageError } from '../errors.js';
+import * as z from '../schema.js';
 
 /** What stands in a line of the script must not begin another. */
 const word = z
