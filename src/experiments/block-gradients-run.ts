@@ -1,6 +1,7 @@
 /** Gradient norms of a model's blocks on a task's training data, as a record: `data/block-gradients/` holds what was measured. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import * as z from '../schema.js';
 import { batchesOf } from '../datasets/batches.js';
 import { resolveModel } from '../datasets/source.js';
 import type { CompileOptions } from '../engine/compile.js';
@@ -9,7 +10,6 @@ import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { STREAM } from '../random.js';
-import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { blockGradients } from '../training/block-gradients.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';

@@ -1,5 +1,6 @@
 /** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
 import { join } from 'node:path';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
@@ -9,7 +10,6 @@ import { readConfig } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
-import * as z from '../schema.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
 import { newModelConfig } from './create-model.js';
 import { hashWeights } from './identity.js';

@@ -3,13 +3,13 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
+import * as z from '../schema.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
-import * as z from '../schema.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { watched, watchedSchema } from './watched.js';
 

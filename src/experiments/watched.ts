@@ -2,9 +2,8 @@
  * Settings of how a run is watched and steered while it trains, by the names of Hugging Face's `TrainingArguments`. All are absent by
  * default, and what is given at its default is dropped: such a run is the same as one that does not name them.
  */
-
-import { UsageError } from '../errors.js';
 import * as z from '../schema.js';
+import { UsageError } from '../errors.js';
 import type { Selection } from '../training/selection.js';
 
 export const EVAL_STRATEGIES = ['epoch', 'steps'] as const;
