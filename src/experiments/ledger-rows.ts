@@ -25,8 +25,10 @@ export async function ledgerRows(folder: string): Promise<LedgerRecord[]> {
     } catch {
       // readRecord says what is wrong.
     }
-    if (isRecord(value, path)) rows.push({ ...value, undefinedMetrics: value.undefinedMetrics ?? {} });
-    else rows.push(await (await import('./ledger.js')).readRecord(path));
+    if (isRecord(value, path)) {
+      value.undefinedMetrics ??= {};
+      rows.push(value);
+    } else rows.push(await (await import('./ledger.js')).readRecord(path));
   }
   return rows;
 }

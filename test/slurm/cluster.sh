@@ -8,6 +8,8 @@
 set -euo pipefail
 HOME_FOLDER=${2:-}
 NODES=4
+# Two clusters may be up at once.
+PORT=$((20000 + $(cksum <<< "$HOME_FOLDER" | cut -d' ' -f1) % 12000))
 
 install() {
   if command -v slurmctld slurmd munged > /dev/null && [ -e "$(faketime_library)" ]; then return; fi
@@ -31,7 +33,7 @@ start() {
   cat > "$HOME_FOLDER/slurm.conf" << END
 ClusterName=progtuning
 SlurmctldHost=$(hostname)(127.0.0.1)
-SlurmctldPort=26817
+SlurmctldPort=$PORT
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -61,7 +63,7 @@ MinJobAge=600
 UnkillableStepTimeout=30
 END
   for n in $(seq $NODES); do
-    echo "NodeName=n$n NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=$((26820 + n)) CPUs=1 RealMemory=2000 State=UNKNOWN" >> "$HOME_FOLDER/slurm.conf"
+    echo "NodeName=n$n NodeHostname=$(hostname) NodeAddr=127.0.0.1 Port=$((PORT + n)) CPUs=1 RealMemory=2000 State=UNKNOWN" >> "$HOME_FOLDER/slurm.conf"
     mkdir -p "$HOME_FOLDER/n$n"
   done
   {
