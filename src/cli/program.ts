@@ -72,6 +72,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Run what is missing of a grid of runs, and keep the records in a ledger.',
     load: async () => (await import('./grid.js')).registerGrid,
   },
+  ledger: {
+    description: 'Look at the records of runs, check them, and make one ledger of two.',
+    load: async () => (await import('./ledger.js')).registerLedger,
+  },
   'block-gradients': {
     description: 'Measure the gradient of each block before training, a cheap estimate beside figure 1.',
     load: async () => (await import('./block-gradients.js')).registerBlockGradients,

@@ -56,6 +56,8 @@ export interface RunOptions extends CompileOptions {
   readonly saveTotalLimit?: number | undefined;
   /** Also writes the run's curves here, as TensorBoard reads them. */
   readonly loggingDir?: string | undefined;
+  /** Ends the run after the step in hand, with a snapshot where such are taken: the same run goes on from there. */
+  readonly signal?: AbortSignal | undefined;
   /** Called while the run lasts. */
   readonly onEvent?: (event: RunEvent) => void;
 }
@@ -187,8 +189,9 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const identity = runIdentity(spec, modelParts, data);
   if (options.save !== undefined) await checkSave(options.save, identity, options.overwrite ?? false);
   centreRegression(checkpoint, values, train.features);
-  const plan = { ...fitPlan(spec, model, train.features, task, options.device), savesAt: savesAt(options) };
-  const { stepsPerEpoch, totalSteps } = plan;
+  const planned = fitPlan(spec, model, train.features, task, options.device);
+  const { stepsPerEpoch, totalSteps } = planned;
+  const plan = { ...planned, savesAt: savesAt(options, stepsPerEpoch) };
   const stages = plan.stages.map((stage) => stageRecord(stage, model.specs));
   const state = createTrainingState(
     model.specs,

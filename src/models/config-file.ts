@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
+import { partialOf } from '../partial.js';
 import * as z from '../schema.js';
 import type { HeadSpec, ModelConfig, ModelType } from './config.js';
 import { classFields, parseFields, sharedFields } from './config-fields.js';
@@ -182,7 +183,7 @@ export const configJson = (config: ModelConfig): Record<string, unknown> =>
 
 /** Writes text under a temporary name, then renames. @throws DataError where it cannot; nothing is left then */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = partialOf(path);
   try {
     await writeFile(partial, text);
     await rename(partial, path);

@@ -3,6 +3,7 @@
  */
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { DataError } from '../errors.js';
+import { partialOf } from '../partial.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
 import { sizeOf } from './parameters.js';
 import { readExactly, readHeader, type SafetensorsHeader } from './safetensors-header.js';
@@ -171,7 +172,7 @@ export async function writeSafetensors(
   );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = partialOf(path);
   const file = await open(partial, 'w');
   try {
     await file.write(length);

@@ -128,6 +128,8 @@ describe('examples run', { concurrency: 3 }, () => {
     assert.match(stdout, /^4 of 4 runs done$/m);
     await cp(join(home, 'data/runs'), join(home, 'runs'), { recursive: true });
     for (const text of await runExamples('progtuning rerun')) assert.doesNotMatch(text, /DIFFERS/);
+    for (const command of ['', ' list', ' check', ' merge']) await runExamples(`progtuning ledger${command}`);
+    await there('merged-runs');
   });
 
   test('init, pretrain', async () => {
