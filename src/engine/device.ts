@@ -27,7 +27,7 @@ export function parseDevice(name: string): Device {
 export function gpusOf({
   CUDA_VISIBLE_DEVICES: visible,
   SLURM_JOB_GPUS: given,
-}: NodeJS.ProcessEnv): readonly string[] {
+}: Readonly<Record<string, string | undefined>>): readonly string[] {
   return (visible ?? given ?? '').split(',').filter(Boolean);
 }
 
