@@ -4,12 +4,12 @@
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { parseJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
+import * as z from '../schema.js';
 import type { TrainingState } from './state.js';
 
 const manifestSchema = z.object({
