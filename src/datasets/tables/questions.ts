@@ -1,7 +1,7 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
 import { basename } from 'node:path';
-import * as z from '../../schema.js';
 import { DataError } from '../../errors.js';
+import * as z from '../../schema.js';
 import { hashFile } from '../corpus.js';
 import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
 import type { SquadSource } from '../squad-source.js';
