@@ -123,6 +123,7 @@ function runInChild(
       reject(new DataError(`its process ended with ${killed ?? `exit code ${code}`} before it was done`));
     });
     say({ kind: 'run', ...request });
+    if (stop?.aborted) onStop();
   });
 }
 
