@@ -6,6 +6,7 @@ import { type ModelConfig, PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
+import { unknownName } from '../nearest.js';
 import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
 import type { MethodBase } from '../peft/modules.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -55,9 +56,7 @@ async function configOf(model: string): Promise<ModelConfig> {
     () => false,
   );
   if (isFolder) return readConfig(model);
-  throw new UsageError(
-    `unknown model '${model}'; known: ${Object.keys(PRESETS).join(', ')}, or a folder with config.json`,
-  );
+  throw new UsageError(`${unknownName('model', model, Object.keys(PRESETS))}, or a folder with config.json`);
 }
 
 /** What the command prints; counts are scalars. */

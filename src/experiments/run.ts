@@ -7,6 +7,7 @@ import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
 import { longestRow, type ModelConfig } from '../models/config.js';
 import { countParameters } from '../models/parameters.js';
+import { unknownName } from '../nearest.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
@@ -77,7 +78,7 @@ export function findRunTask(name: string): RunTask {
   if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
   const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...TASK_KINDS];
-  throw new UsageError(`unknown task '${name}'; known: ${known.join(', ')}`);
+  throw new UsageError(unknownName('task', name, known));
 }
 
 /** @throws UsageError for rows longer than the model takes */

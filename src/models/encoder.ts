@@ -240,6 +240,20 @@ export function statesBefore(
   return x;
 }
 
+/** What a block's self-attention is made of, each [rows, H]: what distillation compares. */
+export interface AttentionVectors {
+  readonly queries: tf.Tensor2D;
+  readonly keys: tf.Tensor2D;
+  readonly values: tf.Tensor2D;
+}
+
+/** @param x [rows, H], the states before the block */
+export function attentionVectors(context: ModelContext, index: number, x: tf.Tensor2D): AttentionVectors {
+  const of = (map: string): tf.Tensor2D =>
+    linear(context, `${blockName(context.config, index)}.attention.self.${map}`, x);
+  return { queries: of('query'), keys: of('key'), values: of('value') };
+}
+
 /** The last hidden states that are read: [B S, H], [E, H] or [N, H]. */
 export function encode(
   context: ModelContext,

@@ -260,6 +260,6 @@ test('parquet that is none, or lacks a column, names the file', async () => {
   files['rte/validation-00000-of-00001.parquet'] = parquet;
   await assert.rejects(
     readGlueHub(findTask('rte'), 'dev'),
-    /row 0: no column 'sentence1'; there are: sentence, label, idx/,
+    /row 0: no column 'sentence1' \(did you mean 'sentence'\?\); there are: sentence, label, idx/,
   );
 });
