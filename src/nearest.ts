@@ -2,7 +2,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /** Of a name's letters, at most so many wrong. */
-const MOST_WRONG = 0.4;
+const MOST_WRONG = 0.5;
 
 const plain = (name: string): string => name.toLowerCase().replace(/[-_ ]/g, '');
 

@@ -6,7 +6,7 @@ export interface Room {
   readonly imports: readonly string[];
 }
 
-const BOX = { width: 132, height: 46, across: 20, down: 44 } as const;
+const BOX = { width: 132, height: 46, across: 72, down: 44 } as const;
 const MARGIN = 16;
 
 /** `engine/fused` is of the room `engine`. */
@@ -81,7 +81,8 @@ export function roomsSvg(table: readonly Room[], walk: ReadonlyMap<string, reado
       ];
       const [x1, y1] = [from.x + BOX.width / 2, from.y + BOX.height];
       const [x2, y2] = [end.x + BOX.width / 2, end.y - 3];
-      const bend = BOX.down * 0.7;
+      // A long arrow keeps to the gap between the boxes that it passes.
+      const bend = y2 - y1 > BOX.height + BOX.down ? (y2 - y1) * 0.8 : BOX.down * 0.7;
       return `<path d="M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}" marker-end="url(#a)"/>`;
     }),
   );

@@ -22,6 +22,7 @@ import { duration, isInteractive, plainLines, progressBar } from './progress.js'
 import { interruptible, textRunDisplay } from './text-run-display.js';
 import {
   addTextRunOptions,
+  GOES_ON,
   TEXT_FILES,
   type TextRunFlags,
   textRunOptions,
@@ -45,13 +46,10 @@ interface DistilFlags extends TextRunFlags {
   readonly logitsWeight: number;
   readonly initialisation: StudentInitialisation;
   readonly logInterval: number;
-  readonly textSource?: string;
-  readonly license?: string;
 }
 
 const EXAMPLES = `
-A run that is cut off, at any moment, goes on from its last snapshot when the same command is given again: same losses, same weights.
-With the schedule warmup_stable_decay it may then also be given more or fewer --tokens, as long as the decay had not begun.
+${GOES_ON}
 
 Examples:
   A tiny one of a tiny one (pretrain's example), to see how it goes:
@@ -129,8 +127,6 @@ export function registerDistil(program: Command): void {
       wholeNumber('intermediate', 1),
     );
   addTextRunOptions(command, { learningRate: 6e-4 })
-    .option('--text-source <sentence>', 'for the model card: what the text is, with its licence')
-    .option('--license <id>', 'for the model card: of the weights')
     .option(
       '--log-interval <seconds>',
       'where stderr is no terminal: a line of progress every so often; 0: none',

@@ -20,6 +20,7 @@ import { duration, note } from './progress.js';
 import { interruptible, textRunDisplay } from './text-run-display.js';
 import {
   addTextRunOptions,
+  GOES_ON,
   TEXT_FILES,
   type TextRunFlags,
   textRunOptions,
@@ -35,13 +36,10 @@ interface PretrainFlags extends TextRunFlags {
   readonly vocabSize: number;
   readonly nextSentence?: boolean;
   readonly initialisation: Initialisation;
-  readonly textSource?: string;
-  readonly license?: string;
 }
 
 const EXAMPLES = `
-A run that is cut off, at any moment, goes on from its last snapshot when the same command is given again: same losses, same weights.
-With the schedule warmup_stable_decay it may then also be given more or fewer --tokens, as long as the decay had not begun.
+${GOES_ON}
 
 Examples:
   A tiny one, to see how it goes:
@@ -77,8 +75,6 @@ export function registerPretrain(program: Command): void {
         .choices(INITIALISATIONS)
         .default('random'),
     )
-    .option('--text-source <sentence>', 'for the model card: what the text is, with its licence')
-    .option('--license <id>', 'for the model card: of the weights')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: PretrainFlags) => pretrainCommand(flags));
   addEngineOptions(command);

@@ -7,6 +7,10 @@ import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from '.
 
 export const TEXT_FILES = 'plain text, .gz or .xz; documents are parted by blank lines or <doc> tags';
 
+/** Stands in the help of both. */
+export const GOES_ON = `A run that is cut off, at any moment, goes on from its last snapshot when the same command is given again: same losses, same weights.
+With the schedule warmup_stable_decay it may then also be given more or fewer --tokens, as long as the decay had not begun.`;
+
 export interface TextRunFlags extends EngineFlags {
   readonly text: readonly string[];
   readonly out: string;
@@ -31,6 +35,8 @@ export interface TextRunFlags extends EngineFlags {
   readonly dtype: 'F32' | 'F16';
   readonly keepSnapshot?: boolean;
   readonly overwrite?: boolean;
+  readonly textSource?: string;
+  readonly license?: string;
   readonly seed: number;
   readonly json?: boolean;
 }
@@ -85,6 +91,8 @@ export const addTextRunOptions = (
     .option('--save-steps <n>', 'steps between two snapshots', wholeNumber('save-steps', 1), 100)
     .addOption(new Option('--dtype <type>', 'of the weights').choices(['F32', 'F16']).default('F32'))
     .option('--keep-snapshot', 'keep the snapshot before the decay, so that a longer run can go on from it')
+    .option('--text-source <sentence>', 'for the model card: what the text is, with its licence')
+    .option('--license <id>', 'for the model card: of the weights')
     .option('--seed <n>', 'drives weights, order, masks and dropout', wholeNumber('seed', 0), 42)
     .option('--json', 'one JSON object on stdout, nothing else');
 

@@ -117,14 +117,7 @@ export function attention(
   ) as tf.Tensor2D;
 }
 
-function composedAttention(
-  q: tf.Tensor2D,
-  k: tf.Tensor2D,
-  v: tf.Tensor2D,
-  bias: tf.Tensor,
-  mask: tf.Tensor | undefined,
-  { batch, heads }: AttentionShape,
-): tf.Tensor2D {
+const composedAttention: typeof attention = (q, k, v, bias, mask, { batch, heads }) => {
   const [rows, hidden] = q.shape;
   const split = (x: tf.Tensor): tf.Tensor4D =>
     tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, heads, hidden / heads]), [0, 2, 1, 3]);
@@ -132,7 +125,7 @@ function composedAttention(
   const probabilities = tf.softmax(tf.add(scores, bias));
   const kept = mask ? tf.mul(probabilities, mask) : probabilities;
   return tf.reshape(tf.transpose(tf.matMul(kept, split(v)), [0, 2, 1, 3]), [rows, hidden]);
-}
+};
 
 /**
  * Softmax cross-entropy, summed with `weights` (which sum to 1 for a mean): logits [rows, classes], labels int32 [rows] -> [].

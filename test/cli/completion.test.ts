@@ -20,7 +20,9 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.split('\n').filter(Boolean);
 }
 
-test('bash: commands, commands of commands, options, names that an option takes', { skip: !isThere('bash') }, () => {
+test('bash: commands, commands of commands, options, names that an option takes', {
+  skip: !isThere('bash'),
+}, () => {
   assert.deepEqual(completions('pre'), ['predict', 'pretrain']);
   assert.deepEqual(completions('evaluate', 'mo'), ['model']);
   assert.deepEqual(completions('finetune', '--sched'), ['--schedule']);
@@ -39,7 +41,10 @@ for (const shell of ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[])
   });
 
 test('the nearest name, where one is near', () => {
-  assert.equal(unknownName('task', 'coal', ['cola', 'sst2']), "unknown task 'coal' (did you mean 'cola'?); known: cola, sst2");
+  assert.equal(
+    unknownName('task', 'coal', ['cola', 'sst2']),
+    "unknown task 'coal' (did you mean 'cola'?); known: cola, sst2",
+  );
   assert.equal(didYouMean('SST-2', ['cola', 'sst2']), " (did you mean 'sst2'?)");
   assert.equal(didYouMean('xyz', ['cola', 'sst2']), '');
 });
@@ -48,5 +53,8 @@ test('the nearest name of an option that takes one of a few', async () => {
   const called = await buildProgram(['finetune']);
   const options = (called.commands.find((each) => each.name() === 'finetune') as Command).options;
   const schedule = options.find(({ long }) => long === '--schedule');
-  assert.throws(() => schedule?.parseArg?.('progresive', undefined), /Allowed choices are .*did you mean 'progressive'/);
+  assert.throws(
+    () => schedule?.parseArg?.('progresive', undefined),
+    /Allowed choices are .*did you mean 'progressive'/,
+  );
 });

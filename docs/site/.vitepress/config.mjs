@@ -18,7 +18,7 @@ export default defineConfig({
     outline: [2, 3],
     nav: [
       page('Guides', '/guides/classify-reviews'),
-      page('Notebooks', '/notebooks/00-summary'),
+      page('Notebooks', '/notebooks'),
       { text: 'API', link: '/api/index.html', target: '_self' },
     ],
     sidebar: [
@@ -44,7 +44,7 @@ export default defineConfig({
           page('The library', '/library'),
         ],
       },
-      { text: 'Notebooks', items: notebooks },
+      { text: 'Notebooks', items: [page('All of them', '/notebooks'), ...notebooks] },
       {
         text: 'Inside',
         items: [
