@@ -1,18 +1,20 @@
 /** Holds the design's import table: which room may import which, and which packages stay in one place. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { roomsOf, roomsSvg, walkOf } from './rooms-drawing.js';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const src = join(root, 'src');
 
-/** Room or file -> rooms and files it may import besides itself, as docs/architecture.md says; five files are open to all. */
+/** Room or file -> rooms and files it may import besides itself, as docs/architecture.md says; six files are open to all. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   exists: [],
   json: [],
+  nearest: [],
   partial: [],
   schema: [],
   random: [],
@@ -40,6 +42,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@huggingface/jinja': /^tokenizers\/chat-template\.ts$/,
   commander: /^cli/,
   'cli-progress': /^cli/,
+  'fastest-levenshtein': /^nearest\.ts$/,
 };
 
 const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
@@ -60,7 +63,7 @@ test('every import stays within the room table', () => {
     for (const target of importsOf(text).filter((path) => path.startsWith('.'))) {
       const to = withoutExtension(relative(src, resolve(dirname(join(src, file)), target)));
       const open =
-        ['errors', 'exists', 'json', 'partial', 'schema'].includes(to) ||
+        ['errors', 'exists', 'json', 'nearest', 'partial', 'schema'].includes(to) ||
         to.startsWith(`${room}/`) ||
         to === room ||
         allowed.includes('*');
@@ -113,4 +116,40 @@ test('what is optional is loaded on demand', () => {
       assert.ok(!(name in peerDependencies), `${door} loads ${name}`);
       assert.ok(name in dependencies || name.startsWith('@tensorflow/tfjs-core'), `${name} is not installed`);
     }
+});
+
+const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+
+/** Files under src/ that are reached from a file by imports, types and dynamic ones with them. */
+function reached(file: string, seen = new Set<string>([file])): Set<string> {
+  const text = sources.find((source) => source.file === file)?.text ?? '';
+  for (const target of importsOf(text).filter((path) => path.startsWith('.'))) {
+    const next = `${withoutExtension(relative(src, resolve(dirname(join(src, file)), target)))}.ts`;
+    if (!seen.has(next)) reached(next, seen.add(next));
+  }
+  return seen;
+}
+
+test("a batch's walk leads through files that a run, and what shows it, import", () => {
+  const walk = walkOf(page);
+  assert.deepEqual(
+    walk.map(({ step }) => step),
+    walk.map((_, i) => i + 1),
+  );
+  const files = new Set([...reached('experiments/run.ts'), ...reached('cli/reproduce.ts')]);
+  for (const step of walk) {
+    assert.ok(step.files.length > 0, `step ${step.step} names no file`);
+    for (const file of step.files) assert.ok(files.has(file), `step ${step.step}: ${file}`);
+  }
+});
+
+test('the drawing of rooms is that of the table (`UPDATE_SNAPSHOTS=1` rewrites it)', () => {
+  const steps = new Map<string, number[]>();
+  for (const { step, files } of walkOf(page))
+    for (const room of new Set(files.map((file) => file.split('/')[0] as string)))
+      steps.set(room, [...(steps.get(room) ?? []), step]);
+  const svg = roomsSvg(roomsOf(page), steps);
+  const path = join(root, 'docs/figures/rooms.svg');
+  if (process.env.UPDATE_SNAPSHOTS) writeFileSync(path, svg);
+  assert.equal(readFileSync(path, 'utf8'), svg);
 });

@@ -8,7 +8,7 @@ import { wholeNumber } from './numbers.js';
 
 export const GENERATED_SEED = 1;
 
-interface GenerateOptions {
+interface GenerateFlags {
   readonly out: string;
   readonly seed: number;
   readonly tasks?: readonly string[];
@@ -21,7 +21,7 @@ export function registerGenerate(program: Command): void {
     .option('--seed <n>', 'draws the sentences', wholeNumber('seed', 0), GENERATED_SEED)
     .option('--tasks <names...>', `some of ${GENERATED_TASKS.join(', ')} (default: all)`)
     .addHelpText('after', '\nExample:\n  progtuning generate --out my-data --seed 2 --tasks CoLA SQuAD')
-    .action(async ({ out, seed, tasks }: GenerateOptions) => {
+    .action(async ({ out, seed, tasks }: GenerateFlags) => {
       for (const [path, text] of Object.entries(generatedFiles(seed, tasks))) {
         await mkdir(dirname(join(out, path)), { recursive: true });
         await writeTextAtomically(join(out, path), text);

@@ -9,7 +9,7 @@ import { createModel, VOCABULARY_CHARACTERS } from '../experiments/create-model.
 import { SQUAD_VERSIONS } from '../experiments/run-spec.js';
 import { wholeNumber } from './numbers.js';
 
-interface InitOptions {
+interface InitFlags {
   readonly out: string;
   readonly layers: number;
   readonly hidden: number;
@@ -41,7 +41,7 @@ export function registerInit(program: Command): void {
     .option('--data <source>', "folder that holds the task's folder, or embedded", 'embedded')
     .option('--seed <n>', 'draws the weights', wholeNumber('seed', 0), 42)
     .addHelpText('after', EXAMPLES)
-    .action(async (options: InitOptions) => createModel({ ...options, texts: await textsOf(options) }));
+    .action(async (flags: InitFlags) => createModel({ ...flags, texts: await textsOf(flags) }));
 }
 
 /** Sentences of a task's training split; SQuAD: each paragraph once, and the questions. */
@@ -56,7 +56,7 @@ async function taskTexts(task: string, data: string): Promise<string[]> {
   return examples.flatMap(({ texts }) => texts);
 }
 
-async function textsOf({ text, task, data }: InitOptions): Promise<string[]> {
+async function textsOf({ text, task, data }: InitFlags): Promise<string[]> {
   if (task !== undefined) return taskTexts(task, data);
   if (!text) throw new UsageError('init: give --text FILES or --task NAME to learn the vocabulary from');
   return sampleDocuments(text, VOCABULARY_CHARACTERS);

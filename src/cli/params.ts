@@ -7,6 +7,7 @@ import { readConfig } from '../models/config-file.js';
 import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
+import { unknownName } from '../nearest.js';
 import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
 import type { MethodBase } from '../peft/modules.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -72,9 +73,7 @@ async function configOf(model: string): Promise<ModelConfig> {
     () => false,
   );
   if (isFolder) return readConfig(model);
-  throw new UsageError(
-    `unknown model '${model}'; known: ${Object.keys(PRESETS).join(', ')}, or a folder with config.json`,
-  );
+  throw new UsageError(`${unknownName('model', model, Object.keys(PRESETS))}, or a folder with config.json`);
 }
 
 /** What the command prints; counts are scalars. */

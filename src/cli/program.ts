@@ -64,6 +64,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Pre-train a BERT as a masked-language model on plain text.',
     load: async () => (await import('./pretrain.js')).registerPretrain,
   },
+  distil: {
+    description: 'Distil a small student from a BERT on plain text.',
+    load: async () => (await import('./distil.js')).registerDistil,
+  },
   generate: {
     description: "Write the generated tasks in GLUE's and SQuAD's layouts.",
     load: async () => (await import('./generate.js')).registerGenerate,
@@ -92,6 +96,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Make the runs of records again and compare the numbers.',
     load: async () => (await import('./rerun.js')).registerRerun,
   },
+  completion: {
+    description: 'Print the script that completes commands and options in a shell.',
+    load: async () => (await import('./completion.js')).registerCompletion,
+  },
 };
 
 /** The command that a command line calls, or asks the help of; undefined: none. */
@@ -109,8 +117,11 @@ export async function buildProgram(words?: readonly string[]): Promise<Command> 
     .addHelpText('after', EXAMPLES);
   const called = words && calledBy(words);
   for (const [name, { description, load }] of Object.entries(COMMANDS)) {
-    if (!words || name === called) (await load())(program);
-    else program.command(name);
+    if (!words || name === called) {
+      (await load())(program);
+      const { suggestChoices } = await import('./choices.js');
+      suggestChoices(program.commands.at(-1) as Command);
+    } else program.command(name);
     program.commands.at(-1)?.description(description);
   }
   return program;

@@ -1,8 +1,12 @@
 /**
  * Data sets of our own in GLUE's and SQuAD's layouts, written by grammars from a seed: what notebooks and the default run use where no
  * real data is at hand. By construction no label is wrong, so every ceiling is 100 %. `data/glue/README.md` has their baselines.
+ *
+ * Why grammars, a file each (`grammar/`), and not a few templates: methods can only be compared on tasks that a model learns step by step, so
+ * a label must follow from order, negation or roles and not from words that can be counted; and GLUE's own files may not be shipped.
  */
 import { UsageError } from '../errors.js';
+import { unknownName } from '../nearest.js';
 import { permutation, STREAM } from '../random.js';
 import { squadFiles } from './generated-squad.js';
 import { acceptability } from './grammar/acceptability.js';
@@ -153,8 +157,7 @@ export function generatedFiles(seed: number, names: readonly string[] = GENERATE
   const wanted = names.map((name) => name.toLowerCase().replace('-', ''));
   const plain = (folder: string): string => folder.toLowerCase().replace('-', '');
   const unknown = names.find((_, i) => !GENERATED_TASKS.some((task) => plain(task) === wanted[i]));
-  if (unknown !== undefined)
-    throw new UsageError(`unknown task '${unknown}'; generated ones: ${GENERATED_TASKS.join(', ')}`);
+  if (unknown !== undefined) throw new UsageError(unknownName('generated task', unknown, GENERATED_TASKS));
   const glue = TASKS.flatMap((task, number) =>
     wanted.includes(plain(task.folder)) ? taskFiles(task, number, seed) : [],
   );

@@ -153,3 +153,15 @@ export async function packCorpus(
     for (const { partial } of [train, heldOut, header]) await rm(partial, { force: true });
   }
 }
+
+/** How often each id stands in the documents: [vocabulary]. */
+export async function countTokens(
+  documents: AsyncIterable<string> | Iterable<string>,
+  tokenizer: TextTokenizer,
+): Promise<Float64Array> {
+  const counts = new Float64Array(tokenizer.vocabSize);
+  for await (const document of documents)
+    for (const ids of await encodeDocument(tokenizer, document))
+      for (const id of ids) counts[id] = (counts[id] as number) + 1;
+  return counts;
+}

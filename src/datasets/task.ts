@@ -1,5 +1,6 @@
 /** One record per GLUE task with all its facts (Wang et al. 2019; names and label order as in the hub's `nyu-mll/glue`). */
 import { UsageError } from '../errors.js';
+import { unknownName } from '../nearest.js';
 
 /** By the names of Hugging Face's `evaluate`. */
 export type MetricName = 'accuracy' | 'f1' | 'matthews_correlation' | 'pearson' | 'spearmanr';
@@ -221,7 +222,13 @@ export const TASKS: readonly Task[] = [
 export function findTask(name: string): Task {
   const task = TASKS.find((known) => known.name === name);
   if (!task)
-    throw new UsageError(`unknown task '${name}'; known: ${TASKS.map((known) => known.name).join(', ')}`);
+    throw new UsageError(
+      unknownName(
+        'task',
+        name,
+        TASKS.map((known) => known.name),
+      ),
+    );
   return task;
 }
 

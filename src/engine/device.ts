@@ -1,6 +1,7 @@
 /** Where a compiled function runs. A device that is not there is an error that says what to install; nothing falls back silently. */
 
 import { UsageError } from '../errors.js';
+import { unknownName } from '../nearest.js';
 import * as tf from './tfjs.js';
 
 /**
@@ -19,7 +20,7 @@ export type Device = (typeof DEVICES)[number];
 
 export function parseDevice(name: string): Device {
   const device = DEVICES.find((known) => known === name);
-  if (!device) throw new UsageError(`unknown device '${name}'; known: ${DEVICES.join(', ')}`);
+  if (!device) throw new UsageError(unknownName('device', name, DEVICES));
   return device;
 }
 

@@ -1,41 +1,32 @@
 /** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
 import { join } from 'node:path';
-import { buildCorpus, type Corpus, hashFile } from '../datasets/corpus.js';
-import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
+import { buildCorpus, hashFile } from '../datasets/corpus.js';
+import type { MaskedBatch } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
-import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
-import type { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
-import type { ModelConfig } from '../models/config.js';
-import { configJson, writeTextAtomically } from '../models/config-file.js';
+import { writeTextAtomically } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
-import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
+import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
-import { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
-import { decaySteps } from '../training/learning-rate.js';
+import { maskedLmObjective } from '../training/masked-lm.js';
 import { peakBytes } from '../training/peak-memory.js';
 import {
   evaluateMaskedLm,
+  type MaskedLmEvaluation,
   type PretrainHooks,
   type PretrainPlan,
-  type PretrainProgress,
   perplexity,
-  pretrain,
-  pretrainProgressSchema,
+  trainOnText,
 } from '../training/pretrain.js';
-import { loadSnapshot, removeSnapshot, saveSnapshot, snapshotIdentity } from '../training/resume.js';
-import type { TrainingState } from '../training/state.js';
+import { removeSnapshot } from '../training/resume.js';
 import { VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
 import { headOf, startingModel } from './pretrain-start.js';
 import { thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
-import { anothersSnapshot, checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
-
-const POINTS = 200;
-
-const unfinished = (out: string): string => join(out, 'unfinished');
+import { checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
+import { inPoints, resumeText, snapshots, snapshotTaker, textPlan, unfinished } from './text-run.js';
 
 /** The tokenizer's folder: the one given, the model's, or one learnt from the text once. */
 async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
@@ -50,92 +41,6 @@ async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Pr
   const vocabulary = trainVocabulary(sample, { vocabSize: spec.vocabSize, lowercase: true });
   await writeTokenizer(folder, vocabulary, { lowercase: true });
   return folder;
-}
-
-function planOf(
-  spec: PretrainSpec,
-  corpus: Corpus,
-  tokenizer: TextTokenizer,
-  { evalSteps, evalRows, saveSteps }: PretrainOptions,
-): PretrainPlan & { readonly stableSteps: number; readonly allHeldOut: () => Iterable<MaskedBatch> } {
-  const vocabulary = maskingVocabulary(tokenizer);
-  const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
-  const masking = { seed, rows, probability, wholeWords, nextSentence: spec.nextSentence };
-  const batchAt = maskedBatches(corpus.train, vocabulary, masking);
-  const { kind, decayRatio = 0.2 } = spec.learningRateSchedule;
-  const stableSteps =
-    kind === 'warmup_stable_decay' ? spec.totalSteps - decaySteps(spec.totalSteps, decayRatio) : 0;
-  return {
-    totalSteps: spec.totalSteps,
-    stableSteps,
-    batchesOf: (step) => Array.from({ length: accumulation }, (_, i) => batchAt(step * accumulation + i)),
-    heldOut: () => heldOutBatches(corpus.heldOut, vocabulary, { ...masking, maxRows: evalRows }),
-    allHeldOut: () => heldOutBatches(corpus.heldOut, vocabulary, masking),
-    evalSteps,
-    savesAt: (steps) => steps % saveSteps === 0 || steps === stableSteps,
-    learningRate: spec.learningRate,
-    learningRateSchedule: spec.learningRateSchedule,
-    adamw: adamwOptions(spec),
-    seed,
-  };
-}
-
-const adamwOptions = ({ weightDecay, maxGradientNorm }: PretrainSpec): AdamWOptions => ({
-  ...ADAMW_DEFAULTS,
-  weightDecay,
-  maxGradientNorm,
-});
-
-/**
- * Two places for snapshots: up to the decay of `warmup_stable_decay` nothing depends on how long the run will be, so that snapshot
- * may be carried on by a longer or a shorter run; after it, only by the same.
- */
-function snapshots(
-  spec: PretrainSpec,
-  config: ModelConfig,
-  corpus: Corpus,
-  out: string,
-  stableSteps: number,
-) {
-  const { totalSteps: _total, learningRateSchedule, ...rest } = spec;
-  const { decayRatio: _decay, ...stableSchedule } = learningRateSchedule;
-  const data = { train: corpus.header.train, tokenizer: corpus.header.tokenizer };
-  const place = (name: string, settings: object, most: number) => {
-    const parts = { numericalVersion: NUMERICAL_VERSION, settings, config: configJson(config), data };
-    return { folder: join(unfinished(out), name), identity: { key: hashOf(parts), parts }, most };
-  };
-  const stable = place('stable', { ...rest, learningRateSchedule: stableSchedule }, stableSteps);
-  return { stable, last: place('last', spec, spec.totalSteps) };
-}
-
-const inPoints = (losses: readonly number[]): PretrainRecord['losses'] => {
-  const width = Math.max(1, Math.ceil(losses.length / POINTS));
-  return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
-    const part = losses.slice(i * width, (i + 1) * width);
-    const mean = part.reduce((sum, loss) => sum + loss, 0) / part.length;
-    return { step: i * width + part.length, loss: Number(mean.toPrecision(5)) };
-  });
-};
-
-/**
- * The progress of the snapshot that the run may go on from; `state` is then as it was.
- * @throws DataError where there are snapshots, and all are of other runs
- */
-async function resume(
-  { last, stable }: ReturnType<typeof snapshots>,
-  state: TrainingState,
-  overwrite: boolean,
-): Promise<PretrainProgress | undefined> {
-  let refusal: DataError | undefined;
-  for (const { folder, identity, most } of [last, stable]) {
-    const found = await loadSnapshot(folder, identity.key, state, pretrainProgressSchema);
-    if (found && found.losses.length <= most) return found;
-    const former = await snapshotIdentity(folder);
-    if (former) refusal ??= anothersSnapshot(folder, former.parts, identity.parts);
-  }
-  if (refusal && !overwrite) throw refusal;
-  for (const { folder } of [last, stable]) await removeSnapshot(folder);
-  return undefined;
 }
 
 /**
@@ -182,16 +87,19 @@ export async function runPretraining(
   });
   const tokenizer = await loadTokenizer(home, spec.vocabSize);
   for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
-  const plan = planOf(spec, corpus, tokenizer, options);
-  const places = snapshots(spec, config, corpus, out, plan.stableSteps);
-  const resumed = await resume(places, state, overwrite);
-  if (!resumed && !overwrite) await checkPretrained(out, spec);
+  const text = textPlan(spec, corpus, tokenizer, options);
+  const evaluated = (batches: Iterable<MaskedBatch>): Promise<MaskedLmEvaluation> =>
+    evaluateMaskedLm(config, specs, state.parameters, batches, options);
+  const plan: PretrainPlan = { ...text, evaluate: () => evaluated(text.heldOut()) };
+  const places = snapshots(spec, config, corpus, out, text.stableSteps);
+  const resumed = await resumeText(places, state, overwrite);
+  if (!resumed && !overwrite) await checkPretrained(out, 'pretraining.json', spec);
   if (!resumed && spec.continues === undefined && spec.initialisation === 'cooccurrence') {
     const { seed } = spec;
     const onProgress = (done: number, total: number): void => onEvent?.({ kind: 'count', done, total });
     const { device, threads } = options;
     const counting = { seed, onProgress, ...(device ? { device } : {}), ...(threads ? { threads } : {}) };
-    const { startFromCounts } = await import('../training/counted-start.js');
+    const { startFromCounts } = await import('../training/start/counted-start.js');
     await startFromCounts(config, state.parameters, corpus.train, tokenizer, counting);
   }
   const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
@@ -201,16 +109,13 @@ export async function runPretraining(
     onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
     onEvaluated: (step, { loss, nextSentenceAccuracy }) =>
       onEvent?.({ kind: 'evaluated', step, perplexity: perplexity(loss), nextSentenceAccuracy }),
-    onSnapshot: async (progress) => {
-      const steps = progress.losses.length;
-      const { folder, identity } = steps <= places.stable.most ? places.stable : places.last;
-      await saveSnapshot(folder, identity, steps, state, progress);
-    },
+    onSnapshot: snapshotTaker(places, state),
     ...(stopped ? { stopped } : {}),
   };
-  const progress = await pretrain(config, specs, state, plan, options, hooks, resumed);
+  const objective = maskedLmObjective(config, specs);
+  const progress = await trainOnText(objective, () => true, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
-  const evaluation = await evaluateMaskedLm(config, specs, state.parameters, plan.allHeldOut(), options);
+  const evaluation = await evaluated(text.allHeldOut());
   const tokensSeen = spec.totalSteps * tokensPerStep;
   const record: PretrainRecord = {
     spec,

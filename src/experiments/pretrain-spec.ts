@@ -1,36 +1,16 @@
 /** What a pre-training is asked, what it reports, what it leaves behind. */
 
 import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
-import type { CompileOptions } from '../engine/compile.js';
 import * as z from '../schema.js';
-import type { LearningRateSchedule } from '../training/learning-rate.js';
 import type { Machine } from './run-record.js';
+import type { TextRunOptions, TextRunSpec } from './text-run-spec.js';
 
 /** A pre-training as a value: all that its numbers depend on, but for the text. */
-export interface PretrainSpec {
+export interface PretrainSpec extends TextRunSpec {
   readonly layers: number;
   readonly hidden: number;
   readonly heads: number | null;
   readonly vocabSize: number;
-  /** Tokens of a packed sequence. */
-  readonly length: number;
-  /** Rows of one forward pass; a step takes `accumulation` of them. */
-  readonly batchSize: number;
-  readonly accumulation: number;
-  readonly totalSteps: number;
-  readonly maskProbability: number;
-  readonly wholeWords: boolean;
-  /** Sequences are pairs of segments, and whether the second follows the first is learnt too. */
-  readonly nextSentence?: boolean | undefined;
-  /** Share of the documents that is never trained on. */
-  readonly heldOutShare: number;
-  readonly learningRate: number;
-  readonly learningRateSchedule: LearningRateSchedule;
-  readonly weightDecay: number;
-  readonly maxGradientNorm: number;
-  /** While pre-training; the config that is saved has BERT's 0.1 for fine-tuning. */
-  readonly dropout: number;
-  readonly seed: number;
   /** `random`: as Hugging Face initialises; `cooccurrence`: see `startFromCounts`. */
   readonly initialisation: Initialisation;
   /** SHA-256 of the weights that the run goes on from, instead of an initialisation. */
@@ -47,28 +27,13 @@ export const INITIALISATIONS = ['random', 'cooccurrence'] as const;
 export type Initialisation = (typeof INITIALISATIONS)[number];
 
 /** Files, and how often a run is evaluated and saved, in steps. */
-export interface PretrainOptions extends CompileOptions {
-  readonly out: string;
-  /** Text files: see `readDocuments`. */
-  readonly text: readonly string[];
+export interface PretrainOptions extends TextRunOptions {
   /** Folder of the model that `spec.continues` names. */
   readonly model?: string | undefined;
   /** Folder of a tokenizer to use; without it the model's, or one learnt from the text. */
   readonly tokenizer?: string | undefined;
-  /** Packed text is kept here. */
-  readonly corpus?: string | undefined;
-  readonly evalSteps: number;
-  readonly evalRows: number;
-  readonly saveSteps: number;
-  readonly dtype: 'F32' | 'F16';
-  /** Keeps the last snapshot before the decay, from which a longer run can go on. */
-  readonly keepSnapshot: boolean;
-  /** Begins anew over another run's model or snapshots, which are refused otherwise. */
-  readonly overwrite?: boolean | undefined;
   /** Called while the run lasts. */
   readonly onEvent?: (event: PretrainEvent) => void;
-  /** Asked after every step: true ends the session, which the same call goes on from. */
-  readonly stopped?: () => boolean;
 }
 
 /** What a pre-training reports while it lasts; losses in nats. */

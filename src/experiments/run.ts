@@ -7,6 +7,7 @@ import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
+import { unknownName } from '../nearest.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
@@ -79,7 +80,7 @@ export function findRunTask(name: string): RunTask {
   if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
   const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...OWN_KINDS];
-  throw new UsageError(`unknown task '${name}'; known: ${known.join(', ')}`);
+  throw new UsageError(unknownName('task', name, known));
 }
 
 /** @throws UsageError for rows longer than the model takes */

@@ -113,12 +113,12 @@ export function checkNotModel(folder: string, model: string): void {
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
 }
 
-/** @throws DataError for a folder with weights whose `pretraining.json` tells of another spec */
-export async function checkPretrained(folder: string, spec: object): Promise<void> {
+/** @throws DataError for a folder with weights whose record, `pretraining.json` or `distillation.json`, tells of another spec */
+export async function checkPretrained(folder: string, record: string, spec: object): Promise<void> {
   const names = await readdir(folder).catch((): string[] => []);
   const weights = names.find((name) => WEIGHTS.test(name));
   if (weights === undefined) return;
-  const path = join(folder, 'pretraining.json');
+  const path = join(folder, record);
   const text = await readFile(path, 'utf8').catch(() => undefined);
   const former = text && z.object({ spec: z.looseObject({}) }).safeParse(parseJson(text, path)).data?.spec;
   const what = former ? changesBetween({ settings: former }, { settings: spec }) : 'settings';

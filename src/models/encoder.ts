@@ -96,3 +96,16 @@ function closeSubLayer(
   const closed = adapted(context, module, subLayer, projected);
   return layerNorm(context, `${module}.LayerNorm`, tf.add(closed, residual));
 }
+
+/** What a block's self-attention is made of, each [rows, H]: what distillation compares. */
+export interface AttentionVectors {
+  readonly queries: tf.Tensor2D;
+  readonly keys: tf.Tensor2D;
+  readonly values: tf.Tensor2D;
+}
+
+/** @param x [rows, H], the states before the block @param module of the block */
+export function attentionVectors(context: ModelContext, module: string, x: tf.Tensor2D): AttentionVectors {
+  const of = (map: string): tf.Tensor2D => linear(context, `${module}.attention.self.${map}`, x);
+  return { queries: of('query'), keys: of('key'), values: of('value') };
+}

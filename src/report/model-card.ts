@@ -1,6 +1,7 @@
 /** The card of a pre-trained model: what it was made of, how, and how good it is, all from the record of its run. */
 import type { PretrainRecord } from '../experiments/pretrain-spec.js';
 import { machineText } from '../experiments/run-record.js';
+import type { TextRunSpec } from '../experiments/text-run-spec.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';
 import { numberText } from './number-text.js';
@@ -54,7 +55,7 @@ export function pretrainingFigure(record: PretrainRecord, name: string): Figure 
 const sawPairs = (record: PretrainRecord): boolean =>
   [...record.former, record].some(({ spec }) => spec.nextSentence === true);
 
-const million = (count: number, digits = 1): string => `${(count / 1e6).toFixed(digits)} million`;
+export const million = (count: number, digits = 1): string => `${(count / 1e6).toFixed(digits)} million`;
 
 const tokensSeen = ({ former, tokensSeen, epochs }: PretrainRecord): string => {
   const before = former.reduce((sum, run) => sum + run.tokensSeen, 0);
@@ -62,12 +63,50 @@ const tokensSeen = ({ former, tokensSeen, epochs }: PretrainRecord): string => {
   return before === 0 ? own : `${million(before + tokensSeen)}: ${million(before)} before, then ${own}`;
 };
 
+/** What a card is made of besides its options. */
+export interface CardParts {
+  /** The hub's `pipeline_tag`. */
+  readonly task: string;
+  /** Sentences under the heading. */
+  readonly about: readonly string[];
+  readonly rows: readonly (readonly [string, string])[];
+  /** File name of the loss curve beside it, if there is one. */
+  readonly figure: string | undefined;
+  /** File name of the record beside it. */
+  readonly record: string;
+}
+
+export const cardText = ({ name, license }: CardOptions, parts: CardParts): string =>
+  [
+    '---',
+    ...(license === undefined ? [] : [`license: ${license}`]),
+    'language: en',
+    `pipeline_tag: ${parts.task}`,
+    '---',
+    '',
+    `# ${name}`,
+    '',
+    ...parts.about,
+    '',
+    '| | |',
+    '|---|---|',
+    ...parts.rows.map(([what, value]) => `| ${what} | ${value} |`),
+    '',
+    ...(parts.figure === undefined ? [] : [`![Loss over tokens seen](${parts.figure})`, '']),
+    `Everything that made it (hashes of the text, settings, every measured loss) is in \`${parts.record}\`.`,
+    '',
+  ].join('\n');
+
+export function optimiserText(spec: TextRunSpec): string {
+  const { kind, warmupSteps, decayRatio } = spec.learningRateSchedule;
+  const batch = spec.batchSize * spec.accumulation;
+  return `AdamW, peak learning rate ${spec.learningRate}, ${kind} (warm-up ${warmupSteps ?? 0} steps${decayRatio === undefined ? '' : `, decay over the last ${(100 * decayRatio).toFixed(0)} %`}), batch ${batch} x ${spec.length}, weight decay ${spec.weightDecay}, dropout ${spec.dropout}, seed ${spec.seed}`;
+}
+
 /** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it, if there is one */
 export function modelCard(record: PretrainRecord, options: CardOptions, figure: string | undefined): string {
   const { spec, corpus, machine } = record;
-  const { name, textSource, license } = options;
-  const { kind, warmupSteps, decayRatio } = spec.learningRateSchedule;
-  const batch = spec.batchSize * spec.accumulation;
+  const { textSource } = options;
   const accuracy = record.finalHeldOut.nextSentenceAccuracy;
   const rows: [string, string][] = [
     [
@@ -96,10 +135,7 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
           ? 'word vectors, neighbour maps and token shares counted in the training text, sinusoidal positions; the rest at random'
           : 'at random',
     ],
-    [
-      'optimiser',
-      `AdamW, peak learning rate ${spec.learningRate}, ${kind} (warm-up ${warmupSteps ?? 0} steps${decayRatio === undefined ? '' : `, decay over the last ${(100 * decayRatio).toFixed(0)} %`}), batch ${batch} x ${spec.length}, weight decay ${spec.weightDecay}, dropout ${spec.dropout}, seed ${spec.seed}`,
-    ],
+    ['optimiser', optimiserText(spec)],
     [
       'held-out perplexity',
       `**${record.finalHeldOut.perplexity.toFixed(2)}** (loss ${numberText(record.finalHeldOut.loss, 4)}) on ${corpus.heldOut.documents} documents that were never trained on${accuracy === undefined ? '' : `; next sentence told right: ${(100 * accuracy).toFixed(1)} %`}`,
@@ -109,24 +145,14 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
       `${([...record.former, record].reduce((sum, { seconds }) => sum + seconds, 0) / 3600).toFixed(1)} hours on ${machineText(machine)}, Node ${machine.node}, by \`progtuning pretrain\``,
     ],
   ];
-  return [
-    '---',
-    ...(license === undefined ? [] : [`license: ${license}`]),
-    'language: en',
-    'pipeline_tag: fill-mask',
-    '---',
-    '',
-    `# ${name}`,
-    '',
-    'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
-    `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
-    '',
-    '| | |',
-    '|---|---|',
-    ...rows.map(([what, value]) => `| ${what} | ${value} |`),
-    '',
-    ...(figure === undefined ? [] : [`![Loss over tokens seen](${figure})`, '']),
-    'Everything that made it (hashes of the text, settings, every measured loss) is in `pretraining.json`.',
-    '',
-  ].join('\n');
+  return cardText(options, {
+    task: 'fill-mask',
+    about: [
+      'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
+      `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
+    ],
+    rows,
+    figure,
+    record: 'pretraining.json',
+  });
 }

@@ -10,7 +10,7 @@ import { learnWordPieces } from './wordpiece-trainer.js';
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 
 /** Characters rarer than this share of the text become [UNK]: else other scripts' alphabets fill a small vocabulary. */
-const RARE = 1e-6;
+export const RARE = 1e-6;
 
 /** Positions of BERT. */
 const MAX_LENGTH = 512;

@@ -1,5 +1,5 @@
 /**
- * Masked-language modelling (Devlin et al. 2019, section 3.1) as an {@link Objective}: only masked positions reach the vocabulary.
+ * Masked-language modelling (Devlin et al. 2019, section 3.1) as a {@link WideObjective}: only masked positions reach the vocabulary.
  * Where the batches are pairs of segments, next-sentence prediction is learnt beside it and the losses are added up.
  */
 
@@ -15,7 +15,7 @@ import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { Tensors } from './model.js';
-import type { Objective } from './objective.js';
+import type { WideObjective } from './objective.js';
 
 const predicted = ({ maskedWeights }: MaskedBatch): number =>
   maskedWeights.reduce((total, weight) => total + weight, 0);
@@ -28,9 +28,21 @@ export interface PretrainingLosses {
 }
 
 /** The objective, and its parts for who wants to see them apart. */
-export interface MaskedLmObjective extends Objective<MaskedBatch> {
+export interface MaskedLmObjective extends WideObjective<MaskedBatch> {
   losses(shape: MaskedBatch, tensors: Tensors, random: Randomness | undefined): PretrainingLosses;
 }
+
+/** Batches of packed text are full rows, the same number of them at every step. */
+export const fixedRows = {
+  anySize: false,
+  widened: (batch: MaskedBatch) => batch,
+  placement: ({ rows, length, examples }: MaskedBatch) => ({
+    length,
+    examples,
+    starts: examples.map((_, row) => row * length),
+    lengths: new Int32Array(rows).fill(length),
+  }),
+} as const;
 
 export function maskedLmObjective(config: ModelConfig, specs: readonly ParameterSpec[]): MaskedLmObjective {
   const losses: MaskedLmObjective['losses'] = ({ rows, length, maskedPositions, pairs }, tensors, random) => {
@@ -64,13 +76,7 @@ export function maskedLmObjective(config: ModelConfig, specs: readonly Parameter
   return {
     specs,
     losses,
-    anySize: false,
-    placement: ({ rows, length, examples }) => ({
-      length,
-      examples,
-      starts: examples.map((_, row) => row * length),
-      lengths: new Int32Array(rows).fill(length),
-    }),
+    ...fixedRows,
     inputs: ({ rows, length, maskedPositions, pairs }) => ({
       inputIds: { shape: [rows, length], dtype: 'int32' },
       positions: { shape: [maskedPositions.length + (pairs ? rows : 0)], dtype: 'int32' },

@@ -1,13 +1,12 @@
 /** The classes of a model from elsewhere, as a user meets them: in another order, under other names, of another number. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createModel } from '../../src/experiments/create-model.js';
 import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
-import { packageRoot } from '../golden/golden.js';
+import { progtuning, type Result } from './progtuning.js';
 
 const home = await mkdtemp(join(tmpdir(), 'progtuning-classes-'));
 const at = (...parts: string[]): string => join(home, ...parts);
@@ -19,17 +18,6 @@ const ROWS = Array.from({ length: 24 }, (_, i) =>
 );
 const rte = (rows: readonly string[]): string =>
   `${['index\tsentence1\tsentence2\tlabel', ...rows].join('\n')}\n`;
-
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function progtuning(...args: string[]): Result {
-  const cli = join(packageRoot, 'dist/src/cli.js');
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
-}
 
 function succeeds(...args: string[]): Result {
   const result = progtuning(...args);

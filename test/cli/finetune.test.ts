@@ -9,6 +9,7 @@ import { createModel } from '../../src/experiments/create-model.js';
 import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
 import { permutation } from '../../src/random.js';
 import { packageRoot } from '../golden/golden.js';
+import { progtuning, type Result } from './progtuning.js';
 
 const home = await mkdtemp(join(tmpdir(), 'progtuning-cli-'));
 const data = join(home, 'glue');
@@ -43,18 +44,6 @@ before(async () => {
     seed: 1,
   });
 });
-
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function progtuning(...args: string[]): Result {
-  const cli = join(packageRoot, 'dist/src/cli.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
 
 const SETTINGS = ['--epochs', '3', '--batch-size', '16', '--learning-rate', '3e-3', '--max-length', '16'];
 const finetune = (...args: string[]): Result =>

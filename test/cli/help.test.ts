@@ -132,10 +132,12 @@ describe('examples run', { concurrency: 3 }, () => {
     await there('merged-runs');
   });
 
-  test('init, pretrain', async () => {
+  test('init, pretrain, distil', async () => {
     await runExamples('progtuning init');
     await runExamples('progtuning pretrain');
     await there('models/tiny-law/model.safetensors');
+    await runExamples('progtuning distil');
+    await there('models/small-law/model.safetensors');
   });
 
   test('reproduce begins its first notebook, and ends when it is told to: the whole takes 20 minutes', async () => {

@@ -1,13 +1,11 @@
 /** `progtuning pretrain` from the shell: its output, its model card, what it says of bad input. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { progtuning } from './progtuning.js';
 
-const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'progtuning-pretrain-cli-'));
 after(() => rmSync(home, { recursive: true }));
 
@@ -19,17 +17,10 @@ writeFileSync(
 const tiny =
   '--layers 1 --hidden 16 --heads 2 --vocab-size 40 --max-length 16 --batch-size 4 --warmup-steps 2 --tokens 1000';
 
-const progtuning = (args: string) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args.split(' ')], {
-    encoding: 'utf8',
-  });
-  return { status, stdout, stderr };
-};
-
 test('pre-trains, writes a folder with a model card, prints one JSON object', () => {
   const out = join(home, 'model');
   const { status, stdout, stderr } = progtuning(
-    `pretrain --text ${text} --out ${out} ${tiny} --license apache-2.0 --json`,
+    ...`pretrain --text ${text} --out ${out} ${tiny} --license apache-2.0 --json`.split(' '),
   );
   assert.equal(status, 0, stderr);
   const record = JSON.parse(stdout);
@@ -63,7 +54,9 @@ for (const [what, args, exit, message] of [
   ],
 ] as const) {
   test(`${what}: one line, exit ${exit}`, () => {
-    const { status, stderr, stdout } = progtuning(`pretrain --out ${join(home, 'bad')} ${args}`);
+    const { status, stderr, stdout } = progtuning(
+      ...`pretrain --out ${join(home, 'bad')} ${args}`.split(' '),
+    );
     assert.equal(status, exit, stderr);
     assert.match(stderr, message);
     assert.equal(stderr.trim().split('\n').length, 1, stderr);

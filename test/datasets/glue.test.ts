@@ -68,7 +68,10 @@ test('what is wrong is said in one line with file, line, value and remedy', asyn
   await rejects('stsb', 'train', /score '' is not a number/);
   await write('cola', 'train', 'gj04\t1\t\n');
   await rejects('cola', 'train', /train\.tsv:1: 3 columns, 4 expected/);
-  assert.throws(() => findTask('SST-2'), /unknown task 'SST-2'; known: cola, sst2, mrpc/);
+  assert.throws(
+    () => findTask('SST-2'),
+    /unknown task 'SST-2' \(did you mean 'sst2'\?\); known: cola, sst2, mrpc/,
+  );
 });
 
 test('the embedded task is read like the others', async () => {

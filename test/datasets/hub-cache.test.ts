@@ -1,13 +1,12 @@
 /** What a hub must not be able to do to the cache, and what the cache gives when there is no hub. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { hubFile } from '../../src/datasets/hub.js';
+import { withHub } from './hub-home.js';
 
 const gitHash = (bytes: Buffer): string =>
   createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
@@ -31,24 +30,16 @@ const server = createServer((request, response) => {
   return response.writeHead(200, { ETag: `"${oid}"`, 'Content-Range': range }).end(content);
 });
 
-let home = '';
-const kept = { ...process.env };
-before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
-after(() => server.close());
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'progtuning-hub-'));
-  commit = COMMIT;
-  etag = '';
-  content = Buffer.from('{}');
-  for (const name of ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN'])
-    delete process.env[name];
-  process.env.HF_HOME = join(home, 'a', 'b');
-  process.env.HF_ENDPOINT = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterEach(async () => {
-  process.env = { ...kept };
-  await rm(home, { recursive: true, force: true });
-});
+const home = withHub(
+  server,
+  () => {
+    commit = COMMIT;
+    etag = '';
+    content = Buffer.from('{}');
+  },
+  'a',
+  'b',
+);
 
 const model = { type: 'model', name: 'tiny/bert' } as const;
 
@@ -62,7 +53,7 @@ test('a commit, hash or revision that is a path writes nothing', async () => {
     hubFile({ ...model, revision: '../../../escaped' }, 'config.json'),
     /'\.\.\/\.\.\/\.\.\/escaped' is no revision/,
   );
-  const written = await readdir(home, { recursive: true });
+  const written = await readdir(home(), { recursive: true });
   assert.deepEqual(
     written.filter((path) => path.includes('escaped')),
     [],
@@ -76,7 +67,7 @@ test('an empty file is a file', async () => {
 
 test('the name of a revision is written whole, and nothing is left beside it', async () => {
   await hubFile(model, 'config.json');
-  const refs = join(home, 'a/b/hub/models--tiny--bert/refs');
+  const refs = join(home(), 'a/b/hub/models--tiny--bert/refs');
   assert.deepEqual(await readdir(refs), ['main']);
   assert.equal(await readFile(join(refs, 'main'), 'utf8'), COMMIT);
 });

@@ -1,12 +1,10 @@
 /** To and from the hub: a saved folder is committed, a data set's files are found, against a local server that speaks the hub's protocol. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { taskAndData } from '../../src/cli/own-data-options.js';
 import { buildProgram } from '../../src/cli/program.js';
@@ -16,6 +14,7 @@ import { readRows } from '../../src/datasets/tables/rows.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { run } from '../../src/experiments/run.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
+import { withHub } from './hub-home.js';
 
 const COMMIT = 'c'.repeat(40);
 const rows = Array.from({ length: 12 }, (_, i) => ({
@@ -145,23 +144,10 @@ const server = createServer(async (request, response) => {
   return answerDataset(url, body, request, response);
 });
 
-let home = '';
-const kept = { ...process.env };
-before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
-after(() => server.close());
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'progtuning-push-'));
+const home = withHub(server, () => {
   seen.length = 0;
   repos.clear();
   refused = false;
-  for (const name of Object.keys(process.env).filter((key) => /^(HF|HUGGING)/.test(key)))
-    delete process.env[name];
-  process.env.HF_HOME = home;
-  process.env.HF_ENDPOINT = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterEach(async () => {
-  process.env = { ...kept };
-  await rm(home, { recursive: true, force: true });
 });
 
 /** What the last commit holds, by path: text of small files, hash of large ones. */
@@ -180,7 +166,7 @@ function committed(): Record<string, string> {
 }
 
 async function saved(): Promise<string> {
-  const folder = join(home, 'my-run');
+  const folder = join(home(), 'my-run');
   await mkdir(join(folder, 'unfinished'), { recursive: true });
   await writeFile(join(folder, 'config.json'), '{"model_type":"bert"}');
   await writeFile(join(folder, 'README.md'), '---\n---\n# card\n');
@@ -235,12 +221,12 @@ test("the token is found where Python's client finds it", async () => {
     /wants a token that may write: set HF_TOKEN, or put it in .*token/,
   );
   assert.equal(seen.length, 0);
-  await writeFile(join(home, 'token'), 'hf_of_file\n');
+  await writeFile(join(home(), 'token'), 'hf_of_file\n');
   await pushFolder(folder);
   assert.equal(seen[0]?.token, 'Bearer hf_of_file');
-  process.env.HF_TOKEN_PATH = join(home, 'other');
+  process.env.HF_TOKEN_PATH = join(home(), 'other');
   await assert.rejects(pushFolder(folder), /other \(hf auth login\)/);
-  await writeFile(join(home, 'other'), 'hf_other');
+  await writeFile(join(home(), 'other'), 'hf_other');
   await pushFolder(folder);
   assert.equal(seen.at(-1)?.token, 'Bearer hf_other');
 });
@@ -253,19 +239,19 @@ test('refusals are one line, without the token; a folder without a model is not 
     assert.match(error.message, /model 'you\/x' at .*: refused \(403\): the token in HF_TOKEN has no access/);
     return !error.message.includes('hf_secret');
   });
-  await assert.rejects(pushFolder(join(home, 'none')), /none: cannot be read/);
+  await assert.rejects(pushFolder(join(home(), 'none')), /none: cannot be read/);
   await assert.rejects(pushFolder(folder, { repo: '../x' }), /no name of a repository/);
   process.env.HF_HUB_OFFLINE = '1';
   await assert.rejects(pushFolder(folder), /HF_HUB_OFFLINE is set/);
 });
 
 test('finetune --push-to-hub: asked whose token it is before it trains, sent when it is saved; push sends it again', async () => {
-  const model = join(home, 'model');
-  const data = join(home, 'own.csv');
+  const model = join(home(), 'model');
+  const data = join(home(), 'own.csv');
   await writeFile(data, csv);
   const texts = rows.map(({ text }) => text);
   await createModel({ out: model, layers: 2, hidden: 16, heads: 2, vocabSize: 24, texts, seed: 1 });
-  const save = join(home, 'sent');
+  const save = join(home(), 'sent');
   const words = ['finetune', '--train-file', data, '--model', model, '--epochs', '2', '--max-length', '16'];
   const call = (...more: string[]): Promise<unknown> =>
     buildProgram().then((program) =>
@@ -279,7 +265,7 @@ test('finetune --push-to-hub: asked whose token it is before it trains, sent whe
   for (const name of ['README.md', 'all_results.json', 'config.json', 'model.safetensors', 'run.json'])
     assert.ok(names.includes(name), name);
   assert.ok(
-    !Object.values(committed()).some((text) => text.includes(home)),
+    !Object.values(committed()).some((text) => text.includes(home())),
     'a path of this machine is sent',
   );
   const { spec } = JSON.parse(committed()['run.json'] ?? '');
@@ -306,7 +292,7 @@ test('a data set by its id: its files by the words in their names, with the comm
 });
 
 test('a run on a data set of the hub: parquet, json lines, csv', async () => {
-  const model = join(home, 'model');
+  const model = join(home(), 'model');
   const texts = rows.map(({ text }) => text);
   await createModel({ out: model, layers: 2, hidden: 16, heads: 2, vocabSize: 24, texts, seed: 1 });
   for (const [name, config] of [['me/reviews'], ['me/lines'], ['me/several', 'en']] as const) {

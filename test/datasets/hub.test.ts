@@ -1,16 +1,15 @@
 /** The hub's cache against a local server that answers like the hub, failures included. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { hubFile, modelFolder } from '../../src/datasets/hub.js';
 import { readGlueHub, readParquet } from '../../src/datasets/parquet.js';
 import { findTask } from '../../src/datasets/task.js';
+import { withHub } from './hub-home.js';
 
 const COMMIT = 'a'.repeat(40);
 const rows = Array.from({ length: 30 }, (_, i) => ({
@@ -99,27 +98,14 @@ const server = createServer(async (request, response) => {
   return sendFile(request, response, path);
 });
 
-let home = '';
-const kept = { ...process.env };
-before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
-after(() => server.close());
-beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'progtuning-hub-'));
+const home = withHub(server, () => {
   Object.assign(behaviour, { status: 0, cutAfter: 0, wrongHash: false, redirect: false });
   seen.length = 0;
-  for (const name of ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN'])
-    delete process.env[name];
-  process.env.HF_HOME = home;
-  process.env.HF_ENDPOINT = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterEach(async () => {
-  process.env = { ...kept };
-  await rm(home, { recursive: true, force: true });
 });
 
 const dataset = { type: 'dataset', name: 'nyu-mll/glue' } as const;
 const FILE = 'sst2/validation-00000-of-00001.parquet';
-const cache = (...names: string[]): string => join(home, 'hub', 'datasets--nyu-mll--glue', ...names);
+const cache = (...names: string[]): string => join(home(), 'hub', 'datasets--nyu-mll--glue', ...names);
 
 test('a file comes once, into the layout that Python shares; the token is sent', async () => {
   process.env.HF_TOKEN = 'hf_secret';
@@ -190,7 +176,7 @@ test('a cut connection is one clear error, leaves no final file, and the next tr
     hubFile(model, 'model.safetensors'),
     /model 'tiny\/bert', file 'model.safetensors'.*could not be fetched.*goes on where it stopped/,
   );
-  const blobs = join(home, 'hub', 'models--tiny--bert', 'blobs');
+  const blobs = join(home(), 'hub', 'models--tiny--bert', 'blobs');
   const [partial] = await readdir(blobs);
   assert.ok(partial?.endsWith('.incomplete'));
   const had = (await stat(join(blobs, partial as string))).size;
@@ -253,7 +239,7 @@ test('no network: the endpoint is named', async () => {
 });
 
 test('parquet that is none, or lacks a column, names the file', async () => {
-  const path = join(home, 'bad.parquet');
+  const path = join(home(), 'bad.parquet');
   await writeFile(path, 'not parquet');
   await assert.rejects(readParquet(path), /bad\.parquet: not a parquet file/);
   await assert.rejects(readGlueHub(findTask('rte'), 'dev'), /has no file 'rte\/validation/);

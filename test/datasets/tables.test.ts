@@ -124,7 +124,11 @@ test('what is wrong with labelled rows is one line', async () => {
     /e3\.csv:3: label 'high' is not a number/,
     'regression',
   );
-  await fails('e4.csv', 'text,lab\na,x\n', /no column 'label'; there are: text, lab/);
+  await fails(
+    'e4.csv',
+    'text,lab\na,x\n',
+    /no column 'label' \(did you mean 'lab'\?\); there are: text, lab/,
+  );
   await fails('e5.csv', 'text,label\na,\n', /e5\.csv:2: the label is empty/);
   const { labels, texts, rows } = await surveyTable(table(write('ok.csv', 'text,label\na,10\nb,9\n')));
   assert.deepEqual([labels, rows], [['9', '10'], 2]);

@@ -13,9 +13,9 @@ import { modelSpecs } from '../../src/models/specs.js';
 import { uniform } from '../../src/random.js';
 import { loadTokenizer, type TextTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../../src/tokenizers/train.js';
-import { countCooccurrence } from '../../src/training/cooccurrence.js';
-import { startFromCounts } from '../../src/training/counted-start.js';
 import { evaluateMaskedLm } from '../../src/training/pretrain.js';
+import { countCooccurrence } from '../../src/training/start/cooccurrence.js';
+import { startFromCounts } from '../../src/training/start/counted-start.js';
 
 const GROUPS = [
   ['cat', 'dog', 'fox'],

@@ -1,4 +1,9 @@
-/** A tslab kernel in a process of its own, driven over ZeroMQ. Whatever happens, the process ends with `close` or with ours. */
+/**
+ * A tslab kernel in a process of its own, driven over ZeroMQ. Whatever happens, the process ends with `close` or with ours.
+ *
+ * Why a runner of our own (this folder) and not Jupyter's: the kit promises that two commands of npm make every figure, so notebooks are
+ * executed without Python; and tslab loses outputs under a runner that waits for them (`launch.ts`).
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

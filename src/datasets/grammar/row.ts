@@ -1,4 +1,6 @@
-/** What a grammar makes: rows of a task, several at a time where they belong together. */
+/**
+ * What a grammar makes: rows of a task, several at a time where they belong together. Why there are grammars at all: `generated.ts`.
+ */
 import type { Draw } from './draw.js';
 
 export interface Row {

@@ -1,5 +1,6 @@
 /** What kind of task a table is for, and which of its columns hold text and label: as said, or guessed from names and first rows. */
 import { DataError } from '../../errors.js';
+import { didYouMean } from '../../nearest.js';
 import { labelTexts } from './labels.js';
 import { readRows, type TableRow } from './rows.js';
 
@@ -59,7 +60,9 @@ const listed = (names: readonly string[]): string => names.join(', ');
 
 function named(names: readonly string[], wanted: string, option: string, path: string): string {
   if (names.includes(wanted)) return wanted;
-  throw new DataError(`${path}: no column '${wanted}'; there are: ${listed(names)}. Name one with ${option}`);
+  throw new DataError(
+    `${path}: no column '${wanted}'${didYouMean(wanted, names)}; there are: ${listed(names)}. Name one with ${option}`,
+  );
 }
 
 const find = (names: readonly string[], lower: string): string | undefined =>

@@ -1,6 +1,7 @@
 /** Labelled rows of a table, checked as they stream: texts that are there, labels that can be read. */
 import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
+import { didYouMean } from '../../nearest.js';
 import type { Columns, TaskKind, TextColumns } from './columns.js';
 import { classesOf, classOf, scoreOf } from './labels.js';
 import { readRows, type TableRow } from './rows.js';
@@ -33,7 +34,10 @@ export interface LabelledTable extends Table {
 /** @throws DataError that names the columns there are */
 function cell({ values, where }: TableRow, column: string): unknown {
   if (column in values) return values[column];
-  throw new DataError(`${where}: no column '${column}'; there are: ${Object.keys(values).join(', ')}`);
+  const names = Object.keys(values);
+  throw new DataError(
+    `${where}: no column '${column}'${didYouMean(column, names)}; there are: ${names.join(', ')}`,
+  );
 }
 
 function textOf(row: TableRow, column: string): string {

@@ -1,6 +1,7 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
 import { basename } from 'node:path';
 import { DataError } from '../../errors.js';
+import { didYouMean } from '../../nearest.js';
 import * as z from '../../schema.js';
 import { hashFile } from '../corpus.js';
 import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
@@ -46,7 +47,7 @@ export function openQuestion({ values, where }: TableRow): OpenQuestion {
     const value = values[name];
     if (value === undefined)
       throw new DataError(
-        `${where}: no column '${name}'; there are: ${Object.keys(values).join(', ')}. Questions want 'question' and 'context'`,
+        `${where}: no column '${name}'${didYouMean(name, Object.keys(values))}; there are: ${Object.keys(values).join(', ')}. Questions want 'question' and 'context'`,
       );
     const text = value === null ? '' : String(value);
     if (text.trim() === '')

@@ -4,15 +4,16 @@
  * places away and add what these say about the word between them, and the shares of the tokens as the output's bias. From random
  * weights a small masked-language model stays at the shares of the tokens for millions of tokens; from these it starts below.
  * The architecture is BERT's own, and every parameter is trained on. See `mimetic initialisation`, Trockman & Kolter 2023.
+ * It is here because the BERT that ships was begun so: its record can be made again, and others can pre-train on a CPU.
  */
 import { Matrix } from 'ml-matrix';
-import type { PackedRows } from '../datasets/corpus.js';
-import { maskingVocabulary } from '../datasets/masking.js';
-import type { CompileOptions } from '../engine/compile.js';
-import { UsageError } from '../errors.js';
-import type { ModelConfig } from '../models/config.js';
-import type { Parameters } from '../models/parameters.js';
-import type { TextTokenizer } from '../tokenizers/tokenizer.js';
+import type { PackedRows } from '../../datasets/corpus.js';
+import { maskingVocabulary } from '../../datasets/masking.js';
+import type { CompileOptions } from '../../engine/compile.js';
+import { UsageError } from '../../errors.js';
+import type { ModelConfig } from '../../models/config.js';
+import type { Parameters } from '../../models/parameters.js';
+import type { TextTokenizer } from '../../tokenizers/tokenizer.js';
 import { countCooccurrence, type NeighbourMap } from './cooccurrence.js';
 
 /** Where the heads of the lowest blocks look. Those of the first block also read from there. */

@@ -4,11 +4,11 @@
  * of a word with it. `counted-start.ts` writes both into a BERT's weights.
  */
 
-import { EigenvalueDecomposition, inverse, Matrix, SingularValueDecomposition } from 'ml-matrix';
-import type { PackedRows } from '../datasets/corpus.js';
-import { type CompileOptions, compile } from '../engine/compile.js';
-import * as tf from '../engine/tfjs.js';
-import { normal, STREAM } from '../random.js';
+import { inverse, Matrix, SingularValueDecomposition } from 'ml-matrix';
+import type { PackedRows } from '../../datasets/corpus.js';
+import type { CompileOptions } from '../../engine/compile.js';
+import { normal, STREAM } from '../../random.js';
+import { type Dense, leadingEigenpairs, matrixOf, product } from './dense.js';
 
 /** Neighbours up to this distance make up a word's vector. */
 const WINDOW = 5;
@@ -19,13 +19,6 @@ const PRIOR_PAIRS = 100;
 /** Columns beyond the wanted ones, and rounds, of the randomised SVD (Halko, Martinsson & Tropp 2011). */
 const OVERSAMPLING = 32;
 const ROUNDS = 3;
-
-/** Row-major. */
-export interface Dense {
-  readonly data: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
 
 /** `up down` is a map of word vectors, cut to the rank of one attention head. */
 export interface NeighbourMap {
@@ -54,31 +47,6 @@ export interface CooccurrenceOptions extends CompileOptions {
   readonly rank: number;
   readonly seed: number;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
-
-const dense = (matrix: Matrix): Dense => ({
-  data: Float32Array.from(matrix.to1DArray()),
-  rows: matrix.rows,
-  columns: matrix.columns,
-});
-
-const matrixOf = ({ data, rows, columns }: Dense): Matrix =>
-  Matrix.from1DArray(rows, columns, data as unknown as number[]);
-
-/** a b, or a^T b, by the engine: the big ones are vocabulary x vocabulary. */
-async function product(a: Dense, b: Matrix, transposed: boolean, options: CompileOptions): Promise<Matrix> {
-  const program = await compile(
-    { a: { shape: [a.rows, a.columns] }, b: { shape: [b.rows, b.columns] } },
-    (inputs) => ({ c: tf.matMul(inputs.a as tf.Tensor2D, inputs.b as tf.Tensor2D, transposed) }),
-    options,
-  );
-  try {
-    const { c } = await program.run({ a: a.data, b: dense(b).data });
-    const rows = transposed ? a.columns : a.rows;
-    return matrixOf({ data: c as Float32Array, rows, columns: b.columns });
-  } finally {
-    await program.close();
-  }
 }
 
 /** Adds 1 to [left, right] for every two words `distance` apart. */
@@ -132,26 +100,6 @@ function toPositiveMutualInformation(counts: Float32Array, size: number): Dense 
     }
   }
   return { data: counts, rows: size, columns: size };
-}
-
-interface Eigenpairs {
-  readonly values: readonly number[];
-  /** One per column. */
-  readonly vectors: Matrix;
-}
-
-/** Of a symmetric positive matrix: the largest first, at most `count`, without what is 0 but for rounding. */
-function leadingEigenpairs(matrix: Matrix, count: number): Eigenpairs {
-  const decomposed = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  const largest = decomposed.realEigenvalues
-    .map((value, column) => ({ value, column }))
-    .sort((a, b) => b.value - a.value);
-  const least = 1e-12 * (largest[0]?.value ?? 0);
-  const chosen = largest.filter(({ value }) => value > least).slice(0, count);
-  return {
-    values: chosen.map(({ value }) => value),
-    vectors: decomposed.eigenvectorMatrix.subMatrixColumn(chosen.map(({ column }) => column)),
-  };
 }
 
 /** An orthonormal basis of the columns of A: A V / sqrt(lambda) with A^T A = V lambda V^T. A tall matrix is passed over twice only. */

@@ -1,0 +1,124 @@
+/** What a pre-training and a distillation share: batches of text, snapshots, the curve in the record. */
+import { join } from 'node:path';
+import type { Corpus } from '../datasets/corpus.js';
+import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
+import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
+import type { DataError } from '../errors.js';
+import type { ModelConfig } from '../models/config.js';
+import { configJson } from '../models/config-file.js';
+import type { TextTokenizer } from '../tokenizers/tokenizer.js';
+import { ADAMW_DEFAULTS } from '../training/adamw.js';
+import { decaySteps } from '../training/learning-rate.js';
+import { type PretrainPlan, type PretrainProgress, pretrainProgressSchema } from '../training/pretrain.js';
+import { loadSnapshot, removeSnapshot, saveSnapshot, snapshotIdentity } from '../training/resume.js';
+import type { TrainingState } from '../training/state.js';
+import { hashOf } from './run-spec.js';
+import { anothersSnapshot } from './save-folder.js';
+import type { TextRunOptions, TextRunSpec } from './text-run-spec.js';
+
+const POINTS = 200;
+
+/** Where a run keeps what it goes on from. */
+export const unfinished = (out: string): string => join(out, 'unfinished');
+
+/** All of a plan but how it is evaluated. */
+export interface TextPlan extends Omit<PretrainPlan, 'evaluate'> {
+  /** Steps before the decay of `warmup_stable_decay`; 0 under another schedule. */
+  readonly stableSteps: number;
+  readonly heldOut: () => Iterable<MaskedBatch>;
+  readonly allHeldOut: () => Iterable<MaskedBatch>;
+}
+
+export function textPlan(
+  spec: TextRunSpec,
+  corpus: Corpus,
+  tokenizer: TextTokenizer,
+  { evalSteps, evalRows, saveSteps }: TextRunOptions,
+): TextPlan {
+  const vocabulary = maskingVocabulary(tokenizer);
+  const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
+  const masking = { seed, rows, probability, wholeWords, nextSentence: spec.nextSentence };
+  const batchAt = maskedBatches(corpus.train, vocabulary, masking);
+  const { kind, decayRatio = 0.2 } = spec.learningRateSchedule;
+  const stableSteps =
+    kind === 'warmup_stable_decay' ? spec.totalSteps - decaySteps(spec.totalSteps, decayRatio) : 0;
+  const { weightDecay, maxGradientNorm } = spec;
+  return {
+    totalSteps: spec.totalSteps,
+    stableSteps,
+    batchesOf: (step) => Array.from({ length: accumulation }, (_, i) => batchAt(step * accumulation + i)),
+    gradientAccumulationSteps: accumulation,
+    heldOut: () => heldOutBatches(corpus.heldOut, vocabulary, { ...masking, maxRows: evalRows }),
+    allHeldOut: () => heldOutBatches(corpus.heldOut, vocabulary, masking),
+    evalSteps,
+    savesAt: (steps) => steps % saveSteps === 0 || steps === stableSteps,
+    learningRate: spec.learningRate,
+    learningRateSchedule: spec.learningRateSchedule,
+    adamw: { ...ADAMW_DEFAULTS, weightDecay, maxGradientNorm },
+    seed,
+  };
+}
+
+/**
+ * Two places for snapshots: up to the decay of `warmup_stable_decay` nothing depends on how long the run will be, so that snapshot
+ * may be carried on by a longer or a shorter run; after it, only by the same.
+ */
+export function snapshots(
+  spec: TextRunSpec,
+  config: ModelConfig,
+  corpus: Corpus,
+  out: string,
+  stableSteps: number,
+) {
+  const { totalSteps: _total, learningRateSchedule, ...rest } = spec;
+  const { decayRatio: _decay, ...stableSchedule } = learningRateSchedule;
+  const data = { train: corpus.header.train, tokenizer: corpus.header.tokenizer };
+  const place = (name: string, settings: object, most: number) => {
+    const parts = { numericalVersion: NUMERICAL_VERSION, settings, config: configJson(config), data };
+    return { folder: join(unfinished(out), name), identity: { key: hashOf(parts), parts }, most };
+  };
+  const stable = place('stable', { ...rest, learningRateSchedule: stableSchedule }, stableSteps);
+  return { stable, last: place('last', spec, spec.totalSteps) };
+}
+
+type Places = ReturnType<typeof snapshots>;
+
+/** Takes a snapshot where those of its steps lie. */
+export const snapshotTaker =
+  ({ stable, last }: Places, state: TrainingState) =>
+  async (progress: PretrainProgress): Promise<void> => {
+    const steps = progress.losses.length;
+    const { folder, identity } = steps <= stable.most ? stable : last;
+    await saveSnapshot(folder, identity, steps, state, progress);
+  };
+
+/**
+ * The progress of the snapshot that the run may go on from; `state` is then as it was.
+ * @throws DataError where there are snapshots, and all are of other runs
+ */
+export async function resumeText(
+  { last, stable }: Places,
+  state: TrainingState,
+  overwrite: boolean,
+): Promise<PretrainProgress | undefined> {
+  let refusal: DataError | undefined;
+  for (const { folder, identity, most } of [last, stable]) {
+    const found = await loadSnapshot(folder, identity.key, state, pretrainProgressSchema);
+    if (found && found.losses.length <= most) return found;
+    const former = await snapshotIdentity(folder);
+    if (former) refusal ??= anothersSnapshot(folder, former.parts, identity.parts);
+  }
+  if (refusal && !overwrite) throw refusal;
+  for (const { folder } of [last, stable]) await removeSnapshot(folder);
+  return undefined;
+}
+
+/** The curve of a record: means over as many steps as leave 200 points. */
+export const inPoints = (losses: readonly number[]): { readonly step: number; readonly loss: number }[] => {
+  const width = Math.max(1, Math.ceil(losses.length / POINTS));
+  return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
+    const part = losses.slice(i * width, (i + 1) * width);
+    const mean = part.reduce((sum, loss) => sum + loss, 0) / part.length;
+    return { step: i * width + part.length, loss: Number(mean.toPrecision(5)) };
+  });
+};
