@@ -88,8 +88,8 @@ Examples:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
   Parts by what blocks contribute (trace of the Fisher information on 256 training examples), least first:
     progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition contribution --contribution-estimate fisher
-  Low blocks freeze when they hardly move any more, looked at ten times in the run:
-    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition adaptive --stages 10 --embeddings first-stage
+  Low blocks freeze when they hardly move any more, looked at after each epoch (--stages 10: ten times in the run):
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition adaptive --freeze-threshold 50 --embeddings first-stage
   LISA: two random blocks at a time, others every five steps, moments of what thaws reset:
     progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --schedule lisa --lisa-layers 2 --lisa-interval 5 --optimiser-state reset-thawed
   A warm-up and a decay for each stage, at lower and lower peaks:

@@ -183,7 +183,7 @@ const withoutReading = (spec: RunSpec): RunSpec =>
  * ```
  */
 export function runLabel(spec: RunSpec): string {
-  const { task, method, schedule, seed, learningRateSchedule, maxSteps, maxTrainExamples } = spec;
+  const { task, method, schedule, seed, learningRateSchedule, maxSteps } = spec;
   const { learningRateStages: rates, optimiserState } = spec;
   const notes = [
     ...(learningRateSchedule.kind === 'linear' ? [] : [learningRateSchedule.kind]),
@@ -192,7 +192,6 @@ export function runLabel(spec: RunSpec): string {
     ...(optimiserState === undefined ? [] : [`optimiser ${optimiserState}`]),
     ...(spec.randomWeights ? ['random weights'] : []),
     ...(maxSteps === undefined ? [] : [`${maxSteps} steps`]),
-    ...(maxTrainExamples === null ? [] : [`${maxTrainExamples} examples`]),
   ];
   const text = `${scheduleText(schedule)} (embeddings ${schedule.embeddings})`;
   return [task, method.kind, text, ...notes, `seed ${seed}`].join(', ');

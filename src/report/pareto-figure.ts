@@ -87,7 +87,9 @@ const AXES: Readonly<Record<Budget, string>> = {
 /** What the picture says, for those who do not see it. */
 function altText(points: readonly ParetoPoint[], budget: Budget): string {
   const front = points.filter(({ isFront }) => isFront);
-  const said = front.map(({ name, cost, score }) => `${name} (${Number(cost.toPrecision(4))}: ${score.toFixed(1)})`);
+  const said = front.map(
+    ({ name, cost, score }) => `${name} (${Number(cost.toPrecision(4))}: ${score.toFixed(1)})`,
+  );
   return `Mean score in points against ${AXES[budget]}, ${points.length} schedules. Nothing beats in both, from the cheapest up: ${said.join('; ')}.`;
 }
 

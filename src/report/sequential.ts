@@ -16,6 +16,7 @@ import { type Interval, studentInterval } from './comparison.js';
  */
 export const LOOKS = [5, 8, 12, 16] as const;
 
+/** Margin, and what shares the error rate. */
 export interface SequentialOptions {
   /** Points that are as good as nothing. */
   readonly margin: number;

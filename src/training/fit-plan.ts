@@ -18,8 +18,12 @@ export interface PlannedStage {
   readonly to: number;
 }
 
-export const OPTIMISER_STATES = ['reset-thawed', 'reset'] as const;
-export type OptimiserState = (typeof OPTIMISER_STATES)[number];
+/**
+ * What is reset of AdamW's moments when a stage begins: those of what did not train in the stage before, or all.
+ */
+export type OptimiserState = 'reset-thawed' | 'reset';
+
+export const OPTIMISER_STATES = ['reset-thawed', 'reset'] as const satisfies readonly OptimiserState[];
 
 /** What the loop follows: budget, stages, batches, learning rate, evaluations. */
 export interface FitPlan {
