@@ -24,6 +24,7 @@ export {
   summarise,
 } from '../report/comparison.js';
 export { costRows } from '../report/cost.js';
+export { interactionRows, rateName } from '../report/interaction.js';
 export { type ParetoPoint, paretoPoints } from '../report/pareto-figure.js';
 export {
   DIFFERENCE_NOTE,

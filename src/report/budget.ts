@@ -25,7 +25,7 @@ export type Budget = 'updates' | 'seconds' | 'memory';
  * import { comparison, experiments } from 'progtuning';
  *
  * const [record] = (await experiments.readLedger('ledger')).values();
- * console.log(comparison.costOf(record, 'updates') > 0); // true
+ * console.log(typeof comparison.costOf(record, 'updates')); // number
  * ```
  */
 export function costOf(record: LedgerRecord, budget: Budget): number | undefined {
@@ -162,4 +162,5 @@ export function budgetRows(
 }
 
 /** Own data are told apart by their file, subsets by their size. */
-const taskOf = ({ task, data, maxTrainExamples }: RunSpec): string => [task, data, maxTrainExamples].join();
+export const taskOf = ({ task, data, maxTrainExamples }: RunSpec): string =>
+  [task, data, maxTrainExamples].join();

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { LedgerRecord } from '../../src/experiments/ledger.js';
 import { normal, STREAM } from '../../src/random.js';
 import { budgetRows, costOf } from '../../src/report/budget.js';
+import { interactionRows } from '../../src/report/interaction.js';
 import { paretoFigure, paretoPoints } from '../../src/report/pareto-figure.js';
 import { LOOKS, sequentialDecision } from '../../src/report/sequential.js';
 import { budgetCells, cell } from './made-cells.js';
@@ -64,6 +65,29 @@ test('the front holds what nothing beats in both, and the picture says so in wor
     /4 schedules\. Nothing beats in both, from the cheapest up: full fine-tuning, 2 epochs \(20: 70\.2\); Progtuning \(25: 78\.\d\); full fine-tuning, 3 epochs/,
   );
   assert.equal(data.length, 4);
+});
+
+test('rate and schedule interact where the schedule gains more under one rate than under the other', () => {
+  const under = [0, 1, 2, 3, 4].flatMap((seed) =>
+    (['linear', 'constant'] as const).flatMap((decay) =>
+      (['full', 'progressive'] as const).map((kind) => {
+        const gain = kind === 'full' ? 0 : decay === 'linear' ? 0.01 : 0.03;
+        return cell({
+          schedule: { kind },
+          seed,
+          decay,
+          accuracy: 0.7 + 0.01 * seed + gain + 0.0001 * (seed % 2),
+        });
+      }),
+    ),
+  );
+  const [row, ...more] = interactionRows(under, { margin: 0.5 });
+  assert.deepEqual(more, []);
+  assert.deepEqual([row?.schedule, row?.rate, row?.seeds], ['Progtuning', '2e-5 constant', 5]);
+  assert.ok(Math.abs((row?.['difference of differences, points'] as number) - 2) < 1e-9);
+  assert.match(String(row?.decision), /^better/);
+  const cut = under.filter(({ spec }) => spec.seed !== 4 || spec.schedule.kind === 'full');
+  assert.equal(interactionRows(cut, { margin: 0.5 })[0]?.seeds, 4);
 });
 
 test('the stopping rule looks after 5, 8, 12 and 16 seeds, and at no others', () => {
