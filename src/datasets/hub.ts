@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import type { HubApiError, PathInfo } from '@huggingface/hub';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';

@@ -1,7 +1,7 @@
 /** Gradient norms of a model's blocks on a task's training data, as a record: `data/block-gradients/` holds what was measured. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { batchesOf } from '../datasets/batches.js';
 import { resolveModel } from '../datasets/source.js';
 import type { CompileOptions } from '../engine/compile.js';

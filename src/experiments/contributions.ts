@@ -1,6 +1,5 @@
 /** What each block contributes, measured before a run on its training data alone: what parts by contribution are cut by. */
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Feature } from '../datasets/batch.js';
 import { batchesOf } from '../datasets/batches.js';
 import type { ClassNames } from '../datasets/class-names.js';
@@ -15,6 +14,7 @@ import { methodTrains } from '../peft/method.js';
 import type { Estimate } from '../progressive/contribution.js';
 import { MEASURED_EXAMPLES } from '../progressive/partition.js';
 import { permutation, STREAM } from '../random.js';
+import * as z from '../schema.js';
 import { blockGradients } from '../training/block-gradients.js';
 import { blockStates } from '../training/block-states.js';
 import { predictFeatures } from '../training/evaluate.js';

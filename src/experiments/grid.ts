@@ -1,6 +1,5 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
 import { join } from 'node:path';
-import { z } from 'zod';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
@@ -9,6 +8,7 @@ import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { partitionSchema } from '../progressive/partition.js';
 import { EMBEDDINGS, SCHEDULE_KINDS, scheduleText } from '../progressive/schedule.js';
+import * as z from '../schema.js';
 import {
   canonicalJson,
   ownKind,

@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { hashFile } from '../datasets/corpus.js';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { parsedConfigJson } from '../models/config-file.js';

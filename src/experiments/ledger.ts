@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
-import { z } from 'zod';
 import { hashFile } from '../datasets/corpus.js';
 import { localFile } from '../datasets/hub-dataset.js';
 import { packageData, readSplit, resolveModel } from '../datasets/source.js';
@@ -15,6 +14,7 @@ import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
+import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import {
   type ModelIdentity,

@@ -1,5 +1,5 @@
 /** What a pre-training is asked, what it reports, what it leaves behind. */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
 import type { CompileOptions } from '../engine/compile.js';
 import type { LearningRateSchedule } from '../training/learning-rate.js';

@@ -1,6 +1,6 @@
 /** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';

@@ -1,10 +1,10 @@
 /** What a run leaves behind: its spec, what it gave, and on what machine. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { z } from 'zod';
 import type { CompileOptions } from '../engine/compile.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
+import * as z from '../schema.js';
 import type { StepRecord } from '../training/fit.js';
 import type { EvaluationRecord } from '../training/selection.js';
 import type { RunIdentity } from './identity.js';

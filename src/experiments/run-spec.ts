@@ -3,7 +3,6 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
@@ -11,6 +10,7 @@ import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { LISA_DEFAULTS } from '../progressive/lisa.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
+import * as z from '../schema.js';
 import { OPTIMISER_STATES } from '../training/fit-plan.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { checkStaged, staged } from './staged.js';

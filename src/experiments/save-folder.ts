@@ -1,7 +1,7 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { parseJson } from '../json.js';

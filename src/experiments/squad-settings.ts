@@ -1,6 +1,6 @@
 /** How a saved SQuAD model cuts windows and chooses answers: kept beside it, so that it is scored as it was trained. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';

@@ -2,7 +2,7 @@
  * Settings of how a run is watched and steered while it trains, by the names of Hugging Face's `TrainingArguments`. All are absent by
  * default, and what is given at its default is dropped: such a run is the same as one that does not name them.
  */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { UsageError } from '../errors.js';
 import type { Selection } from '../training/selection.js';
 

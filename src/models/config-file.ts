@@ -1,7 +1,7 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';

@@ -2,7 +2,7 @@
  * The header of a safetensors file: 8 bytes length, then JSON that says of each tensor its type, shape and place. Nothing of it is
  * trusted: lengths, offsets and names are checked before a byte of data is read.
  */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { sizeOf } from './parameters.js';
 

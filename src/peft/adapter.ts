@@ -3,7 +3,7 @@
  * Houlsby et al. 2019 (arXiv 1902.00751): after both sub-layers. Pfeiffer et al. 2020 (arXiv 2005.00052): after the feed-forward only.
  */
 
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { gelu, linear } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
 import { UsageError } from '../errors.js';

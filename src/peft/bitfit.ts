@@ -1,5 +1,5 @@
 /** BitFit (Ben Zaken et al. 2021, arXiv 2106.10199): only biases train, all of them or the query's and the intermediate's. */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
 import { headTrains, type MethodBase } from './modules.js';

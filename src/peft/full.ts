@@ -1,5 +1,5 @@
 /** Full fine-tuning: no extra parameters, no hooks, everything trains. */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
 import type { MethodBase } from './modules.js';

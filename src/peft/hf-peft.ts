@@ -3,7 +3,7 @@
  * Source: huggingface/peft, src/peft/tuners/lora/config.py (`LoraConfig`), src/peft/peft_model.py (`modules_to_save` per task type),
  * src/peft/utils/save_and_load.py (names without the adapter's own name), src/peft/tuners/tuners_utils.py (`_get_learnable_bias_state_dict`).
  */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { LORA_BIASES, type Lora, loraSchema } from './lora.js';
 import { loraMaps, modulesToSave } from './lora-targets.js';

@@ -1,6 +1,6 @@
 /** LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / r) B A x, as Hugging Face PEFT builds it. */
 
-import { z } from 'zod';
+import * as z from '../schema.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';

@@ -1,5 +1,5 @@
 /** The methods behind one interface: extra parameters, where they enter, which names train. What trains in a stage is method AND stage. */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
 import { type Adapter, adapterAdaptation, adapterSchema, adapterSpecs, adapterTrains } from './adapter.js';

@@ -2,11 +2,12 @@
  * Partitions as values: which blocks make up the parts P_1..P_T of a schedule, P_1 freezing first. A schedule says which parts train when.
  * Absent: the paper's equal parts (`parts.ts`).
  */
-import { z } from 'zod';
+
 import { UsageError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
 import { sizeOf } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
+import * as z from '../schema.js';
 import { FREEZING_RULES } from './adaptive.js';
 import { contributionParts, ESTIMATES } from './contribution.js';
 import { equalParameterParts, type PartSizes } from './equal-parameters.js';

@@ -2,8 +2,9 @@
  * Blocks that freeze while a run lasts: what is measured in each stage, and what follows from it for the next. All of it is part of the
  * run's progress, so that a resumed run decides alike.
  */
-import { z } from 'zod';
+
 import type { Trains } from '../models/parameters.js';
+import * as z from '../schema.js';
 import type { FitPlan, PlannedStage } from './fit-plan.js';
 import { stageAt } from './fit-plan.js';
 import type { TrainedTensor, TrainingState } from './state.js';

@@ -2,7 +2,7 @@
  * Masked-language-model pre-training: an endless sequence of batches, each a pure function of (seed, step), so that a run that was
  * cut off at any step goes on with the same numbers, bit for bit.
  */
-import { z } from 'zod';
+import * as z from '../schema.js';
 import type { MaskedBatch } from '../datasets/masking.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import type { ModelConfig } from '../models/config.js';

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { parseJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';

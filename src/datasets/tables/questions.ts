@@ -1,5 +1,5 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
-import { z } from 'zod';
+import * as z from '../../schema.js';
 import { DataError } from '../../errors.js';
 import { hashFile } from '../corpus.js';
 import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
