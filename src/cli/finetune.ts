@@ -22,11 +22,13 @@ import { jsonOf } from './run-json.js';
 import { planText, recordText, stagesText } from './run-text.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
+import { addStageOptions, type StageFlags, stagedOf } from './stage-options.js';
 import { addWatchOptions, keptOf, type WatchFlags, watchedOf } from './watch-options.js';
 
 interface FinetuneFlags
   extends MethodFlags,
     ScheduleFlags,
+    StageFlags,
     Omit<SquadFlags, 'task'>,
     EngineFlags,
     PushFlags,
@@ -85,6 +87,14 @@ Examples:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
   A GPT-2 or LLaMA on text of your own, to predict the next token; perplexity of the tenth that is held out:
     progtuning finetune --task causal-lm --train-file book.txt --model gpt2/ --max-length 256 --save runs/book
+  Parts by what blocks contribute (trace of the Fisher information on 256 training examples), least first:
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition contribution --contribution-estimate fisher
+  Low blocks freeze when they hardly move any more, looked at after each epoch (--stages 10: ten times in the run):
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition adaptive --freeze-threshold 50 --embeddings first-stage
+  LISA: two random blocks at a time, others every five steps, moments of what thaws reset:
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --schedule lisa --lisa-layers 2 --lisa-interval 5 --optimiser-state reset-thawed
+  A warm-up and a decay for each stage, at lower and lower peaks:
+    progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --learning-rate-stages restart --learning-rate-peaks 1,0.5,0.25
   200 steps at most, classes weighed by how rare they are, curves for TensorBoard:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --max-steps 200 --class-weights balanced --logging-dir curves/ --eval-steps 50`;
 
@@ -138,7 +148,8 @@ export function registerFinetune(program: Command): void {
       `share of steps to warm up ${DEFAULT_TEXTS.warmupRatio}`,
       numberBetween('warmup-ratio', 0, 1),
     )
-    .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0))
+    .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0));
+  addStageOptions(command)
     .option(
       '--weight-decay <rate>',
       `AdamW's, not on biases and layer norms ${DEFAULT_TEXTS.weightDecay}`,
@@ -231,6 +242,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
       warmupRatio: flags.warmupRatio ?? recipe.warmupRatio,
       ...(flags.warmupSteps ? { warmupSteps: flags.warmupSteps } : {}),
     },
+    ...stagedOf(flags),
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     maxGradientNorm: flags.maxGradientNorm,
     ...(flags.maxLength === undefined ? {} : { maxLength: flags.maxLength }),

@@ -10,7 +10,7 @@ import { modelSpecs } from '../models/specs.js';
 import { unknownName } from '../nearest.js';
 import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
 import type { MethodBase } from '../peft/modules.js';
-import { checkSchedule } from '../progressive/schedule.js';
+import { checkSchedule, cutSchedule, isAdaptive, scheduleText } from '../progressive/schedule.js';
 import { countedUpdates, savedFraction } from '../progressive/updates.js';
 import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
 import { wholeNumber } from './numbers.js';
@@ -29,6 +29,10 @@ const EXAMPLES = `
 Examples:
   The abstract's "approximately 25 %":
     progtuning params --model bert-base-uncased --stages 3 --schedule progressive --embeddings always
+  Parts of as many scalars each, the embeddings in the lowest (blocks 12, 10, 5 instead of 12, 8, 4):
+    progtuning params --model bert-base-uncased --stages 3 --partition equal-parameters --embeddings first-stage
+  LISA with as many blocks at a time as Progtuning has on the mean:
+    progtuning params --model bert-base-uncased --stages 3 --schedule lisa --lisa-layers 8
   Houlsby adapters in three stages:
     progtuning params --model bert-large-uncased --stages 3 --method adapter --adapter-size 64
   GPT-2 as a language model, the same with an output embedding of its own, and as a classifier:
@@ -114,6 +118,12 @@ function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
   const epochs = flags.epochs ?? flags.stages ?? 3;
   const schedule = scheduleOf(flags, epochs, 0);
   checkSchedule(schedule, epochs, config);
+  if (isAdaptive(schedule))
+    throw new UsageError(
+      "--partition adaptive: what freezes is decided while the model trains; a run's record has the counts (updatedParameters)",
+    );
+  // Every block is as large: which blocks contribute least changes no count.
+  const cut = cutSchedule(schedule, config, new Array<number>(config.numHiddenLayers).fill(0));
   const base: MethodBase = {
     config,
     head: headOf(flags, config),
@@ -122,12 +132,12 @@ function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
   checkMethod(base, method);
   const specs = [...modelSpecs(config, base.head), ...methodSpecs(base, method)];
   const trains = methodTrains(base, method);
-  const updatedParameters = countedUpdates(schedule, epochs, config, specs, trains);
+  const updatedParameters = countedUpdates(cut, epochs, config, specs, trains);
   const trainableParameters = countParameters(specs, trains);
   return {
     model: flags.model,
     method: method.kind,
-    schedule: schedule.kind,
+    schedule: scheduleText(schedule),
     embeddings: schedule.embeddings,
     stages: schedule.stages,
     head,

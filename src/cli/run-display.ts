@@ -2,7 +2,7 @@
 import type { RunEvent } from '../experiments/run-events.js';
 import { numberText } from '../report/number-text.js';
 import { isInteractive, note, type Progress, plainLines, progressBar } from './progress.js';
-import { blocksText, evaluationText } from './run-text.js';
+import { blocksText, contributionsText, evaluationText } from './run-text.js';
 
 export interface RunDisplay {
   onEvent(event: RunEvent): void;
@@ -48,6 +48,11 @@ export function runDisplay(logInterval = LOG_INTERVAL): RunDisplay {
             note(`fresh, not in the checkpoint: ${event.checkpoint.initialised.join(', ')}`);
           next('train', event.totalExamples);
           training = true;
+          return;
+        case 'measured':
+          note(
+            `contribution of blocks 1-${event.contributions.length}: ${contributionsText(event.contributions)}`,
+          );
           return;
         case 'resumed':
           note(`resumed after step ${event.steps}${event.epochs > 0 ? `, epoch ${event.epochs}` : ''}`);

@@ -3,6 +3,7 @@ import type { RunEvent, StageRecord } from '../experiments/run-events.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { isSpanTask, type RunSpec } from '../experiments/run-spec.js';
 import type { ClassReport } from '../metrics/classes.js';
+import { isAdaptive, scheduleText } from '../progressive/schedule.js';
 import { numberText, scoreText } from '../report/number-text.js';
 import type { EvaluationRecord } from '../training/selection.js';
 import { duration } from './progress.js';
@@ -29,11 +30,24 @@ function dataText({ task, data, columns, validationFile, validationSplit, testFi
   return [data, ...others.filter(Boolean)].join(', ');
 }
 
+const OPTIMISER_TEXTS = {
+  'reset-thawed': 'moments of what thaws reset',
+  reset: 'moments reset in each stage',
+} as const;
+
+/** Three digits each, from the lowest block up. */
+export const contributionsText = (contributions: readonly number[]): string =>
+  contributions.map((value) => Number(value.toPrecision(3))).join(', ');
+
 /** What of a spec is not at its default, one by one. */
 function steeringText(spec: RunSpec): string[] {
   const { labelSmoothingFactor, classWeights, layerwiseLrDecay, learningRateSchedule } = spec;
   const { warmupSteps } = learningRateSchedule;
+  const { learningRateStages: rates, optimiserState } = spec;
   return [
+    ...(rates?.restart ? ['rate begins anew in each stage'] : []),
+    ...(rates?.peaks ? [`peak rate times ${rates.peaks.join(', ')} by stage`] : []),
+    ...(optimiserState === undefined ? [] : [OPTIMISER_TEXTS[optimiserState]]),
     ...(warmupSteps === undefined ? [] : [`${warmupSteps} warm-up steps`]),
     ...(labelSmoothingFactor === undefined ? [] : [`labels smoothed by ${labelSmoothingFactor}`]),
     ...(classWeights === undefined ? [] : [`class weights ${String(classWeights)}`]),
@@ -48,7 +62,7 @@ const settingsText = (spec: RunSpec): string =>
   ].join(', ');
 
 const methodText = ({ method, schedule }: RunSpec): string =>
-  `${method.kind}, ${schedule.kind} (T = ${schedule.stages}, embeddings ${schedule.embeddings})`;
+  `${method.kind}, ${scheduleText(schedule)} (${schedule.kind === 'lisa' ? '' : `T = ${schedule.stages}, `}embeddings ${schedule.embeddings})`;
 
 /** One line: task, data, model, method and settings. */
 export const planText = (spec: RunSpec): string =>
@@ -100,15 +114,20 @@ const fewStepsText = ({ data, task }: RunSpec, totalSteps: number): string[] =>
       ]
     : [];
 
+/** LISA has a stage for each draw. */
+const SHOWN_STAGES = 24;
+
 /** What a run will do, before its first step: a line for its budget and one for each stage. */
 export function stagesText(
   spec: RunSpec,
   { totalSteps, stepsPerEpoch, stages }: Extract<RunEvent, { kind: 'loaded' }>,
 ): string {
-  const lines = stages.map(
-    (stage) =>
-      `  stage ${stage.stage}: steps ${stage.from + 1}-${stage.to}, ${blocksText(stage)}, head: ${million(stage.updatedParameters)} parameters`,
-  );
+  const most = isAdaptive(spec.schedule) ? 'at most ' : '';
+  const line = (stage: StageRecord): string =>
+    `  stage ${stage.stage}: steps ${stage.from + 1}-${stage.to}, ${most}${blocksText(stage)}, head: ${million(stage.updatedParameters)} parameters`;
+  const left = stages.length - SHOWN_STAGES;
+  const more = left > 0 ? [`  and ${left} more, ${spec.schedule.kind}`] : [];
+  const lines = [...stages.slice(0, SHOWN_STAGES).map(line), ...more];
   const budget = [`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; ');
   return [...fewStepsText(spec, totalSteps), budget, ...lines].join('\n');
 }
@@ -149,6 +168,18 @@ function keptText({ spec, best, steps, stages }: RunRecord): string[] {
   return told.length > 0 ? [`  kept     ${told.join('; ')}`] : [];
 }
 
+/** What parts were cut by, or what froze. */
+function measuredText({ contributions, frozenBlocks }: RunRecord): string[] {
+  return [
+    ...(contributions
+      ? [`  measured contribution of blocks 1-${contributions.length}: ${contributionsText(contributions)}`]
+      : []),
+    ...(frozenBlocks
+      ? [`  frozen   ${frozenBlocks.join(', ')} low blocks after stages 1-${frozenBlocks.length}`]
+      : []),
+  ];
+}
+
 /** What is printed of a finished run. */
 export function recordText(record: RunRecord): string {
   const { spec } = record;
@@ -166,6 +197,7 @@ export function recordText(record: RunRecord): string {
     `  dev      ${metrics.join(', ')}`,
     ...keptText(record),
     ...reports.flatMap(([split, report]) => classLines(split, report)),
+    ...measuredText(record),
     `  updated  ${updated} per epoch; ${(100 * record.savedFraction).toFixed(2)} % fewer than without a schedule`,
     `  time     ${duration(record.seconds)}; epochs ${record.secondsPerEpoch.map((seconds) => `${seconds.toFixed(1)} s`).join(', ')}`,
     `  memory   ${mebibytes(record.peakBytes)} MiB at most; epochs ${record.peakBytesPerEpoch.map((bytes) => `${mebibytes(bytes)} MiB`).join(', ')}`,

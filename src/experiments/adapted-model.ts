@@ -14,7 +14,8 @@ import type { Model } from '../training/model.js';
 import { inBaseOrder } from './class-order.js';
 import type { RunSpec } from './run-spec.js';
 
-function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
+/** Both dropouts of the encoder, and the head's; null: the model's own. */
+export function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
   if (dropout === null) return config;
   return familyOf(config).withDropout(config, dropout);
 }

@@ -3,13 +3,21 @@ import type { FeatureList } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
 import type { ClassNames } from '../datasets/class-names.js';
 import type { Device } from '../engine/device.js';
+import { UsageError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
 import { both, type ParameterSpec, type Trains } from '../models/parameters.js';
 import { methodTrains } from '../peft/method.js';
-import { stageOfEpoch, stageTrains } from '../progressive/schedule.js';
+import { trainsAbove } from '../progressive/adaptive.js';
+import { cutSchedule, isAdaptive, stageOfEpoch, stageTrains } from '../progressive/schedule.js';
 import { STREAM } from '../random.js';
 import { ADAMW_DEFAULTS } from '../training/adamw.js';
-import { type FitPlan, stagesOfEpochs, stagesOfSteps } from '../training/fit-plan.js';
+import {
+  type FitPlan,
+  type PlannedStage,
+  stagesOfEpochs,
+  stagesOfInterval,
+  stagesOfSteps,
+} from '../training/fit-plan.js';
 import { layerwiseFactor } from '../training/learning-rate.js';
 import type { Model } from '../training/model.js';
 import { vocabularyPieces } from '../training/next-token.js';
@@ -42,9 +50,29 @@ export function totalExamples(
   return Math.floor(totalSteps / stepsPerEpoch) * features + Math.min(features, rest);
 }
 
+/** @throws UsageError for more stages than steps */
+function stagesOf(
+  spec: RunSpec,
+  { stepsPerEpoch, totalSteps }: Pick<FitPlan, 'stepsPerEpoch' | 'totalSteps'>,
+  trainsIn: (stage: number) => Trains,
+): PlannedStage[] {
+  const { schedule, epochs, maxSteps } = spec;
+  if (schedule.kind === 'lisa') return stagesOfInterval(schedule.interval, totalSteps, trainsIn);
+  if (maxSteps === undefined && !isAdaptive(schedule))
+    return stagesOfEpochs(epochs, stepsPerEpoch, (epoch) => {
+      const stage = stageOfEpoch(schedule, epoch, epochs);
+      return { stage, trains: trainsIn(stage) };
+    });
+  if (schedule.stages > totalSteps)
+    throw new UsageError(`stages: ${schedule.stages} stages do not fit in ${totalSteps} steps`);
+  return stagesOfSteps(schedule.stages, totalSteps, trainsIn);
+}
+
 /**
+ * Without `freezing`, which an adaptive schedule has beside it.
  * @param train the features of the training split, in the order of the file @param task whose classes are weighed
- * @throws UsageError, DataError as `lossSettings`
+ * @param contributions of each block, where the parts are by them
+ * @throws UsageError, DataError as `lossSettings`; UsageError for stages that do not fit
  */
 export function fitPlan(
   spec: RunSpec,
@@ -52,8 +80,9 @@ export function fitPlan(
   train: FeatureList,
   task: Pick<ClassNames, 'labels'>,
   device: Device = 'cpu',
+  contributions?: readonly number[],
 ): FitPlan {
-  const { schedule, epochs } = spec;
+  const schedule = cutSchedule(spec.schedule, config, contributions);
   const method = methodTrains({ config, head, headTraining: spec.headTraining }, spec.method);
   const batching: BatchOptions = {
     batchSize: spec.batchSize,
@@ -63,16 +92,14 @@ export function fitPlan(
   };
   const budget = budgetOf(spec, train.length);
   const { stepsPerEpoch, totalSteps } = budget;
-  const trainsIn = (stage: number): Trains => both(method, stageTrains(schedule, stage, config));
+  const trainsIn = (stage: number): Trains =>
+    both(
+      method,
+      isAdaptive(schedule) ? trainsAbove(0, schedule.embeddings) : stageTrains(schedule, stage, config),
+    );
   return {
     ...budget,
-    stages:
-      spec.maxSteps === undefined
-        ? stagesOfEpochs(epochs, stepsPerEpoch, (epoch) => {
-            const stage = stageOfEpoch(schedule, epoch, epochs);
-            return { stage, trains: trainsIn(stage) };
-          })
-        : stagesOfSteps(schedule.stages, totalSteps, trainsIn),
+    stages: stagesOf(spec, budget, trainsIn),
     gradientAccumulationSteps: spec.gradientAccumulationSteps,
     batchesOf: (epoch) =>
       batchesOf(train, batching, {
@@ -81,6 +108,8 @@ export function fitPlan(
       }),
     learningRate: spec.learningRate,
     learningRateSchedule: spec.learningRateSchedule,
+    stageRates: spec.learningRateStages,
+    optimiserState: spec.optimiserState,
     adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
     loss: {
       ...lossSettings(spec, head, train, task.labels),

@@ -6,9 +6,12 @@ import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
+import { partitionSchema } from '../progressive/partition.js';
+import { EMBEDDINGS, SCHEDULE_KINDS } from '../progressive/schedule.js';
 import * as z from '../schema.js';
 import {
   canonicalJson,
+  ownKind,
   type RunRequest,
   type RunSpec,
   runSpec,
@@ -22,10 +25,14 @@ const settingsSchema = runSpecSchema.omit({ task: true, schedule: true, seed: tr
 
 const scheduleSchema = z
   .object({
-    kind: z.enum(['full', 'progressive', 'growing', 'random', 'only-block']),
-    embeddings: z.enum(['always', 'first-stage', 'never']).optional(),
+    kind: z.enum(SCHEDULE_KINDS),
+    embeddings: z.enum(EMBEDDINGS).optional(),
     stages: z.number().int().positive().optional(),
     block: z.number().int().nonnegative().optional(),
+    blocks: z.number().int().positive().optional(),
+    layers: z.number().int().positive().optional(),
+    interval: z.number().int().positive().optional(),
+    partition: partitionSchema.optional(),
   })
   .strict();
 
@@ -36,8 +43,8 @@ const gridSchema = z
     timed: z.boolean().default(false),
     /** What every run has: `model`, `data`, `epochs` ... */
     shared: settingsSchema,
-    /** Task -> what differs for it. */
-    tasks: z.record(z.string(), settingsSchema),
+    /** Task -> what differs for it; a name of one's own where `task` is among that. */
+    tasks: z.record(z.string(), settingsSchema.extend({ task: z.string().optional() })),
     /** A name of one's own -> `method` and what differs with it. */
     methods: z.record(z.string(), settingsSchema),
     schedules: z.array(scheduleSchema).nonempty(),
@@ -98,6 +105,21 @@ export async function dataOf(data: string, task: string, named: string | undefin
   return data;
 }
 
+type Files = { readonly [K in 'data' | 'validationFile' | 'testFile']?: string | undefined };
+
+/** Data of a task inside a folder: of GLUE and SQuAD as {@link dataOf}, of one's own the files by the names that they are given. */
+export async function located(
+  { task, data, validationFile, testFile }: Files & Pick<RunSpec, 'task'>,
+  folder: string | undefined,
+): Promise<Files> {
+  if (folder === undefined) return { ...(data === undefined ? {} : { data }) };
+  if (ownKind(task) === undefined) return { data: await dataOf(folder, task, data) };
+  const files = Object.entries({ data, validationFile, testFile });
+  return Object.fromEntries(
+    files.flatMap(([name, path]) => (path === undefined ? [] : [[name, join(folder, path)]])),
+  );
+}
+
 /** LoRA and adapters leave the embeddings frozen, so their readings are one run. */
 const readsEmbeddings = ({ method }: RunSpec): boolean => method.kind === 'full' || method.kind === 'bitfit';
 
@@ -128,17 +150,22 @@ export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Pro
   const { model: other } = overrides;
   const schedules = other === undefined ? grid.schedules : await eachBlock(grid.schedules, other);
   for (const seed of grid.seeds)
-    for (const [task, ofTask] of Object.entries(grid.tasks))
+    for (const [name, ofTask] of Object.entries(grid.tasks))
       for (const [label, ofMethod] of Object.entries(grid.methods))
         for (const variant of grid.variants)
           for (const schedule of schedules) {
             const settings = { ...grid.shared, ...ofTask, ...ofMethod, ...variant };
+            const task = ofTask.task ?? name;
             const model = overrides.model ?? settings.model;
-            const data = overrides.data ? await dataOf(overrides.data, task, settings.data) : settings.data;
+            const { data, ...files } = await located({ ...settings, task }, overrides.data);
             if (model === undefined || data === undefined)
-              throw new UsageError(`grid: ${task}, ${label}: no ${model === undefined ? 'model' : 'data'}`);
-            const drawn = schedule.kind === 'random' ? { seed } : {};
-            const request = { ...settings, task, seed, model, data, schedule: { ...schedule, ...drawn } };
+              throw new UsageError(`grid: ${name}, ${label}: no ${model === undefined ? 'model' : 'data'}`);
+            const drawn = schedule.kind === 'random' || schedule.kind === 'lisa' ? { seed } : {};
+            const request = {
+              ...settings,
+              ...files,
+              ...{ task, seed, model, data, schedule: { ...schedule, ...drawn } },
+            };
             const spec = withoutReading(runSpec(request as RunRequest));
             specs.set(canonicalJson(spec), spec);
           }

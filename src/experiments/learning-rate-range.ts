@@ -13,6 +13,7 @@ import { taskObjective } from '../training/objective.js';
 import { openStage } from '../training/stage.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
+import { contributionsOf } from './contributions.js';
 import { fitPlan, rateFactor } from './fit-plan.js';
 import { checkLength, type RunOptions, runTask, startingPoint } from './run.js';
 import type { RunSpec } from './run-spec.js';
@@ -83,7 +84,9 @@ export async function learningRateRange(spec: RunSpec, options: RangeOptions = {
   });
   if (features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   centreRegression(checkpoint, values, features);
-  const plan = fitPlan(spec, model, features, task, options.device);
+  const start = { spec, model, values, features, task };
+  const contributions = await contributionsOf(start, options);
+  const plan = fitPlan(spec, model, features, task, options.device, contributions);
   const { trains } = plan.stages[0] as PlannedStage;
   const state = createTrainingState(model.specs, values, trains, rateFactor(spec, model.config));
   const stage = openStage(taskObjective(model, plan.loss), state, trains, options);

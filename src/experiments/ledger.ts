@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
+import { hashFile } from '../datasets/corpus.js';
+import { localFile } from '../datasets/hub-dataset.js';
 import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
@@ -22,7 +24,7 @@ import {
   runIdentity,
 } from './identity.js';
 import { machineSchema, type RunRecord } from './run-record.js';
-import { type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
+import { ownKind, type RunSpec, runSpecSchema, SQUAD_VERSIONS } from './run-spec.js';
 
 const hashes = z.record(z.string(), z.string());
 const numbers = z.record(z.string(), z.number());
@@ -46,6 +48,10 @@ const ledgerRecordSchema = z.object({
   headParameters: z.number(),
   updatedParameters: z.array(z.number()),
   savedFraction: z.number(),
+  /** Where parts are by measured contribution. */
+  contributions: z.array(z.number()).optional(),
+  /** How many low blocks were frozen after each stage, where they freeze for what is measured. */
+  frozenBlocks: z.array(z.number()).optional(),
   steps: z.number(),
   /** Mean loss of consecutive steps, up to each `step`: at most 60 points. */
   losses: z.array(z.object({ step: z.number(), loss: z.number() })),
@@ -67,7 +73,21 @@ const ledgerRecordSchema = z.object({
  */
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
 
-async function dataHashes({ task, data }: RunSpec): Promise<Record<string, string>> {
+/** The data files of a run on data of one's own, by split, as the run itself names their hashes. */
+const ownFiles = ({ data, validationFile, testFile }: RunSpec): [string, string][] =>
+  Object.entries({ train: data, validation: validationFile, test: testFile }).flatMap(([split, path]) =>
+    path === undefined ? [] : [[split, path] as [string, string]],
+  );
+
+async function dataHashes(spec: RunSpec): Promise<Record<string, string>> {
+  const { task, data } = spec;
+  if (ownKind(task) !== undefined) {
+    const found = ownFiles(spec).map(async ([split, path]) => [
+      split,
+      (await hashFile(await localFile(path))).sha256,
+    ]);
+    return Object.fromEntries(await Promise.all(found));
+  }
   const version = SQUAD_VERSIONS.get(task);
   if (version) {
     const [train, dev] = await Promise.all([
@@ -87,17 +107,26 @@ async function dataHashes({ task, data }: RunSpec): Promise<Record<string, strin
  * name: such files stand in for a task's own, and must not be taken for them.
  */
 function dataName({ task, data }: RunSpec): string {
+  if (ownKind(task) !== undefined) return fileName(data);
   if (data === 'hub' || data === 'embedded') return data;
   if (resolve(data).startsWith(`${packageData}${sep}`)) return 'embedded';
   const kind = SQUAD_VERSIONS.has(task) ? 'squad' : 'glue';
   return basename(data).startsWith(`${kind}-`) ? basename(data) : kind;
 }
 
+/** A file with the folder that it lies in: `imdb/train.tsv`. */
+const fileName = (path: string): string => path.split(/[\\/]/).slice(-2).join('/');
+
+const namedFile = (name: 'validationFile' | 'testFile', path: string | undefined): Partial<RunSpec> =>
+  path === undefined ? {} : { [name]: fileName(path) };
+
 /** A spec without the folders of this machine: model and data by name. A hub id keeps its owner. */
 export const namedSpec = (spec: RunSpec): RunSpec => ({
   ...spec,
   model: existsSync(spec.model) ? basename(spec.model) : spec.model,
   data: dataName(spec),
+  ...namedFile('validationFile', spec.validationFile),
+  ...namedFile('testFile', spec.testFile),
 });
 
 /** Identifies specs; each model and data set is read once. */
@@ -109,7 +138,8 @@ export function identifier(): (spec: RunSpec) => Promise<RunIdentity> {
     const model = once(models, folder, async () =>
       modelIdentity(folder, (await loadTokenizer(folder, (await readConfig(folder)).vocabSize)).hash),
     );
-    const splits = once(data, `${spec.data} ${spec.task}`, () => dataHashes(spec));
+    const files = [spec.data, spec.validationFile, spec.testFile, spec.task].join(' ');
+    const splits = once(data, files, () => dataHashes(spec));
     return runIdentity(spec, await model, await splits);
   };
 }

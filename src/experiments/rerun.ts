@@ -1,7 +1,7 @@
 /** A record made again from its spec: anyone can check what it says. */
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
-import { dataOf } from './grid.js';
+import { located } from './grid.js';
 import { changesBetween } from './identity.js';
 import { identifier, type LedgerRecord, ledgerRecord, readRecord } from './ledger.js';
 import { type RunEvent, run } from './run.js';
@@ -86,13 +86,15 @@ export async function rerun(
   { onEvent, ...options }: CompileOptions & { readonly onEvent?: (event: RunEvent) => void } = {},
 ): Promise<Rerun> {
   const record = await readRecord(path);
-  const { task, data: named } = record.spec;
+  const { data: named } = record.spec;
   if (data === undefined && named !== 'embedded' && named !== 'hub')
     throw new UsageError(`rerun: the record's data are '${named}'; say with --data where they lie`);
+  const files = await located(record.spec, data);
   const spec = {
     ...record.spec,
     model: model ?? record.spec.model,
-    data: data === undefined ? named : await dataOf(data, task, named),
+    ...files,
+    data: files.data ?? named,
   };
   const { parts, key } = await identifier()(spec);
   if (key !== record.key) {

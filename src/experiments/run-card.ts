@@ -2,7 +2,7 @@
 import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
-import { isSpanTask, ownKind } from './run-spec.js';
+import { isSpanTask, ownKind, scheduleText } from './run-spec.js';
 
 /** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
 export function allResults(record: RunRecord): Record<string, number | null> {
@@ -71,7 +71,7 @@ export function modelCard(record: RunRecord): string {
     row('base model', model),
     row('data', `${dataName(spec.data)}, ${record.trainExamples} training examples`),
     row('method', spec.method.kind),
-    row('schedule', `${schedule.kind}, T = ${schedule.stages}, embeddings ${schedule.embeddings}`),
+    row('schedule', `${scheduleText(schedule)}, T = ${schedule.stages}, embeddings ${schedule.embeddings}`),
     row('epochs, batch', `${spec.epochs}, ${spec.batchSize * spec.gradientAccumulationSteps}`),
     row('learning rate', `${spec.learningRate} ${spec.learningRateSchedule.kind}`),
     row('longest row', `${spec.maxLength} tokens`),

@@ -50,6 +50,8 @@ export type RunEvent =
       readonly stepsPerEpoch: number;
       readonly stages: readonly StageRecord[];
     }
+  /** What each block contributes, from the lowest up: before `loaded`, where the parts are by it. */
+  | { readonly kind: 'measured'; readonly contributions: readonly number[] }
   /** Goes on where an interrupted run left off. */
   | {
       readonly kind: 'resumed';

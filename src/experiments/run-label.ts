@@ -1,4 +1,5 @@
 /** What a run is called on the screen. */
+import { scheduleText } from '../progressive/schedule.js';
 import type { RunSpec } from './run-spec.js';
 
 /**
@@ -12,9 +13,16 @@ import type { RunSpec } from './run-spec.js';
  * ```
  */
 export function runLabel(spec: RunSpec): string {
-  const { task, method, schedule, seed, learningRateSchedule } = spec;
-  const random = spec.randomWeights ? ', random weights' : '';
-  const block = schedule.kind === 'only-block' ? ` ${schedule.block}` : '';
-  const decay = learningRateSchedule.kind === 'linear' ? '' : `, ${learningRateSchedule.kind}`;
-  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}${random}, seed ${seed}`;
+  const { task, method, schedule, seed, learningRateSchedule, maxSteps } = spec;
+  const { learningRateStages: rates, optimiserState } = spec;
+  const notes = [
+    ...(learningRateSchedule.kind === 'linear' ? [] : [learningRateSchedule.kind]),
+    ...(rates?.restart ? ['rate restarts'] : []),
+    ...(rates?.peaks ? [`rates x ${rates.peaks.join(' ')}`] : []),
+    ...(optimiserState === undefined ? [] : [`optimiser ${optimiserState}`]),
+    ...(spec.randomWeights ? ['random weights'] : []),
+    ...(maxSteps === undefined ? [] : [`${maxSteps} steps`]),
+  ];
+  const text = `${scheduleText(schedule)} (embeddings ${schedule.embeddings})`;
+  return [task, method.kind, text, ...notes, `seed ${seed}`].join(', ');
 }

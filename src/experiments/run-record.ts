@@ -40,8 +40,12 @@ export interface RunRecord {
   readonly savedFraction: number;
   readonly steps: readonly StepRecord[];
   readonly stepsPerEpoch: number;
-  /** As planned for the whole budget. */
+  /** As planned for the whole budget; where blocks freeze for what is measured, as they trained. */
   readonly stages: readonly StageRecord[];
+  /** Of each block from the lowest up, where the parts are by them. */
+  readonly contributions?: readonly number[];
+  /** How many low blocks were frozen after each stage, where they freeze for what is measured. */
+  readonly frozenBlocks?: readonly number[];
   /** While it trained. */
   readonly evaluations: readonly EvaluationRecord[];
   /** The evaluation whose weights the run left, where they were chosen. */

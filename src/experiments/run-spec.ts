@@ -8,10 +8,15 @@ import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
+import { LISA_DEFAULTS } from '../progressive/lisa.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
 import * as z from '../schema.js';
+import { OPTIMISER_STATES } from '../training/fit-plan.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
+import { checkStaged, staged } from './staged.js';
 import { watched, watchedSchema } from './watched.js';
+
+export { scheduleText } from '../progressive/schedule.js';
 
 /** The SQuAD tasks, by the names of Hugging Face's metrics. */
 export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
@@ -99,6 +104,15 @@ export const runSpecSchema = z.object({
     /** Takes the place of the ratio. */
     warmupSteps: z.number().int().positive().optional(),
   }),
+  /** How the rate goes on from stage to stage; absent: one decay over the run. */
+  learningRateStages: z
+    .object({
+      restart: z.literal(true).optional(),
+      peaks: z.array(z.number().positive()).min(1).optional(),
+    })
+    .optional(),
+  /** What becomes of AdamW's moments when a stage begins; absent: they are kept. */
+  optimiserState: z.enum(OPTIMISER_STATES).optional(),
   weightDecay: z.number().nonnegative(),
   maxGradientNorm: z.number().nonnegative(),
   maxLength: z.number().int().min(8),
@@ -153,6 +167,7 @@ export function runSpec(request: RunRequest): RunSpec {
   const epochs = request.epochs ?? recipe.epochs;
   const isSquad = isSpanTask(request.task);
   checkOwn(request);
+  checkStaged(request.schedule);
   if (request.squad && !isSquad) throw new UsageError(`run: squad settings are not for task ${request.task}`);
   const filled = {
     method,
@@ -172,11 +187,15 @@ export function runSpec(request: RunRequest): RunSpec {
     maxTrainExamples: null,
     maxEvalExamples: null,
     ...request,
-    schedule: { kind: 'progressive', stages: epochs, embeddings: 'always', ...request.schedule },
+    schedule: {
+      ...{ kind: 'progressive', stages: epochs, embeddings: 'always' },
+      ...(request.schedule?.kind === 'lisa' ? LISA_DEFAULTS : {}),
+      ...request.schedule,
+    },
     ...(isSquad ? { squad: { ...SQUAD_DEFAULTS, ...request.squad } } : {}),
   };
   const parsed = runSpecSchema.safeParse(filled);
-  if (parsed.success) return watched(withWindows(parsed.data), isSquad ? 'f1' : 'loss');
+  if (parsed.success) return staged(watched(withWindows(parsed.data), isSquad ? 'f1' : 'loss'));
   const issue = parsed.error.issues[0];
   throw new UsageError(`run: ${issue?.path.join('.')}: ${issue?.message}`);
 }

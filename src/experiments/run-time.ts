@@ -14,7 +14,9 @@ import { canonicalJson, type RunSpec } from './run-spec.js';
  */
 export function passes({ method, schedule }: Pick<RunSpec, 'method' | 'schedule'>): number {
   const { kind, stages } = schedule;
-  const frozen = kind === 'full' ? 0 : kind === 'only-block' ? 1 : (stages - 1) / (2 * stages);
+  // Of `top-blocks` and `lisa` an upper bound: how many blocks the model has is not known here.
+  const all = kind === 'full' || kind === 'top-blocks' || kind === 'lisa';
+  const frozen = all ? 0 : kind === 'only-block' ? 1 : (stages - 1) / (2 * stages);
   if (method.kind === 'bitfit') return 2;
   if (method.kind !== 'full') return 2 - frozen;
   return 1 + 2 * (1 - frozen) + (schedule.embeddings === 'always' ? frozen : 0);

@@ -13,11 +13,14 @@ import { checkSchedule } from '../progressive/schedule.js';
 import { savedFraction } from '../progressive/updates.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import type { FitProgress } from '../training/fit.js';
+import { stagesNow } from '../training/freezing.js';
 import type { Model } from '../training/model.js';
 import { peakBytes } from '../training/peak-memory.js';
 import { createTrainingState } from '../training/state.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
+import { freezingOf } from './adaptive-freezing.js';
 import { inTaskOrder } from './class-order.js';
+import { contributionsOf } from './contributions.js';
 import { fitPlan, rateFactor, totalExamples } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
@@ -163,7 +166,7 @@ function updatesOf(
  * ```
  */
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
-  const start = performance.now();
+  const began = performance.now();
   const { tell: onEvent, to } = reporter(options);
   const task = await runTask(spec);
   const folder = await resolveModel(spec.model);
@@ -190,10 +193,15 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const identity = runIdentity(spec, modelParts, data);
   if (options.save !== undefined) await checkSave(options.save, identity, options.overwrite ?? false);
   centreRegression(checkpoint, values, train.features);
-  const planned = fitPlan(spec, model, train.features, task, options.device);
-  const { stepsPerEpoch, totalSteps } = planned;
-  const plan = { ...planned, savesAt: savesAt(options, stepsPerEpoch) };
-  const stages = plan.stages.map((stage) => stageRecord(stage, model.specs));
+  const start = { spec, model, values, features: train.features, task };
+  const kept = { identity, folder: snapshots, overwrite: options.overwrite };
+  const contributions = await contributionsOf(start, options, kept);
+  if (contributions) onEvent({ kind: 'measured', contributions });
+  const methodOnly = methodTrains({ ...model, headTraining: spec.headTraining }, spec.method);
+  const fitted = fitPlan(spec, model, train.features, task, options.device, contributions);
+  const { stepsPerEpoch, totalSteps } = fitted;
+  const freezing = freezingOf(start, methodOnly, options);
+  const plan = { ...fitted, freezing, savesAt: savesAt(options, stepsPerEpoch) };
   const state = createTrainingState(
     model.specs,
     values,
@@ -201,17 +209,18 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
     rateFactor(spec, model.config),
   );
   const former = await checkedProgress(snapshots, identity, state, plan, options);
-  const log = openRunLog(options, { key: identity.key, stepsPerEpoch, stages, former });
+  const stagesAfter = (progress: FitProgress | undefined) =>
+    stagesNow(plan, progress?.frozen).map((stage) => stageRecord(stage, model.specs));
+  const planned = stagesAfter(former);
+  const log = openRunLog(options, { key: identity.key, stepsPerEpoch, stages: planned, former });
   to(log);
   try {
     const total = totalExamples(spec, plan, train.features.length);
-    onEvent({ kind: 'loaded', checkpoint, totalExamples: total, totalSteps, stepsPerEpoch, stages });
+    onEvent({ kind: 'loaded', checkpoint, totalExamples: total, totalSteps, stepsPerEpoch, stages: planned });
     const job = { spec, identity, checkpoint, task, model, state, plan, prepared, snapshots, former };
     const { progress, best, evaluation, infer } = await trainAndEvaluate(job, { ...options, onEvent });
-    const trainable = countParameters(
-      model.specs,
-      methodTrains({ ...model, headTraining: spec.headTraining }, spec.method),
-    );
+    const trainable = countParameters(model.specs, methodOnly);
+    const stages = stagesAfter(progress);
     const record: RunRecord = {
       spec,
       identity,
@@ -229,9 +238,11 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
       steps: progress.steps,
       stepsPerEpoch,
       stages,
+      ...(contributions ? { contributions } : {}),
+      ...(progress.frozen ? { frozenBlocks: progress.frozen.frozen } : {}),
       evaluations: progress.evaluations,
       ...(best ? { best } : {}),
-      seconds: (performance.now() - start) / 1000,
+      seconds: (performance.now() - began) / 1000,
       secondsPerEpoch: progress.secondsPerEpoch,
       peakBytesPerEpoch: progress.peakBytesPerEpoch,
       peakBytes: peakBytes(),

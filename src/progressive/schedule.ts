@@ -8,6 +8,8 @@ import type { ModelConfig } from '../models/config.js';
 import type { Trains } from '../models/parameters.js';
 import { permutation, STREAM } from '../random.js';
 import * as z from '../schema.js';
+import { lisaBlocks } from './lisa.js';
+import { partitionParts, partitionSchema, partitionText } from './partition.js';
 import { parts } from './parts.js';
 
 /**
@@ -25,12 +27,15 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
     kind: z.literal('progressive'),
     stages: z.number().int().positive(),
     embeddings: z.enum(EMBEDDINGS),
+    /** Absent: equal parts. */
+    partition: partitionSchema.optional(),
   }),
   /** The ablation's reverse order: stage t trains P_{T-t+1}..P_T. */
   z.object({
     kind: z.literal('growing'),
     stages: z.number().int().positive(),
     embeddings: z.enum(EMBEDDINGS),
+    partition: partitionSchema.optional(),
   }),
   /** As many blocks per stage as `progressive`, drawn from a seed. */
   z.object({
@@ -46,11 +51,28 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
     embeddings: z.enum(EMBEDDINGS),
     block: z.number().int().nonnegative(),
   }),
+  /** A baseline: the `blocks` highest blocks in every stage. */
+  z.object({
+    kind: z.literal('top-blocks'),
+    stages: z.number().int().positive(),
+    embeddings: z.enum(EMBEDDINGS),
+    blocks: z.number().int().positive(),
+  }),
+  /** A baseline: `layers` blocks, drawn anew every `interval` steps. What is a stage elsewhere is such a period, however many `stages` are. */
+  z.object({
+    kind: z.literal('lisa'),
+    stages: z.number().int().positive(),
+    embeddings: z.enum(['always', 'never']),
+    layers: z.number().int().positive(),
+    interval: z.number().int().positive(),
+    seed: z.number().int().nonnegative(),
+  }),
 ]);
 
 /**
  * Which blocks train in which of `stages` stages, and when the embeddings do: the paper's `progressive` (stage t: parts t..T), its reverse
- * `growing`, as many blocks drawn at `random`, `only-block` (0-based), or `full` fine-tuning.
+ * `growing`, as many blocks drawn at `random`, `only-block` (0-based), `full` fine-tuning; as baselines the `top-blocks`, and `lisa`. The parts
+ * of `progressive` and `growing` are equal ones, or those of a `partition`.
  *
  * @useDeclaredType
  */
@@ -62,10 +84,83 @@ export const SCHEDULE_KINDS: readonly ScheduleKind[] = [
   'growing',
   'random',
   'only-block',
+  'top-blocks',
+  'lisa',
 ];
 
 /** What of a model its parts are cut from. */
 export type BlockCount = Pick<ModelConfig, 'numHiddenLayers'>;
+
+/** Whether the parts are found while the model trains. */
+export const isAdaptive = (
+  schedule: Schedule,
+): schedule is Extract<Schedule, { kind: 'progressive' }> & {
+  readonly partition: { readonly kind: 'adaptive' };
+} => schedule.kind === 'progressive' && schedule.partition?.kind === 'adaptive';
+
+/**
+ * The schedule with its parts as block indices, as {@link trainedBlocks} and what counts with it want them. A schedule of equal parts, or
+ * without parts, is as it was.
+ * @param contributions of each block from the lowest up, for parts by contribution
+ * @throws UsageError for parts that do not fit
+ * @example
+ * ```ts
+ * import { models, progressive } from 'progtuning';
+ *
+ * const partition = { kind: 'equal-parameters' } as const;
+ * const schedule = { kind: 'progressive', stages: 3, embeddings: 'always', partition } as const;
+ * const config = models.PRESETS['bert-base-uncased'];
+ * const cut = progressive.cutSchedule(schedule, config);
+ * console.log([1, 2, 3].map((stage) => progressive.trainedBlocks(cut, stage, config).size).join()); // 12,10,5
+ * ```
+ */
+export function cutSchedule(
+  schedule: Schedule,
+  config: ModelConfig,
+  contributions?: readonly number[],
+): Schedule {
+  if (schedule.kind !== 'progressive' && schedule.kind !== 'growing') return schedule;
+  const cut = partitionParts(schedule.partition, schedule, config, contributions);
+  return cut ? { ...schedule, partition: { kind: 'given', parts: cut.map((part) => [...part]) } } : schedule;
+}
+
+/** `progressive`, `only-block 3`, `top-blocks 4`, `lisa 2 every 20`, `progressive by contribution fisher`: what tells schedules of a grid apart. */
+export function scheduleText(schedule: Schedule): string {
+  switch (schedule.kind) {
+    case 'only-block':
+      return `only-block ${schedule.block}`;
+    case 'top-blocks':
+      return `top-blocks ${schedule.blocks}`;
+    case 'lisa':
+      return `lisa ${schedule.layers} every ${schedule.interval}`;
+    case 'progressive':
+    case 'growing':
+      return schedule.partition ? `${schedule.kind} by ${partitionText(schedule.partition)}` : schedule.kind;
+    default:
+      return schedule.kind;
+  }
+}
+
+/** Blocks from part `part` (1..T) up. */
+function partsFrom(
+  { stages, ...schedule }: Schedule,
+  part: number,
+  { numHiddenLayers }: BlockCount,
+): number[] {
+  const partition = 'partition' in schedule ? schedule.partition : undefined;
+  if (!partition) {
+    const first = parts(numHiddenLayers, stages)[part - 1]?.first ?? 0;
+    return Array.from({ length: numHiddenLayers - first }, (_, i) => first + i);
+  }
+  if (partition.kind === 'given')
+    return partition.parts
+      .slice(part - 1)
+      .flat()
+      .sort((a, b) => a - b);
+  if (partition.kind === 'adaptive')
+    throw new UsageError('partition adaptive: what freezes is decided while the model trains');
+  throw new UsageError(`partition ${partition.kind}: its parts are not cut yet; see progressive.cutSchedule`);
+}
 
 /**
  * 0-based indices of the blocks that train in a stage.
@@ -84,13 +179,11 @@ export function trainedBlocks(
   stage: number,
   { numHiddenLayers }: BlockCount,
 ): Set<number> {
-  const all = Array.from({ length: numHiddenLayers }, (_, l) => l);
   // Only the schedules that cut the blocks are bound by T <= L.
-  const from = (part: number): number[] =>
-    all.slice(parts(numHiddenLayers, schedule.stages)[part - 1]?.first);
+  const from = (part: number): number[] => partsFrom(schedule, part, { numHiddenLayers });
   switch (schedule.kind) {
     case 'full':
-      return new Set(all);
+      return new Set(topBlocks(numHiddenLayers, numHiddenLayers));
     case 'progressive':
       return new Set(from(stage));
     case 'growing':
@@ -106,10 +199,27 @@ export function trainedBlocks(
         );
       }
       return new Set([schedule.block]);
+    case 'top-blocks':
+      checkAtMost('blocks', schedule.blocks, numHiddenLayers);
+      return new Set(topBlocks(schedule.blocks, numHiddenLayers));
+    case 'lisa':
+      checkAtMost('lisa-layers', schedule.layers, numHiddenLayers);
+      return new Set(lisaBlocks(schedule, stage, numHiddenLayers));
     default:
       throw new Error(`internal: unknown schedule '${schedule satisfies never}'`);
   }
 }
+
+const topBlocks = (count: number, numHiddenLayers: number): number[] =>
+  Array.from({ length: count }, (_, i) => numHiddenLayers - count + i);
+
+function checkAtMost(name: string, count: number, numHiddenLayers: number): void {
+  if (count > numHiddenLayers)
+    throw new UsageError(`${name}: ${count} is over the model's ${numHiddenLayers} blocks`);
+}
+
+/** Schedules whose stages all train the same blocks, or draw them: `first-stage` is no reading of theirs. */
+const ALIKE: readonly ScheduleKind[] = ['full', 'only-block', 'top-blocks', 'lisa'];
 
 /**
  * Whether the embeddings train in a stage.
@@ -123,8 +233,7 @@ export function trainedBlocks(
  */
 export function trainsEmbeddings(schedule: Schedule, stage: number): boolean {
   if (schedule.embeddings === 'never') return false;
-  if (schedule.embeddings === 'always' || schedule.kind === 'full' || schedule.kind === 'only-block')
-    return true;
+  if (schedule.embeddings === 'always' || ALIKE.includes(schedule.kind)) return true;
   return stage === (schedule.kind === 'growing' ? schedule.stages : 1);
 }
 
@@ -166,9 +275,16 @@ export const stageOfEpoch = ({ stages }: Schedule, epoch: number, epochs: number
   Math.floor((epoch * stages) / epochs) + 1;
 
 /** Checks a schedule against a model before anything is loaded. @throws UsageError */
-export function checkSchedule(schedule: Schedule, epochs: number, config: BlockCount): void {
-  trainedBlocks(schedule, 1, config);
-  if (schedule.stages > epochs) {
+export function checkSchedule(schedule: Schedule, epochs: number, config: ModelConfig): void {
+  if (schedule.kind === 'growing' && schedule.partition?.kind === 'adaptive')
+    throw new UsageError(
+      'partition adaptive: blocks freeze while the model trains, so it goes with progressive',
+    );
+  // What was found while the model trained has no number of stages to be held against blocks or epochs.
+  if (isAdaptive(schedule)) return;
+  const measured = new Array<number>(config.numHiddenLayers).fill(0);
+  trainedBlocks(cutSchedule(schedule, config, measured), 1, config);
+  if (schedule.kind !== 'lisa' && schedule.stages > epochs) {
     throw new UsageError(
       `stages: ${schedule.stages} stages do not fit in ${epochs} epochs; a stage takes at least one epoch`,
     );

@@ -3,9 +3,11 @@
  * @module
  */
 export { both } from '../models/parameters.js';
+export type { Partition } from '../progressive/partition.js';
 export { type Part, parts } from '../progressive/parts.js';
 export type { BlockCount } from '../progressive/schedule.js';
 export {
+  cutSchedule,
   type Schedule,
   stageOfEpoch,
   stageTrains,

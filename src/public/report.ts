@@ -23,6 +23,7 @@ export {
   showProgress,
   showTable,
 } from '../report/notebook.js';
+export { paretoFigure } from '../report/pareto-figure.js';
 export { runPage } from '../report/run-page.js';
 export { type ScheduleGridOptions, type ScheduleRow, scheduleGrid } from '../report/schedule-grid.js';
 export { figureToSvg } from '../report/svg.js';

@@ -4,8 +4,21 @@
  */
 export { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
 export { type FitHooks, type FitProgress, fit, type StepRecord } from '../training/fit.js';
-export { type FitPlan, type PlannedStage, stagesOfEpochs, stagesOfSteps } from '../training/fit-plan.js';
-export { type LearningRateSchedule, learningRateFactor } from '../training/learning-rate.js';
+export {
+  type FitPlan,
+  type OptimiserState,
+  type PlannedStage,
+  stagesOfEpochs,
+  stagesOfInterval,
+  stagesOfSteps,
+} from '../training/fit-plan.js';
+export type { Freezing, Frozen } from '../training/freezing.js';
+export {
+  type LearningRateSchedule,
+  learningRateFactor,
+  type StageRates,
+  stagedRateFactor,
+} from '../training/learning-rate.js';
 export type { Model } from '../training/model.js';
 export type { LossSettings } from '../training/objective.js';
 export type { EvaluationRecord, Selected, Selection } from '../training/selection.js';

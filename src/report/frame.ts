@@ -24,6 +24,8 @@ export interface Figure {
   readonly layout: Layout;
   readonly title: string;
   readonly caption: string;
+  /** What is seen, for those who do not see it. Default: the title. */
+  readonly alt?: string;
 }
 
 /** What every figure function is told. */

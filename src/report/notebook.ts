@@ -58,11 +58,12 @@ function print(text: string): void {
 }
 
 /** What a screen reader or a terminal gets instead of a picture. */
-export const figureText = ({ title, caption }: Figure): string => `[figure] ${title}\n${caption}`;
+export const figureText = ({ title, caption, alt }: Figure): string =>
+  [`[figure] ${title}`, ...(alt === undefined ? [] : [alt]), caption].join('\n');
 
 /** The picture as an image in HTML: nbconvert 6.5.3 to 7.6 empties a bare SVG (its issue 1849), and shows this. */
-function svgImage(svg: string, { title, layout }: Figure): string {
-  const alt = escapeText(title).replaceAll('"', '&quot;');
+function svgImage(svg: string, { title, layout, alt: said = title }: Figure): string {
+  const alt = escapeText(said).replaceAll('"', '&quot;');
   const source = `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
   return `<img alt="${alt}" width="${layout.width}" height="${layout.height}" src="${source}">`;
 }

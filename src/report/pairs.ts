@@ -71,7 +71,7 @@ export const under =
   (kind: 'full' | 'progressive'): PairOf =>
   (spec) => {
     const stages = kind === 'full' ? spec.epochs : spec.schedule.stages;
-    return { ...spec, schedule: { ...spec.schedule, kind, stages } };
+    return { ...spec, schedule: { ...spec.schedule, partition: undefined, kind, stages } };
   };
 
 /** Full fine-tuning that ends an epoch earlier, its learning rate with it. */

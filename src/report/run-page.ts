@@ -2,6 +2,7 @@
 
 import type { RunRecord } from '../experiments/run-record.js';
 import { machineText } from '../experiments/run-record.js';
+import { scheduleText } from '../experiments/run-spec.js';
 import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
 import { type LineSeries, lineChart } from './line-chart.js';
@@ -118,7 +119,7 @@ function facts(record: RunRecord): [string, string][] {
   return [
     ['data', `${data}, ${record.trainExamples} training examples`],
     ['model', spec.model],
-    ['method', `${spec.method.kind}, ${spec.schedule.kind}, T = ${spec.schedule.stages}`],
+    ['method', `${spec.method.kind}, ${scheduleText(spec.schedule)}, T = ${spec.schedule.stages}`],
     [
       'steps',
       `${steps.length}${steps.length < asked ? ` of ${asked}: stopped early` : ''}, seed ${spec.seed}`,

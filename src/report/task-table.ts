@@ -1,7 +1,7 @@
 /** Records in the layout of the paper's tables: a row for each method, a column for each task, mean and deviation over seeds. */
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { publishedRange } from '../experiments/published.js';
-import type { RunSpec } from '../experiments/run-spec.js';
+import { type RunSpec, scheduleText } from '../experiments/run-spec.js';
 import { meanAndSpread } from './comparison.js';
 import { collapsed, countedScore } from './pairs.js';
 import { recordLinks } from './record-links.js';
@@ -18,7 +18,15 @@ const SCHEDULES: Readonly<Record<RunSpec['schedule']['kind'], string>> = {
   growing: 'growing order',
   random: 'random order',
   'only-block': 'one block',
+  'top-blocks': 'top blocks',
+  lisa: 'LISA',
 };
+
+/** `Progtuning`, `Progtuning by contribution fisher`, `LISA 2 every 20`. Blocks that train alone are one row. */
+const orderName = (schedule: RunSpec['schedule']): string =>
+  schedule.kind === 'only-block'
+    ? SCHEDULES[schedule.kind]
+    : scheduleText(schedule).replace(schedule.kind, SCHEDULES[schedule.kind]);
 
 /**
  * `full fine-tuning`, `Progtuning`, `LoRA + Progtuning`, `Progtuning, T = 2`, `Progtuning, embeddings never`.
@@ -30,12 +38,13 @@ const SCHEDULES: Readonly<Record<RunSpec['schedule']['kind'], string>> = {
  * ```
  */
 export function methodName({ method, schedule, epochs }: RunSpec): string {
-  const order = SCHEDULES[schedule.kind];
+  const order = orderName(schedule);
   const parts = [
     ...(method.kind === 'full' && order !== '' ? [] : [METHODS[method.kind]]),
     ...(order === '' ? [] : [order]),
   ];
-  const stages = order !== '' && schedule.stages !== epochs ? `, T = ${schedule.stages}` : '';
+  const hasStages = order !== '' && schedule.kind !== 'top-blocks' && schedule.kind !== 'lisa';
+  const stages = hasStages && schedule.stages !== epochs ? `, T = ${schedule.stages}` : '';
   const embeddings = schedule.embeddings === 'always' ? '' : `, embeddings ${schedule.embeddings}`;
   return `${parts.join(' + ')}${stages}${embeddings}`;
 }

@@ -1,7 +1,7 @@
 /** How much the loss asks each block to change, before anything has: a cheap estimate of what figure 1 measures by training. */
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
-import type { Parameters } from '../models/parameters.js';
+import type { Parameters, Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import type { Model } from './model.js';
 import { taskObjective } from './objective.js';
@@ -17,16 +17,17 @@ export interface BlockGradients {
   readonly batches: number;
 }
 
-/** Nothing is updated. @param model without dropout, so that no batch's masks decide @param values are not changed */
+/** Nothing is updated. @param model without dropout, so that no batch's masks decide @param values are not changed @param trains whose gradients count */
 export async function blockGradients(
   model: Model,
   values: Parameters,
   batches: Iterable<Batch>,
   options: CompileOptions,
   onBatch: () => void = () => undefined,
+  trains: Trains = () => true,
 ): Promise<BlockGradients> {
-  const state = createTrainingState(model.specs, values, () => true);
-  const stage = openStage(taskObjective(model), state, () => true, options);
+  const state = createTrainingState(model.specs, values, trains);
+  const stage = openStage(taskObjective(model), state, trains, options);
   const sums = { embeddings: 0, blocks: new Array<number>(model.config.numHiddenLayers).fill(0), head: 0 };
   let count = 0;
   try {

@@ -2,7 +2,8 @@
 import type { Batch } from '../datasets/batch.js';
 import type { Trains } from '../models/parameters.js';
 import type { AdamWOptions } from './adamw.js';
-import type { LearningRateSchedule } from './learning-rate.js';
+import type { Freezing } from './freezing.js';
+import type { LearningRateSchedule, StageRates } from './learning-rate.js';
 import type { LossSettings } from './objective.js';
 import type { Selection } from './selection.js';
 
@@ -16,6 +17,13 @@ export interface PlannedStage {
   readonly from: number;
   readonly to: number;
 }
+
+/**
+ * What is reset of AdamW's moments when a stage begins: those of what did not train in the stage before, or all.
+ */
+export type OptimiserState = 'reset-thawed' | 'reset';
+
+export const OPTIMISER_STATES = ['reset-thawed', 'reset'] as const satisfies readonly OptimiserState[];
 
 /** What the loop follows: budget, stages, batches, learning rate, evaluations. */
 export interface FitPlan {
@@ -31,6 +39,15 @@ export interface FitPlan {
   /** Peak learning rate. */
   readonly learningRate: number;
   readonly learningRateSchedule: LearningRateSchedule;
+  /** How the rate goes on from stage to stage. Default: one decay over the run. */
+  readonly stageRates?: StageRates | undefined;
+  /**
+   * What becomes of AdamW's moments and step counts when a stage begins. Default: a tensor keeps its own, however long it was frozen.
+   * `reset-thawed`: those begin anew that did not train in the stage before; `reset`: all do.
+   */
+  readonly optimiserState?: OptimiserState | undefined;
+  /** Blocks that freeze for what is measured while they train; `stages` are then those of a run in which none does. */
+  readonly freezing?: Freezing | undefined;
   readonly adamw: AdamWOptions;
   readonly loss?: LossSettings | undefined;
   /** Keeps what frozen blocks compute, within so many bytes: see `frozen-prefix.ts`. */
@@ -91,6 +108,28 @@ export const stagesOfSteps = (
     trains: trainsIn(i + 1),
     from: Math.ceil((i * totalSteps) / T),
     to: Math.ceil(((i + 1) * totalSteps) / T),
+  }));
+
+/**
+ * Stages of `interval` steps each, the last as long as is left.
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const stages = training.stagesOfInterval(20, 50, () => () => true);
+ * console.log(stages.map(({ from, to }) => `${from}-${to}`).join(', ')); // 0-20, 20-40, 40-50
+ * ```
+ */
+export const stagesOfInterval = (
+  interval: number,
+  totalSteps: number,
+  trainsIn: (stage: number) => Trains,
+): PlannedStage[] =>
+  Array.from({ length: Math.ceil(totalSteps / interval) }, (_, i) => ({
+    stage: i + 1,
+    trains: trainsIn(i + 1),
+    from: i * interval,
+    to: Math.min(totalSteps, (i + 1) * interval),
   }));
 
 /** The stage of a 0-based step. */

@@ -8,19 +8,18 @@ import type { CompileOptions } from '../engine/compile.js';
 import { countParameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
 import * as z from '../schema.js';
-import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
+import { type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite } from './finite.js';
 import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
-import { openCachedStage, StateCache } from './frozen-prefix.js';
+import { addNorms, endStage, frozenSchema, nothingFrozen, stageNow } from './freezing.js';
 import { groupsOf } from './groups.js';
-import { learningRateFactor } from './learning-rate.js';
+import { stagedRateFactor } from './learning-rate.js';
 import type { Model } from './model.js';
-import { taskObjective } from './objective.js';
+import { openStages } from './open-stages.js';
 import { recentPeakBytes, restartPeak } from './peak-memory.js';
 import { type EvaluationRecord, evaluationSchema, type Selected, selected } from './selection.js';
-import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
-import type { Stage, StepResult } from './step.js';
+import type { StepResult } from './step.js';
 
 const stepSchema = z.object({
   /** 0-based over the whole run. */
@@ -42,6 +41,8 @@ export const fitProgressSchema = z.object({
   /** Scalars updated in each epoch; where a stage begins within it, the mean over its steps. */
   updatedParameters: z.array(z.number()),
   evaluations: z.array(evaluationSchema).default([]),
+  /** Where blocks freeze for what is measured. */
+  frozen: frozenSchema.optional(),
 });
 
 /**
@@ -80,45 +81,6 @@ export const noProgress = (): FitProgress => ({
   evaluations: [],
 });
 
-type AnyStage = Stage<Batch> | ChunkedStage<Batch>;
-
-/** The stage of one step after another; each is opened at its first step and closed at the next one's. */
-function openStages(model: Model, state: TrainingState, plan: FitPlan, options: CompileOptions) {
-  const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
-  let open: { readonly planned: PlannedStage; readonly stage: AnyStage } | undefined;
-  const close = async (): Promise<void> => {
-    const { stage } = open ?? {};
-    open = undefined;
-    await stage?.close();
-  };
-  const settle = async (): Promise<void> => {
-    if (open && 'settle' in open.stage) await open.stage.settle();
-  };
-  return {
-    async at(step: number, onStage: FitHooks['onStage']): Promise<AnyStage> {
-      const planned = stageAt(plan, step);
-      if (open?.planned === planned) return open.stage;
-      await settle();
-      await close();
-      state.retire((spec) => plan.stages.some(({ to, trains }) => to > step && trains(spec)));
-      const { trains } = planned;
-      const cached = cache && openCachedStage(model, state, trains, cache, options, plan.loss);
-      const objective = taskObjective(model, plan.loss);
-      const stage =
-        cached ??
-        (runsInChunks(options)
-          ? openChunkedStage(objective, state, trains, plan, options)
-          : openStage(objective, state, trains, options));
-      open = { planned, stage };
-      onStage?.(planned);
-      return stage;
-    },
-    /** Afterwards the state's arrays hold what was trained. */
-    settle,
-    close,
-  };
-}
-
 /** Time and memory of training alone, booked to the epoch that it went into. */
 function bookkeeper({ secondsPerEpoch, peakBytesPerEpoch }: FitProgress) {
   let start = 0;
@@ -136,8 +98,9 @@ function bookkeeper({ secondsPerEpoch, peakBytesPerEpoch }: FitProgress) {
 
 /** Mean over the epoch's steps of what each stage updates. */
 function updatedIn(epoch: number, { steps }: FitProgress, countOf: (stage: number) => number): number {
-  const counts = steps.filter((step) => step.epoch === epoch).map(({ stage }) => countOf(stage));
-  return Math.round(counts.reduce((sum, count) => sum + count, 0) / counts.length);
+  const stages = steps.filter((step) => step.epoch === epoch).map(({ stage }) => stage);
+  const counts = new Map([...new Set(stages)].map((stage) => [stage, countOf(stage)] as const));
+  return Math.round(stages.reduce((sum, stage) => sum + (counts.get(stage) as number), 0) / stages.length);
 }
 
 /**
@@ -198,23 +161,34 @@ export async function fit(
 ): Promise<FitProgress> {
   const { stepsPerEpoch, totalSteps, selection, evaluatesAt = () => false } = plan;
   const savesAt = plan.savesAt ?? ((done) => done % stepsPerEpoch === 0);
-  const stages = openStages(model, state, plan, options);
-  const counts = new Map(
-    plan.stages.map(({ stage, trains }) => [stage, countParameters(model.specs, trains)] as const),
-  );
+  const { freezing } = plan;
+  if (freezing) progress.frozen ??= nothingFrozen(freezing.blocks);
+  const stages = openStages(model, state, plan, options, progress);
+  const countOf = (stage: number): number => {
+    const from = plan.stages.find((planned) => planned.stage === stage)?.from ?? 0;
+    return countParameters(model.specs, stageNow(plan, progress.frozen, from).trains);
+  };
   const books = bookkeeper(progress);
   const stopped = (): boolean => selection !== undefined && selected(progress.evaluations, selection).stops;
 
   const planned = (batches: readonly Batch[], step: number): PlannedStep<Batch> => ({
     batches,
-    learningRate: plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps),
+    learningRate:
+      plan.learningRate *
+      stagedRateFactor(
+        plan.learningRateSchedule,
+        plan.stageRates ?? {},
+        stageAt(plan, step),
+        step,
+        totalSteps,
+      ),
     random: { seed: plan.seed, stream: STREAM.dropout, step },
   });
 
   function checked(
     epoch: number,
     { batches, learningRate }: PlannedStep<Batch>,
-    result: StepResult,
+    { loss, gradientNorm }: StepResult,
   ): StepRecord {
     const step = progress.steps.length;
     const record = {
@@ -223,7 +197,8 @@ export async function fit(
       stage: stageAt(plan, step).stage,
       examples: batches.reduce((sum, { count }) => sum + count, 0),
       learningRate,
-      ...result,
+      loss,
+      gradientNorm,
     };
     checkFinite(record, progress.steps[step - 1]?.loss);
     return record;
@@ -239,8 +214,11 @@ export async function fit(
     const stage = await stages.at(progress.steps.length, hooks.onStage);
     if ('runAll' in stage) return stage.runAll(span, (step, result) => keep(checked(epoch, step, result)));
     for (const step of span) {
-      const record = checked(epoch, step, await stage.run(step.batches, step.random));
+      const result = await stage.run(step.batches, step.random);
+      const record = checked(epoch, step, result);
       await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
+      if (progress.frozen && result.squaredNorms)
+        addNorms(progress.frozen, stage.trained, result.squaredNorms);
       keep(record);
     }
   }
@@ -254,8 +232,15 @@ export async function fit(
     hooks.onEvaluated?.(record, now);
   }
 
+  /** Not the last: nothing trains after it. */
+  const endsStage = (done: number): boolean =>
+    freezing !== undefined && done < totalSteps && stageAt(plan, done - 1).to === done;
   const due = (done: number): boolean =>
-    done === totalSteps || evaluatesAt(done) || savesAt(done) || done % stepsPerEpoch === 0;
+    done === totalSteps ||
+    evaluatesAt(done) ||
+    savesAt(done) ||
+    done % stepsPerEpoch === 0 ||
+    endsStage(done);
 
   /** What is due between two steps. */
   async function pause(epoch: number): Promise<void> {
@@ -264,9 +249,10 @@ export async function fit(
     const evaluates = evaluatesAt(done);
     const last = done === totalSteps;
     await stages.settle();
+    if (freezing && progress.frozen && endsStage(done)) await endStage(freezing, state, progress.frozen);
     books.book(epoch);
     if (evaluates) await evaluate(done);
-    progress.updatedParameters[epoch] = updatedIn(epoch, progress, (stage) => counts.get(stage) as number);
+    progress.updatedParameters[epoch] = updatedIn(epoch, progress, countOf);
     if (last || savesAt(done) || stopped()) await hooks.onSave?.(progress);
     books.start();
   }

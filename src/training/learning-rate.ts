@@ -62,6 +62,40 @@ export function learningRateFactor(
   }
 }
 
+/** How the rate goes on from one stage to the next. Absent settings: one decay over the whole run, as in the paper. */
+export interface StageRates {
+  /** Each stage begins anew: its own warm-up, and its own decay. */
+  readonly restart?: true | undefined;
+  /** Factor on the peak rate in each of the T stages. */
+  readonly peaks?: readonly number[] | undefined;
+}
+
+/**
+ * The factor on the peak rate in a step of a stage.
+ * @param stage 1..T, its first step and the first after it
+ * @example
+ * ```ts
+ * import { training } from 'progtuning';
+ *
+ * const schedule = { kind: 'linear', warmupRatio: 0 } as const;
+ * const stage = { stage: 2, from: 50, to: 100 };
+ * const rates = [{}, { restart: true }, { peaks: [1, 0.5] }] as const;
+ * console.log(rates.map((rate) => training.stagedRateFactor(schedule, rate, stage, 50, 100)).join()); // 0.5,1,0.25
+ * ```
+ */
+export function stagedRateFactor(
+  schedule: LearningRateSchedule,
+  { restart, peaks }: StageRates,
+  { stage, from, to }: { readonly stage: number; readonly from: number; readonly to: number },
+  step: number,
+  totalSteps: number,
+): number {
+  const factor = restart
+    ? learningRateFactor(schedule, step - from, to - from)
+    : learningRateFactor(schedule, step, totalSteps);
+  return factor * (peaks?.[stage - 1] ?? 1);
+}
+
 /**
  * Layer-wise decay (Sun et al. 2019, section 5.3.3; Clark et al. 2020): share of the rate by place. Block B_l of B_1..B_L has
  * decay^(L - l), the embeddings decay^L; pooler and classifier have all of it. What a PEFT method adds to a block has the block's.

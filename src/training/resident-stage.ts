@@ -106,7 +106,8 @@ export function openResidentStage<B extends S, S extends BatchShape>(
         loss += (part as Float32Array)[0] as number;
         squares = squaredNorms as Float32Array;
       }
-      return { loss, gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)) };
+      const gradientNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+      return { loss, gradientNorm, squaredNorms: squares };
     },
     async update(learningRate, gradientNorm, adamw) {
       if (!held) throw new Error('internal: an update before the first step');

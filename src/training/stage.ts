@@ -124,7 +124,8 @@ export function openStage<B extends S, S extends BatchShape>(
         loss += outputs.loss?.[0] as number;
         squares = outputs.squaredNorms as Float32Array<ArrayBuffer>;
       }
-      return { loss, gradientNorm: Math.sqrt(squares.reduce((sum, square) => sum + square, 0)) };
+      const gradientNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+      return { loss, gradientNorm, squaredNorms: squares };
     },
     update: async (learningRate, gradientNorm, adamwOptions) =>
       span(options.profile, 'AdamW', () => adamw(trained, learningRate, gradientNorm, adamwOptions)),

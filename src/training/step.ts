@@ -14,6 +14,8 @@ export interface StepResult {
   readonly loss: number;
   /** Global L2 norm over the stage's trained parameters, before clipping. */
   readonly gradientNorm: number;
+  /** Squared L2 norm of each trained tensor's gradient, in the order of `trained`; absent where steps run in chunks. */
+  readonly squaredNorms?: ArrayLike<number>;
 }
 
 export interface Stage<B> {

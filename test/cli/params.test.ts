@@ -104,6 +104,19 @@ test('stages are shared out among the epochs; T is the number of epochs unless g
   assert.deepEqual(await updated('--schedule full --epochs 20'), Array(20).fill(one));
 });
 
+test('parts of equal parameters, parts by contribution, and baselines are counted without a run', async () => {
+  const [embeddings, block, head] = [23_837_184, 7_087_872, 592_130];
+  const updated = async (args: string) => (await json(args)).updatedParameters;
+  const trained = (...blocks: number[]) => blocks.map((count) => embeddings + count * block + head);
+  assert.deepEqual(await updated('--partition equal-parameters'), trained(12, 10, 5));
+  assert.deepEqual(await updated('--partition contribution'), trained(12, 8, 4));
+  assert.deepEqual(await updated('--schedule growing --partition equal-parameters'), trained(5, 10, 12));
+  assert.deepEqual(await updated('--schedule top-blocks --top-blocks 8'), trained(8, 8, 8));
+  assert.deepEqual(await updated('--schedule lisa --lisa-layers 8'), trained(8, 8, 8));
+  const { stdout } = await params('--partition contribution --contribution-estimate fisher');
+  assert.match(stdout, /, full, progressive by contribution fisher, T = 3, embeddings always$/m);
+});
+
 test('a folder with config.json will do for a model, and the table reads', async () => {
   const { status, stdout } = await params(
     `--model ${goldenPath('bert', 'model')} --stages 2 --embeddings never`,
@@ -132,6 +145,30 @@ const REFUSED: [string, number, RegExp][] = [
   ['--schedule only-block', 2, /only-block needs --block/],
   ['--schedule only-block --block 12', 2, /12 is not among the 12 blocks 0\.\.11/],
   ['--block 3', 2, /--block is an option of --schedule only-block, not of --schedule progressive/],
+  ['--top-blocks 3', 2, /--top-blocks is an option of --schedule top-blocks, not of --schedule progressive/],
+  ['--schedule top-blocks', 2, /top-blocks needs --top-blocks/],
+  ['--schedule top-blocks --top-blocks 13', 2, /13 is over the model's 12 blocks/],
+  ['--schedule lisa --embeddings first-stage', 2, /lisa has no stages; take always or never/],
+  [
+    '--schedule lisa --partition adaptive',
+    2,
+    /--partition is an option of --schedule progressive or growing/,
+  ],
+  ['--partition thirds', 2, /equal, equal-parameters, contribution, adaptive/],
+  ['--contribution-estimate fisher', 2, /is an option of --partition contribution, not of --partition equal/],
+  ['--partition contribution --freeze-threshold 3', 2, /is an option of --partition adaptive, not of/],
+  [
+    '--partition adaptive --freeze-threshold 101',
+    2,
+    /101 is over 100, the most of --freeze-rule gradient-norm/,
+  ],
+  ['--partition adaptive --freeze-rule plasticity --freeze-threshold 2', 2, /2 is over 1, the most/],
+  [
+    '--partition adaptive',
+    2,
+    /what freezes is decided while the model trains; a run's record has the counts/,
+  ],
+  ['--schedule growing --partition adaptive', 2, /it goes with progressive/],
   ['--schedule shrinking', 2, /full, progressive, growing/],
   ['--embeddings sometimes', 2, /always, first-stage, never/],
   ['--method lora --lora-rank 769', 2, /rank: 769 is not from 1 to 768/],

@@ -13,6 +13,7 @@ import { BERT_BASE_ORDER } from '../../src/experiments/evidence-grids.js';
 import { expandGrid, type Grid, readGrid } from '../../src/experiments/grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
 import { gridPath, ofOneVersion } from '../../src/experiments/notebook-runs.js';
+import { rerun } from '../../src/experiments/rerun.js';
 import { type GridEvent, planGrid, runGrid } from '../../src/experiments/run-grid.js';
 import { runLabel } from '../../src/experiments/run-label.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
@@ -322,6 +323,34 @@ test('a damaged record is an error that names the file', async () => {
   await assert.rejects(readLedger(runs), /not JSON: .*delete it and run its grid again/);
   await writeFile(path, JSON.stringify({ ...record, metrics: { accuracy: 'high' } }));
   await assert.rejects(readLedger(runs), /metrics\.accuracy/);
+});
+
+test("data of one's own: tasks by names of one's own, files inside the folder that is named, records without it", async () => {
+  const files = { data: 'reviews/train.csv', validationFile: 'reviews/dev.csv' };
+  const reviews = { task: 'classification', ...files, columns: { text: 'text', label: 'label' } };
+  const rows = ['text,label', 'who saw the bridge,good', 'the older mill,bad', 'the first hall,good'].join(
+    '\n',
+  );
+  const folder = join(home, 'own');
+  await mkdir(join(folder, 'reviews'), { recursive: true });
+  for (const name of ['train', 'dev']) await writeFile(join(folder, 'reviews', `${name}.csv`), `${rows}\n`);
+  const { data: _embedded, ...shared } = grid.shared;
+  const schedules: Grid['schedules'] = [{ kind: 'lisa', layers: 1, interval: 1 }];
+  const methods = { full: { method: { kind: 'full' as const } } };
+  const own = { ...grid, shared, schedules, methods, tasks: { reviews }, seeds: [4] };
+  const specs = await expandGrid(own, { data: folder });
+  assert.deepEqual(specs[0]?.schedule, {
+    ...{ kind: 'lisa', stages: 2, embeddings: 'always' },
+    ...{ layers: 1, interval: 1, seed: 4 },
+  });
+  const runs = join(home, 'own-runs');
+  assert.equal(await runGrid(await planGrid(specs, runs), { runs, threads: 1 }), 0);
+  assert.deepEqual((await planGrid(specs, runs)).missing, [], 'the run gave itself the same identity');
+  const [record] = (await readLedger(runs)).values();
+  assert.deepEqual({ ...files, ...record?.spec }, record?.spec);
+  const path = join(runs, `${record?.key}.json`);
+  const { comparisons } = await rerun({ path, model: grid.shared.model, data: folder }, { threads: 1 });
+  assert.ok(comparisons.every(({ recorded, now }) => recorded === now));
 });
 
 test('the grids that ship are valid', async () => {

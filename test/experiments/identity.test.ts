@@ -63,6 +63,8 @@ const OTHER: { readonly [K in keyof Required<RunSpec>]: RunSpec[K] | 'by content
   gradientAccumulationSteps: 2,
   learningRate: 1.5e-3,
   learningRateSchedule: { kind: 'constant', warmupRatio: 0.1 },
+  learningRateStages: { restart: true },
+  optimiserState: 'reset',
   weightDecay: 0.3,
   maxGradientNorm: 2,
   maxLength: 99,

@@ -5,9 +5,11 @@ import { type HeadSpec, type ModelConfig, PRESETS } from '../../src/models/confi
 import { familyOf } from '../../src/models/families.js';
 import { countParameters, type ParameterSpec } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
+import { contributionParts } from '../../src/progressive/contribution.js';
 import { parts } from '../../src/progressive/parts.js';
 import {
   checkSchedule,
+  cutSchedule,
   EMBEDDINGS,
   type Schedule,
   stageOfEpoch,
@@ -80,12 +82,17 @@ test('epochs are shared out among the stages', () => {
     [0, 1, 2, 3, 4].map((epoch) => stageOfEpoch(schedule, epoch, 5)),
     [1, 1, 2, 2, 3],
   );
-  assert.throws(() => checkSchedule(schedule, 2, { numHiddenLayers: 6 }), /3 stages do not fit in 2 epochs/);
+  const six = { ...(PRESETS['bert-base-uncased'] as ModelConfig), numHiddenLayers: 6 };
+  assert.throws(() => checkSchedule(schedule, 2, six), /3 stages do not fit in 2 epochs/);
   assert.throws(
-    () => checkSchedule({ ...schedule, stages: 7 }, 7, { numHiddenLayers: 6 }),
+    () => checkSchedule({ ...schedule, stages: 7 }, 7, six),
     /7 parts cannot be cut from 6 blocks/,
   );
 });
+
+/** 0, -1, 2, -3 ...: even blocks contribute more. */
+const alternating = (blocks: number): number[] =>
+  Array.from({ length: blocks }, (_, block) => (block % 2 === 0 ? block : -block));
 
 test('closed form equals counting, for every preset, T, schedule and reading of the embeddings', () => {
   const decoders = Object.values(PRESETS).filter((config) => familyOf(config).causal);
@@ -111,6 +118,17 @@ test('closed form equals counting, for every preset, T, schedule and reading of 
           { kind: 'growing', stages: T, embeddings },
           { kind: 'random', stages: T, embeddings, seed: 1 },
           { kind: 'only-block', stages: T, embeddings, block: config.numHiddenLayers - 1 },
+          { kind: 'top-blocks', stages: T, embeddings, blocks: 3 },
+          { kind: 'lisa', stages: T, embeddings: 'always', layers: 4, interval: 2, seed: 1 },
+          // The parts need not be neighbours to be counted.
+          {
+            ...{ kind: 'progressive', stages: T, embeddings },
+            partition: { kind: 'given', parts: contributionParts(alternating(config.numHiddenLayers), T) },
+          },
+          cutSchedule(
+            { kind: 'growing', stages: T, embeddings, partition: { kind: 'equal-parameters' } },
+            config,
+          ),
         ];
         for (const schedule of schedules) {
           assert.deepEqual(

@@ -6,7 +6,9 @@ import { countedUpdates } from '../../src/progressive/updates.js';
 import { boxPlot, groupedBars } from '../../src/report/figure.js';
 import type { Figure } from '../../src/report/frame.js';
 import { lineChart } from '../../src/report/line-chart.js';
+import { paretoFigure } from '../../src/report/pareto-figure.js';
 import { scheduleGrid } from '../../src/report/schedule-grid.js';
+import { budgetCells } from './made-cells.js';
 
 const caption =
   'BERT 4 x 256, random initialisation; made-up numbers for the tests; seeds 1-5; 2-core machine, no accelerator. Bars: mean, whiskers: 95 % interval.';
@@ -56,6 +58,11 @@ export const EXAMPLES: Readonly<Record<string, Figure>> = {
       { name: 'growing', values: [89.5, 82, 60.3, 85.5], errors: [0.6, 1.3, 2.1, 0.8] },
     ],
   }),
+  pareto: paretoFigure(
+    budgetCells(),
+    'updates',
+    'A quarter fewer updates than three epochs, and two points below them',
+  ),
   points: groupedBars({
     title: 'The same numbers as points, on an axis that does not start at zero',
     caption,

@@ -69,3 +69,38 @@ export const pair = (
   cell({ schedule: { kind: 'full' }, seed, accuracy: full, ...more }),
   cell({ schedule: { kind: 'progressive' }, seed, accuracy: progressive, ...more }),
 ];
+
+/** A run that updated so many billions of scalars. @param seconds undefined: not timed */
+function spent(made: Made, updates: number, seconds?: number): GridCell {
+  const { spec, record } = cell({ ...made, ...(seconds === undefined ? {} : { timed: true }) });
+  const steps = 100;
+  const trainableParameters = (updates * 1e9) / steps;
+  return {
+    spec,
+    record: {
+      ...(record as LedgerRecord),
+      ...{ steps, trainableParameters, savedFraction: 0, secondsPerEpoch: [seconds ?? 1] },
+    },
+  };
+}
+
+const SEEDS = [0, 1, 2, 3, 4];
+const TASKS = ['sst2', 'rte'];
+const each = (of: (seed: number, task: string) => GridCell[]): GridCell[] =>
+  SEEDS.flatMap((seed) => TASKS.flatMap((task) => of(seed, task)));
+
+/** Runs of four budgets. Full fine-tuning scores 0.70 with 20 and 0.80 with 30 billion updates; its line is at 0.75 with 25. */
+export const budgetCells = (): GridCell[] =>
+  each((seed, task) => {
+    const noise = 0.001 * seed;
+    return [
+      spent({ task, seed, schedule: { kind: 'full' }, epochs: 2, accuracy: 0.7 + noise }, 20, 20),
+      spent({ task, seed, schedule: { kind: 'full' }, epochs: 3, accuracy: 0.8 + noise }, 30, 30),
+      spent(
+        { task, seed, schedule: { kind: 'progressive' }, accuracy: 0.78 + noise + (seed % 2) * 0.001 },
+        25,
+        22,
+      ),
+      spent({ task, seed, schedule: { kind: 'top-blocks', blocks: 4 }, accuracy: 0.78 + noise }, 25.2),
+    ];
+  });
