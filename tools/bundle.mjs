@@ -1,8 +1,8 @@
 /**
  * After tsc: what of other packages goes into this one. `node tools/bundle.mjs` bundles the part of tfjs that `src/engine/tfjs.ts` names,
- * 1 MB of the 40 that it is installed with; `--pack` also its types, so that a project that uses this one needs neither tfjs nor
- * `skipLibCheck`, and then leaves the mark without which `npm pack` fails: `.npmignore` is a link to it, and npm stops at an ignore
- * file that it cannot read, whether lifecycle scripts are on or off.
+ * 1 MB of the 40 that it is installed with, and the part of zod that `src/schema.ts` names; `--pack` also tfjs's types, so that a project
+ * that uses this one needs neither tfjs nor `skipLibCheck`, and then leaves the mark without which `npm pack` fails: `.npmignore` is a
+ * link to it, and npm stops at an ignore file that it cannot read, whether lifecycle scripts are on or off.
  */
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
@@ -14,8 +14,9 @@ const MARK = 'dist/whole';
 await rm(MARK, { force: true });
 await chmod('dist/src/cli.js', 0o755);
 await build({
-  entryPoints: [SOURCE],
-  outfile: `${MADE}.js`,
+  entryPoints: [SOURCE, 'src/schema.ts'],
+  outbase: 'src',
+  outdir: 'dist/src',
   bundle: true,
   // tfjs's modules, not its file for Node: what is not used stays out.
   mainFields: ['module', 'main'],

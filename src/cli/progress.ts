@@ -41,6 +41,9 @@ const silent: MakeProgress = (_label, total) => ({
   stop: () => undefined,
 });
 
+/** Columns of a terminal below which words are left out, and below which the bar is short. */
+const [NARROW, WIDE] = [110, 150];
+
 /**
  * A bar with rate and remaining time, on a terminal only.
  * @param unit what is counted, e.g. `examples`
@@ -48,11 +51,14 @@ const silent: MakeProgress = (_label, total) => ({
 export const progressBar: MakeProgress = (label, total, unit) => {
   if (!isInteractive()) return silent(label, total, unit);
   const paced = pace(total);
+  const columns = process.stderr.columns ?? WIDE;
+  const [count, left] = columns < NARROW ? ['', ''] : [` ${unit}`, ' left'];
   const options: Options = {
-    format: `${label} {bar} {percentage}% | {value}/{total} ${unit} | {rate}/s | {left} left {note}`,
+    format: `${label} {bar} {percentage}% | {value}/{total}${count} | {rate}/s | {left}${left} {note}`,
     stream: process.stderr,
     hideCursor: true,
-    barsize: 24,
+    // What is behind the bar is cut at the edge: a narrow terminal has room for little of it.
+    barsize: columns < NARROW ? 8 : columns < WIDE ? 12 : 24,
     etaBuffer: 50,
     clearOnComplete: false,
   };

@@ -34,7 +34,7 @@ export function runDisplay(logInterval = LOG_INTERVAL): RunDisplay {
     bar = undefined;
     shown = '';
   };
-  const train = (): void => bar?.update(examples, [stage, loss, evaluated].filter(Boolean).join(' | '));
+  const train = (): void => bar?.update(examples, [loss, stage, evaluated].filter(Boolean).join(' | '));
   return {
     stop,
     onEvent(event) {

@@ -1,7 +1,7 @@
 /** What a person reads of a run: before its first step, and of its record. */
 import type { RunEvent, StageRecord } from '../experiments/run-events.js';
 import type { RunRecord } from '../experiments/run-record.js';
-import type { RunSpec } from '../experiments/run-spec.js';
+import { isSpanTask, type RunSpec } from '../experiments/run-spec.js';
 import type { ClassReport } from '../metrics/classes.js';
 import { numberText, scoreText } from '../report/number-text.js';
 import type { EvaluationRecord } from '../training/selection.js';
@@ -19,7 +19,7 @@ function dataText({ task, data, columns, validationFile, validationSplit, testFi
   const held = validationSplit ? `${100 * validationSplit} % of it held out to evaluate` : undefined;
   const named =
     columns &&
-    `text '${[columns.text, columns.textPair].filter(Boolean).join("' + '")}', label '${columns.label}'`;
+    `text '${[columns.text, columns.textPair].filter(Boolean).join("' + '")}'${columns.label === undefined ? '' : `, label '${columns.label}'`}`;
   const others = [
     named,
     validationFile && `evaluated on ${validationFile}`,
@@ -86,6 +86,20 @@ function choiceText(spec: RunSpec): string[] {
   ];
 }
 
+/**
+ * Steps below which generated sentiment is hardly told from chance by the model that ships: 189 gave 54.0 % accuracy, 2250 gave 70.6 %
+ * (learning rate 3e-4, at most 32 tokens).
+ */
+const ENOUGH_FOR_GENERATED = 2000;
+
+/** What to use instead, where so few steps of generated text teach hardly anything. */
+const fewStepsText = ({ data, task }: RunSpec, totalSteps: number): string[] =>
+  data === 'embedded' && !isSpanTask(task) && totalSteps < ENOUGH_FOR_GENERATED
+    ? [
+        `generated text is learnt slowly: of sst2 the model that ships tells 54 % right after 189 steps, 71 % after 2250; for as many: --batch-size 8 --epochs 9 --stages 3`,
+      ]
+    : [];
+
 /** What a run will do, before its first step: a line for its budget and one for each stage. */
 export function stagesText(
   spec: RunSpec,
@@ -95,9 +109,8 @@ export function stagesText(
     (stage) =>
       `  stage ${stage.stage}: steps ${stage.from + 1}-${stage.to}, ${blocksText(stage)}, head: ${million(stage.updatedParameters)} parameters`,
   );
-  return [[`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; '), ...lines].join(
-    '\n',
-  );
+  const budget = [`${totalSteps} steps, ${stepsPerEpoch} an epoch`, ...choiceText(spec)].join('; ');
+  return [...fewStepsText(spec, totalSteps), budget, ...lines].join('\n');
 }
 
 const LONGEST_NAME = 24;

@@ -53,3 +53,10 @@ export interface Feature {
   readonly span?: readonly [number, number];
   readonly classes?: readonly number[];
 }
+
+/** Features in their order: an array of them, or what keeps them in less room. */
+export interface FeatureList extends Iterable<Feature> {
+  readonly length: number;
+  /** Undefined beyond the last one. @param index from 0 */
+  at(index: number): Feature | undefined;
+}

@@ -1,6 +1,6 @@
 /** Features -> batches: packed to train on, padded to evaluate. */
 import { permutation, type RandomKey } from '../random.js';
-import type { Batch, Feature, PaddedBatch } from './batch.js';
+import type { Batch, Feature, FeatureList, PaddedBatch } from './batch.js';
 import { type PackingOptions, planRows } from './row-packing.js';
 
 /** Sizes of a batch: examples, and tokens in a row. */
@@ -85,29 +85,29 @@ export interface PlanOptions {
   /** A permutation that depends on the key alone; undefined: the order of the file. */
   readonly shuffle?: RandomKey | undefined;
   /** Token counts: rows of like length share a batch, so that little is padding (HF `group_by_length`). */
-  readonly lengths?: readonly number[] | undefined;
+  readonly lengths?: ArrayLike<number> | undefined;
 }
 
 /** Batches whose rows are sorted together, as in HF's `LengthGroupedSampler`. */
 const MEGABATCH = 50;
 
 /** Which examples go into which batch. The last batch may be short. */
-export function planBatches(count: number, { batchSize, shuffle, lengths }: PlanOptions): number[][] {
-  const order = [...(shuffle ? permutation(shuffle, count) : Array.from({ length: count }, (_, i) => i))];
-  const cut = (indices: readonly number[], size: number): number[][] =>
+export function planBatches(count: number, { batchSize, shuffle, lengths }: PlanOptions): Uint32Array[] {
+  const order = shuffle ? permutation(shuffle, count) : new Uint32Array(count).map((_, i) => i);
+  const cut = (indices: Uint32Array, size: number): Uint32Array[] =>
     Array.from({ length: Math.ceil(indices.length / size) }, (_, i) =>
-      indices.slice(i * size, (i + 1) * size),
+      indices.subarray(i * size, (i + 1) * size),
     );
   if (!lengths) return cut(order, batchSize);
-  const longestFirst = (indices: readonly number[]): number[] =>
-    [...indices].sort((a, b) => (lengths[b] as number) - (lengths[a] as number));
+  const longestFirst = (indices: Uint32Array): Uint32Array =>
+    Uint32Array.from([...indices].sort((a, b) => (lengths[b] as number) - (lengths[a] as number)));
   const batches = cut(order, MEGABATCH * batchSize).flatMap((megabatch) =>
     cut(longestFirst(megabatch), batchSize),
   );
   if (!shuffle) return batches;
   // Sorted batches in sorted order would show the model lengths in waves: draw the order of the batches too.
   return [...permutation({ ...shuffle, stream: shuffle.stream + 64 }, batches.length)].map(
-    (i) => batches[i] as number[],
+    (i) => batches[i] as Uint32Array,
   );
 }
 
@@ -128,26 +128,36 @@ export function planBatches(count: number, { batchSize, shuffle, lengths }: Plan
  * ```
  */
 export function* batchesOf(
-  features: readonly Feature[],
+  features: FeatureList,
   options: BatchOptions,
   plan: Pick<PlanOptions, 'shuffle'> & { readonly groupByLength?: boolean } = {},
 ): Generator<Batch> {
-  const lengths = plan.groupByLength ? features.map(({ inputIds }) => inputIds.length) : undefined;
+  const lengths = plan.groupByLength ? lengthsOf(features) : undefined;
   for (const indices of planBatches(features.length, {
     batchSize: options.batchSize,
     shuffle: plan.shuffle,
     lengths,
   })) {
     yield makeBatch(
-      indices.map((index) => features[index] as Feature),
+      Array.from(indices, (index) => features.at(index) as Feature),
       options,
       indices,
     );
   }
 }
 
+/** Tokens of each. */
+function lengthsOf(features: FeatureList): Uint32Array {
+  const lengths = new Uint32Array(features.length);
+  let i = 0;
+  for (const { inputIds } of features) lengths[i++] = inputIds.length;
+  return lengths;
+}
+
 /** Feature indices by length, longest first: evaluation batches that hardly pad. */
-export const byLength = (features: readonly Feature[]): number[] =>
-  features
-    .map((_, i) => i)
-    .sort((a, b) => (features[b]?.inputIds.length ?? 0) - (features[a]?.inputIds.length ?? 0) || a - b);
+export function byLength(features: FeatureList): number[] {
+  const lengths = lengthsOf(features);
+  return Array.from(lengths, (_, i) => i).sort(
+    (a, b) => (lengths[b] as number) - (lengths[a] as number) || a - b,
+  );
+}

@@ -1,10 +1,12 @@
 /** A saved run to the Hugging Face hub: a model repository with the folder's files, in one commit. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DataError, UsageError } from '../errors.js';
+import { parseJson } from '../json.js';
 import { credentials, endpoint, explained, isAnswer, isOffline, loadHub } from './hub.js';
 import { tokenFile } from './hub-token.js';
+import { withoutPaths } from './shared-names.js';
 
 export interface PushOptions {
   /** `owner/name`; without an owner the token's user. Default: the folder's name. */
@@ -60,8 +62,19 @@ async function filesIn(folder: string): Promise<string[]> {
     .sort();
 }
 
+/** Files that may name where model and data lie. */
+const NAMING = /(^|[\\/])(run|adapter_config|config|tokenizer_config)\.json$/;
+
+/** What is sent of a file: as it lies there, but for paths of this machine, of which the last part is sent. */
+async function contentOf(path: string): Promise<URL | Blob> {
+  if (!NAMING.test(path)) return pathToFileURL(path);
+  const value = parseJson(await readFile(path, 'utf8'), path);
+  const shared = JSON.stringify(withoutPaths(value), null, 2);
+  return shared === JSON.stringify(value, null, 2) ? pathToFileURL(path) : new Blob([`${shared}\n`]);
+}
+
 /**
- * Makes the repository where there is none, and commits the folder's files to it.
+ * Makes the repository where there is none, and commits the folder's files to it. Paths of this machine are not sent.
  * @returns the address of the repository @throws UsageError as {@link pushTarget}; DataError for a folder without a model, or where the hub refuses
  */
 export async function pushFolder(
@@ -87,10 +100,12 @@ export async function pushFolder(
       ...hub,
       useXet: false,
       commitTitle: options.message ?? 'Upload a model fine-tuned with progtuning',
-      files: paths.map((path) => ({
-        path: path.split(sep).join('/'),
-        content: pathToFileURL(join(folder, path)),
-      })),
+      files: await Promise.all(
+        paths.map(async (path) => ({
+          path: path.split(sep).join('/'),
+          content: await contentOf(join(folder, path)),
+        })),
+      ),
     });
   } catch (error) {
     throw explained(error, repo, undefined);

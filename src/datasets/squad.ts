@@ -6,9 +6,9 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
+import * as z from '../schema.js';
 import { utf16Index, utf16Table } from './code-points.js';
 
 /** Of SQuAD: 2.0 has questions without answer. */
@@ -160,7 +160,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, source: string, prefix: 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const path = prefix + z.core.toDotPath(issue?.path ?? []);
+  const path = prefix + z.toDotPath(issue?.path ?? []);
   const place = path === '' ? 'the whole file' : path;
   throw new DataError(
     `${source}: ${place}: ${issue?.message ?? 'wrong value'}. Expected the SQuAD layout (data[].paragraphs[].qas[] in JSON, or id, title, context, question, answers in rows).`,

@@ -1,6 +1,7 @@
 /** Runs a {@link Graph} natively: the only file, with device.ts, that knows onnxruntime. */
+import { createRequire } from 'node:module';
 import os from 'node:os';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
 import type { ExportedGraph } from './export.js';
@@ -11,6 +12,11 @@ import { memoryError } from './memory-error.js';
 import { writeModel } from './onnx-writer.js';
 import type { Profile } from './profile.js';
 import { withWebgpuOperators } from './webgpu-operators.js';
+
+const require = createRequire(import.meta.url);
+
+/** Loaded with the first session: who only reads or counts a model does without its library. */
+const onnxruntime = (): typeof import('onnxruntime-node') => require('onnxruntime-node');
 
 /** Values of a tensor, row-major. */
 export type Array1D = Float32Array | Int32Array;
@@ -81,7 +87,7 @@ function wrap(
     throw new Error(`internal: '${name}' wants ${expected} elements [${shape}], got ${array.length}`);
   }
   const type = dtype === 'int32' || dtype === 'uint8' ? dtype : 'float32';
-  const tensor = new Tensor(type, array as Float32Array, shape);
+  const tensor = new (onnxruntime().Tensor)(type, array as Float32Array, shape);
   kept.set(name, { array, tensor });
   return tensor;
 }
@@ -108,20 +114,22 @@ async function create(
   more: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
   const program = profile?.program(name);
-  const session = await InferenceSession.create(model, {
-    executionProviders: executionProviders(device),
-    intraOpNumThreads: threads || processors(),
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    // A memory pattern is a second block as large as all activations, made at the second run: no faster here, only larger.
-    enableMemPattern: false,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 4,
-    ...(program ? { enableProfiling: true, profileFilePrefix: program.prefix } : {}),
-    ...more,
-  }).catch((error) => {
-    throw deviceError(device, error);
-  });
+  const session = await onnxruntime()
+    .InferenceSession.create(model, {
+      executionProviders: executionProviders(device),
+      intraOpNumThreads: threads || processors(),
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      // A memory pattern is a second block as large as all activations, made at the second run: no faster here, only larger.
+      enableMemPattern: false,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 4,
+      ...(program ? { enableProfiling: true, profileFilePrefix: program.prefix } : {}),
+      ...more,
+    })
+    .catch((error) => {
+      throw deviceError(device, error);
+    });
   program?.opened();
   return session;
 }
@@ -266,7 +274,10 @@ export async function openModelSession(
       const outputs = await session
         .run(
           Object.fromEntries(
-            fed.map(([name, ids]) => [name, new Tensor('int64', BigInt64Array.from(ids, BigInt), shape)]),
+            fed.map(([name, ids]) => [
+              name,
+              new (onnxruntime().Tensor)('int64', BigInt64Array.from(ids, BigInt), shape),
+            ]),
           ),
         )
         .catch((error) => {

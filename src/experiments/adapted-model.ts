@@ -1,9 +1,11 @@
 /** A checkpoint with a PEFT method's parameters beside it, and how it is saved. */
 import { join } from 'node:path';
+import type { FeatureList } from '../datasets/batch.js';
 import type { ClassNames } from '../datasets/class-names.js';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { ADAPTER_CLASSES, adapterClassesText, writeTextAtomically } from '../models/config-file.js';
+import { familyOf } from '../models/families.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
@@ -14,8 +16,7 @@ import type { RunSpec } from './run-spec.js';
 
 function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
   if (dropout === null) return config;
-  const { classifierDropout: _likeTheOthers, ...shape } = config;
-  return { ...shape, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  return familyOf(config).withDropout(config, dropout);
 }
 
 /** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. @throws UsageError */
@@ -46,10 +47,12 @@ export function adaptedModel(
 export function centreRegression(
   { head, initialised }: Checkpoint,
   values: Parameters,
-  labels: readonly number[],
+  train: FeatureList,
 ): void {
   if (head.kind !== 'classification' || head.numLabels !== 1 || head.multiLabel) return;
-  const mean = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+  let sum = 0;
+  for (const { label = 0 } of train) sum += label;
+  const mean = sum / train.length;
   for (const name of ['classifier.bias', 'classifier.out_proj.bias'])
     if (initialised.includes(name)) values.get(name)?.fill(mean);
 }

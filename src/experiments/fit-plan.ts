@@ -1,5 +1,5 @@
 /** RunSpec -> what the training loop follows. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import { type BatchOptions, batchesOf } from '../datasets/batches.js';
 import type { ClassNames } from '../datasets/class-names.js';
 import type { Device } from '../engine/device.js';
@@ -12,6 +12,7 @@ import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import { type FitPlan, stagesOfEpochs, stagesOfSteps } from '../training/fit-plan.js';
 import { layerwiseFactor } from '../training/learning-rate.js';
 import type { Model } from '../training/model.js';
+import { vocabularyPieces } from '../training/next-token.js';
 import { lossSettings } from './loss-settings.js';
 import type { RunSpec } from './run-spec.js';
 import { evaluatesAt, selectionOf } from './watched.js';
@@ -48,7 +49,7 @@ export function totalExamples(
 export function fitPlan(
   spec: RunSpec,
   { config, head }: Pick<Model, 'config' | 'head'>,
-  train: readonly Feature[],
+  train: FeatureList,
   task: Pick<ClassNames, 'labels'>,
   device: Device = 'cpu',
 ): FitPlan {
@@ -81,7 +82,10 @@ export function fitPlan(
     learningRate: spec.learningRate,
     learningRateSchedule: spec.learningRateSchedule,
     adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
-    loss: lossSettings(spec, head, train, task.labels),
+    loss: {
+      ...lossSettings(spec, head, train, task.labels),
+      ...(head.kind === 'causal-lm' ? { vocabularyPieces: vocabularyPieces(config, spec) } : {}),
+    },
     cacheFrozenBytes: spec.cacheFrozen === undefined ? undefined : spec.cacheFrozen * 2 ** 20,
     seed: spec.seed,
     evaluatesAt: evaluatesAt(spec, stepsPerEpoch, totalSteps),

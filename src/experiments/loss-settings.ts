@@ -1,5 +1,5 @@
 /** What a spec says of the loss, for the classes of its task. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import { DataError, UsageError } from '../errors.js';
 import type { TaskHead } from '../models/heads.js';
 import type { LossSettings } from '../training/objective.js';
@@ -9,7 +9,7 @@ import type { RunSpec } from './run-spec.js';
  * n / (C n_c) for each class, as scikit-learn's `compute_class_weight('balanced')`.
  * @throws DataError for a class without a row: what it weighs would be anything
  */
-function balanced(train: readonly Feature[], labels: readonly string[], data: string): number[] {
+function balanced(train: FeatureList, labels: readonly string[], data: string): number[] {
   const counts = labels.map(() => 0);
   for (const { label = 0 } of train) counts[label] = (counts[label] as number) + 1;
   const missing = labels.find((_, id) => counts[id] === 0);
@@ -24,7 +24,7 @@ function balanced(train: readonly Feature[], labels: readonly string[], data: st
 export function lossSettings(
   { labelSmoothingFactor: labelSmoothing, classWeights, task, data }: RunSpec,
   head: TaskHead,
-  train: readonly Feature[],
+  train: FeatureList,
   labels: readonly string[],
 ): LossSettings {
   if (labelSmoothing === undefined && classWeights === undefined) return {};

@@ -1,5 +1,6 @@
 /** Data of one's own as a run sees it: labelled tables, or questions. Which classes there are is known once the training file is read. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
+import { CompactFeatures } from '../datasets/compact-features.js';
 import { localFile } from '../datasets/hub-dataset.js';
 import type { SquadSource } from '../datasets/squad-source.js';
 import type { TaskKind } from '../datasets/tables/columns.js';
@@ -12,8 +13,9 @@ import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/cl
 import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
 import type { TaskHead } from '../models/heads.js';
 import { holding, predictionsOf } from '../training/predictions.js';
+import { causalLmTask, savedCausalLmTask } from './causal-lm-task.js';
 import { type OwnKind, ownKind, type RunSpec } from './run-spec.js';
-import type { Evaluation, RunTask, TaskInput } from './run-task.js';
+import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
 import { type ReadQuestions, spanTask } from './squad-task.js';
 
 /** The head of a kind of task, with so many classes. */
@@ -32,9 +34,16 @@ async function tableOf(
   maxExamples: number | null,
 ): Promise<LabelledTable> {
   if (!spec.columns) throw new Error('internal: own data without its columns');
-  const { delimiter, ...columns } = spec.columns;
+  const { delimiter, label, ...texts } = spec.columns;
+  if (label === undefined) throw new Error('internal: labelled data without its label');
   const path = await localFile(source);
-  return { path, delimiter, kind, columns, ...(maxExamples === null ? {} : { maxExamples }) };
+  return {
+    path,
+    delimiter,
+    kind,
+    columns: { ...texts, label },
+    ...(maxExamples === null ? {} : { maxExamples }),
+  };
 }
 
 const REGRESSION = { metrics: ['pearson', 'spearmanr'], labels: [] } as const;
@@ -55,15 +64,15 @@ type Scored = Omit<Evaluation, 'files' | 'reports'> & {
 function scored(
   kind: TableKind,
   names: readonly string[],
-  features: readonly Feature[],
+  features: FeatureList,
   logits: readonly Float32Array[],
 ): Scored {
   if (kind === 'multi-label') {
-    const labels = features.map(({ classes = [] }) => classes);
+    const labels = Array.from(features, ({ classes = [] }) => classes);
     return { ...multiLabelMetrics(logits.map(holding), labels, names), undefinedMetrics: {} };
   }
   const predictions = predictionsOf(logits);
-  const labels = features.map(({ label = 0 }) => label);
+  const labels = Array.from(features, ({ label = 0 }) => label);
   if (kind === 'classification') return { ...classMetrics(predictions, labels, names), undefinedMetrics: {} };
   const told = describeUndefined(REGRESSION, predictions, labels);
   return {
@@ -83,7 +92,7 @@ interface OwnSplit {
   /** Of the metrics' names. */
   readonly prefix: string;
   readonly hash?: string;
-  readonly features: readonly Feature[];
+  readonly features: FeatureList;
 }
 
 async function evaluateSplits(
@@ -91,7 +100,7 @@ async function evaluateSplits(
   kind: TableKind,
   names: readonly string[],
   splits: readonly OwnSplit[],
-  infer: (split: string, features: readonly Feature[]) => Promise<Float32Array[]>,
+  infer: Infer,
 ): Promise<Evaluation> {
   const metrics: Record<string, number | null> = {};
   const reasons: Record<string, string> = {};
@@ -106,46 +115,47 @@ async function evaluateSplits(
   return { metrics, undefinedMetrics: reasons, files: {}, reports };
 }
 
-async function collect(features: AsyncIterable<Feature>, onFeature: () => void): Promise<Feature[]> {
-  const all: Feature[] = [];
-  for await (const feature of features) {
-    all.push(feature);
-    onFeature();
-  }
-  return all;
-}
-
-/** Features of a table, reported to the bar. */
-function encoded(
+/** Features of a table, reported to the bar. @param held 1 for a row that is held out */
+async function encoded(
   { spec, tokenizer, onEvent }: TaskInput,
   table: LabelledTable,
   labels: readonly string[],
   split: string,
-  total: number,
-): Promise<Feature[]> {
+  held: Uint8Array,
+): Promise<{ readonly taken: FeatureList; readonly heldOut: FeatureList }> {
+  const [taken, heldOut] = [new CompactFeatures(), new CompactFeatures()];
   let done = 0;
-  return collect(encodeTable(table, { tokenizer, maxLength: spec.maxLength, labels }), () => {
-    done++;
-    if (done % 4096 === 0 || done === total) onEvent({ kind: 'tokenising', split, done, total });
-  });
+  for await (const feature of encodeTable(table, { tokenizer, maxLength: spec.maxLength, labels })) {
+    (held[done++] === 1 ? heldOut : taken).add(feature);
+    if (done % 4096 === 0 || done === held.length)
+      onEvent({ kind: 'tokenising', split, done, total: held.length });
+  }
+  return { taken, heldOut };
 }
+
+/** What is said of an evaluation on one class. */
+const oneClassText = (path: string, rows: number, label: string, isLimited: boolean): string =>
+  `${path}: ${isLimited ? 'the first' : 'all'} ${rows} rows have the label '${label}': what is measured on one class alone says little${isLimited ? '; is the file sorted by its labels? Shuffle it, or leave --max-eval-examples out' : ''}`;
 
 async function preparedFile(
   input: TaskInput,
   kind: TableKind,
   path: string,
   name: 'validation' | 'test',
-  { labels, texts }: Pick<Survey, 'labels'> & Partial<Survey>,
+  { labels, texts }: Pick<Survey, 'labels'> & { readonly texts?: Survey['texts'] | undefined },
 ): Promise<OwnSplit> {
   const table = await tableOf(input.spec, kind, path, input.spec.maxEvalExamples);
-  const { rows, shared, hash } = await checkTable(table, labels, texts);
+  const { rows, shared, hash, found } = await checkTable(table, labels, texts);
   if (shared > 0)
     input.onEvent({
       kind: 'warning',
       text: `${path}: ${shared} of ${rows} rows are in the training data too (${input.spec.data}): what is measured on them is no test`,
     });
-  const features = await encoded(input, table, labels, name, rows);
-  return { name, prefix: name === 'test' ? 'test_' : '', hash, features };
+  const [only, another] = found;
+  if (kind === 'classification' && only !== undefined && another === undefined)
+    input.onEvent({ kind: 'warning', text: oneClassText(path, rows, only, table.maxExamples !== undefined) });
+  const { taken } = await encoded(input, table, labels, name, new Uint8Array(rows));
+  return { name, prefix: name === 'test' ? 'test_' : '', hash, features: taken };
 }
 
 const noTest = async (): Promise<never> => {
@@ -157,29 +167,30 @@ const hashesOf = (splits: readonly OwnSplit[]): Record<string, string> =>
 
 async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
   const table = await tableOf(spec, kind, spec.data, spec.maxTrainExamples);
-  const survey = await surveyTable(table);
-  const { labels, rows } = survey;
+  const { labels, rows, hash, notes, strata, texts: trained } = await surveyTable(table);
   const held = spec.validationSplit
-    ? heldOutRows(survey.strata, spec.validationSplit, spec.seed)
+    ? heldOutRows(strata, spec.validationSplit, spec.seed)
     : new Uint8Array(rows);
-  let heldOut: Feature[] = [];
+  // Where no other file is compared with them, the memory that they take is given back.
+  const texts = spec.validationFile || spec.testFile ? trained : undefined;
+  let heldOut: FeatureList = [];
   return {
     name: kind,
     head: headOf(kind, labels.length),
     labels,
     async training(input) {
-      for (const text of survey.notes) input.onEvent({ kind: 'warning', text });
-      const all = await encoded(input, table, labels, 'train', rows);
-      heldOut = all.filter((_, row) => held[row] === 1);
-      const features = all.filter((_, row) => held[row] === 0);
-      return { features, examples: features.length, hash: survey.hash, report: {} };
+      for (const text of notes) input.onEvent({ kind: 'warning', text });
+      const read = await encoded(input, table, labels, 'train', held);
+      heldOut = read.heldOut;
+      return { features: read.taken, examples: read.taken.length, hash, report: {} };
     },
     async prepare(input) {
       const splits: OwnSplit[] = [];
       if (heldOut.length > 0) splits.push({ name: 'validation', prefix: '', features: heldOut });
       if (spec.validationFile)
-        splits.push(await preparedFile(input, kind, spec.validationFile, 'validation', survey));
-      if (spec.testFile) splits.push(await preparedFile(input, kind, spec.testFile, 'test', survey));
+        splits.push(await preparedFile(input, kind, spec.validationFile, 'validation', { labels, texts }));
+      if (spec.testFile)
+        splits.push(await preparedFile(input, kind, spec.testFile, 'test', { labels, texts }));
       const validation = splits.filter(({ name }) => name === 'validation');
       return {
         report: Object.fromEntries(splits.map(({ name, features }) => [`${name}.rows`, features.length])),
@@ -220,7 +231,8 @@ async function questionTask(spec: RunSpec): Promise<RunTask> {
 }
 
 /** @throws DataError for a training file that is missing or malformed: `surveyTable`, `readQuestions` */
-export function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
+export async function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
+  if (kind === 'causal-lm') return causalLmTask(spec);
   return kind === 'question-answering' ? questionTask(spec) : labelledTask(spec, kind);
 }
 
@@ -230,6 +242,7 @@ export function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
  */
 export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Promise<RunTask> {
   const kind = ownKind(spec.task);
+  if (kind === 'causal-lm') return savedCausalLmTask(spec);
   if (kind === undefined || kind === 'question-answering') return questionTask(spec);
   return {
     name: kind,

@@ -1,6 +1,7 @@
 /** What a pre-training is asked, what it reports, what it leaves behind. */
-import { z } from 'zod';
+
 import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
+import * as z from '../schema.js';
 import type { Machine } from './run-record.js';
 import type { TextRunOptions, TextRunSpec } from './text-run-spec.js';
 

@@ -1,5 +1,5 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
-import { basename } from 'node:path';
+import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
 import { isSpanTask, ownKind } from './run-spec.js';
@@ -23,27 +23,25 @@ export function allResults(record: RunRecord): Record<string, number | null> {
 /** YAML text: any JSON string is one. */
 const yaml = (value: string): string => JSON.stringify(value);
 
-/** A folder of this machine says nothing to others: its last part is kept. */
-const nameOf = (source: string): string =>
-  source.startsWith('/') || source.startsWith('.') ? basename(source) : source;
-
-const DATA: Readonly<Record<string, string>> = { embedded: 'generated text that ships with progtuning' };
+const dataName = (data: string): string =>
+  data === 'embedded' ? 'generated text that ships with progtuning' : sharedDataName(data);
 
 function header({ spec, metrics }: RunRecord): string[] {
   const task = isSpanTask(spec.task) ? 'question-answering' : 'text-classification';
-  const data = DATA[spec.data] ?? nameOf(spec.data);
+  const data = dataName(spec.data);
+  const model = sharedModelName(spec.model);
   const results = Object.entries(metrics).flatMap(([name, value]) =>
     value === null ? [] : [`      - type: ${name}`, `        value: ${value}`],
   );
   return [
     '---',
-    `base_model: ${yaml(nameOf(spec.model))}`,
+    `base_model: ${yaml(model)}`,
     `pipeline_tag: ${task}`,
     `library_name: ${spec.method.kind === 'lora' ? 'peft' : 'transformers'}`,
     'tags:',
     '  - progtuning',
     'model-index:',
-    `  - name: ${yaml(`${nameOf(spec.model)}-${spec.task}`)}`,
+    `  - name: ${yaml(`${model}-${spec.task}`)}`,
     '    results:',
     '    - task:',
     `        type: ${task}`,
@@ -61,16 +59,17 @@ const row = (what: string, value: string | number): string => `| ${what} | ${val
 export function modelCard(record: RunRecord): string {
   const { spec, metrics, updatedParameters, identity } = record;
   const { schedule } = spec;
+  const model = sharedModelName(spec.model);
   const numbers = Object.entries(metrics).map(([name, value]) => row(name, value ?? 'undefined'));
   return [
     ...header(record),
     '',
-    `# ${nameOf(spec.model)}, fine-tuned on ${spec.task}`,
+    `# ${model}, fine-tuned on ${spec.task}`,
     '',
     '| | |',
     '|---|---|',
-    row('base model', nameOf(spec.model)),
-    row('data', `${DATA[spec.data] ?? nameOf(spec.data)}, ${record.trainExamples} training examples`),
+    row('base model', model),
+    row('data', `${dataName(spec.data)}, ${record.trainExamples} training examples`),
     row('method', spec.method.kind),
     row('schedule', `${schedule.kind}, T = ${schedule.stages}, embeddings ${schedule.embeddings}`),
     row('epochs, batch', `${spec.epochs}, ${spec.batchSize * spec.gradientAccumulationSteps}`),

@@ -1,7 +1,8 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts`, `squad-task.ts` and `own-task.ts` make such values. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { ModelConfig } from '../models/config.js';
 import type { TaskHead } from '../models/heads.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { RunSpec } from './run-spec.js';
@@ -15,6 +16,8 @@ export type DataEvent =
 export interface TaskInput {
   readonly spec: RunSpec;
   readonly tokenizer: TextTokenizer;
+  /** The model's. */
+  readonly config: ModelConfig;
   readonly onEvent: (event: DataEvent) => void;
   /** Data that would be read with a warning is refused. */
   readonly strict?: boolean | undefined;
@@ -22,7 +25,7 @@ export interface TaskInput {
 
 export interface TrainingData {
   /** What the model trains on: one per row, or one per window of a question. */
-  readonly features: readonly Feature[];
+  readonly features: FeatureList;
   /** Rows or questions. */
   readonly examples: number;
   /** sha256 of the split. */
@@ -32,10 +35,11 @@ export interface TrainingData {
 }
 
 /**
- * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end.
+ * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; causal-lm: negative
+ * log-probability of each token after the first, [tokens - 1].
  * @param split for the progress bar
  */
-export type Infer = (split: string, features: readonly Feature[]) => Promise<Float32Array[]>;
+export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;
 
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */

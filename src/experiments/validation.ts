@@ -1,5 +1,5 @@
 /** Evaluations while a run trains, and the last one: what was inferred for the weights that are kept is not inferred again. */
-import type { Feature } from '../datasets/batch.js';
+import type { FeatureList } from '../datasets/batch.js';
 import { UsageError } from '../errors.js';
 import type { TaskHead } from '../models/heads.js';
 import { evaluationLoss } from '../training/evaluation-loss.js';
@@ -26,7 +26,7 @@ export function checkEvaluates(
     throw new UsageError(`--metric-for-best-model ${metric}: an evaluation gives ${known.join(', ')}`);
 }
 
-type Logits = Map<readonly Feature[], readonly Float32Array[]>;
+type Logits = Map<FeatureList, readonly Float32Array[]>;
 
 export interface Validation {
   /** Evaluates the validation splits with the weights of now. */

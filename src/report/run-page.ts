@@ -143,7 +143,7 @@ function facts(record: RunRecord): [string, string][] {
 const STYLE = `:root{color-scheme:light dark}
 body{font:16px/1.5 Helvetica,Arial,sans-serif;max-width:800px;margin:2rem auto;padding:0 1rem;background:#fff;color:#222}
 h1{font-size:1.4rem}th{text-align:left;font-weight:600;padding-right:1.5rem;vertical-align:top}td{overflow-wrap:anywhere}
-figure{margin:2rem 0}svg{max-width:100%;height:auto}
+figure{margin:2rem 0;overflow-x:auto}svg{width:100%;min-width:36rem;height:auto}
 @media(prefers-color-scheme:dark){body{background:#000;color:#ddd}svg{filter:invert(1) hue-rotate(180deg)}}`;
 
 /**

@@ -3,6 +3,8 @@
  * project checks its libraries, so none of ours may name them.
  */
 
+import { createRequire } from 'node:module';
+
 /** A text, or two, in tokens: one entry each in every list. */
 export interface Encoding {
   getLength(): number;
@@ -25,6 +27,18 @@ export interface NativeTokenizer {
   getVocabSize(withAddedTokens?: boolean): number;
   tokenToId(token: string): number | null;
   getNormalizer(): { normalizeString(text: string): string } | null;
+  decode(ids: number[], skipSpecialTokens: boolean): Promise<string>;
   disableTruncation(): void;
   disablePadding(): void;
 }
+
+interface Library {
+  readonly Tokenizer: { fromString(json: string): NativeTokenizer };
+  bertNormalizer(options: { readonly lowercase: boolean }): { normalizeString(text: string): string };
+  bertPreTokenizer(): { preTokenizeString(text: string): [word: string, range: [number, number]][] };
+}
+
+const require = createRequire(import.meta.url);
+
+/** Loaded with the first tokenizer: who only counts parameters does without it. */
+export const library = (): Library => require('tokenizers');

@@ -3,12 +3,11 @@
  * Truncation is ours: the library's loses text after a truncated piece (huggingface/tokenizers#2091).
  */
 import { createHash } from 'node:crypto';
-import { Tokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
 import type { NumberedToken } from './added-tokens.js';
 import { type EffectiveTokenizer, effectiveTokenizer } from './effective.js';
 import { readTokenizerFolder, type TokenizerFolder } from './folder.js';
-import type { NativeTokenizer } from './native.js';
+import { library, type NativeTokenizer } from './native.js';
 import { type Template, templates } from './template.js';
 import { highestId } from './vocabulary.js';
 import { tokenizerWarnings } from './warnings.js';
@@ -51,7 +50,7 @@ function canonical(value: unknown): unknown {
 function open({ json, added }: EffectiveTokenizer, folder: string): NativeTokenizer {
   let tokenizer: NativeTokenizer;
   try {
-    tokenizer = Tokenizer.fromString(JSON.stringify(json));
+    tokenizer = library().Tokenizer.fromString(JSON.stringify(json));
   } catch (cause) {
     throw new DataError(`${folder}: the tokenizer cannot be read: ${(cause as Error).message}`, { cause });
   }

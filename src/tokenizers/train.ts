@@ -1,7 +1,7 @@
 /** Trains a BERT WordPiece vocabulary and writes it as Hugging Face does. Words are cut by the `tokenizers` library. */
-import { bertNormalizer, bertPreTokenizer } from 'tokenizers';
 import { DataError } from '../errors.js';
 import { emptyFolder } from './folder.js';
+import { library } from './native.js';
 import { saveTokenizer } from './save.js';
 import { textTokenizer } from './tokenizer.js';
 import { learnWordPieces } from './wordpiece-trainer.js';
@@ -24,7 +24,7 @@ export interface VocabularyOptions {
 
 /** Text without the characters that are too rare to have a token of their own. */
 function withoutRareCharacters(texts: readonly string[], lowercase: boolean): string[] {
-  const normalizer = bertNormalizer({ lowercase });
+  const normalizer = library().bertNormalizer({ lowercase });
   const normalised = texts.map((text) => normalizer.normalizeString(text));
   const counts = new Map<string, number>();
   let total = 0;
@@ -43,7 +43,7 @@ function withoutRareCharacters(texts: readonly string[], lowercase: boolean): st
 
 /** How often each word stands in the texts, as BERT's pre-tokenizer cuts them. */
 function countWords(texts: readonly string[]): Map<string, number> {
-  const preTokenizer = bertPreTokenizer();
+  const preTokenizer = library().bertPreTokenizer();
   const counts = new Map<string, number>();
   for (const text of texts) {
     for (const [word] of preTokenizer.preTokenizeString(text)) counts.set(word, (counts.get(word) ?? 0) + 1);

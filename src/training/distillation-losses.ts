@@ -1,6 +1,9 @@
 /** What distillation compares. Letters: B rows of the batch, S their length, H a hidden size; rows of a matrix are tokens, B S of them. */
 import * as tf from '../engine/tfjs.js';
-import { attentionVectors, type EncoderInputs, statesBefore } from '../models/encoder.js';
+import { type AttentionVectors, attentionVectors } from '../models/encoder.js';
+import { familyOf } from '../models/families.js';
+import { statesBefore } from '../models/forward.js';
+import type { ModelInputs } from '../models/inputs.js';
 import type { ModelContext } from '../models/layers.js';
 
 export const DISTILLATION_METHODS = ['minilm', 'tinybert', 'logits'] as const;
@@ -65,7 +68,7 @@ export const sum = (terms: readonly tf.Scalar[]): tf.Scalar =>
   terms.reduce((total, term) => tf.add(total, term) as tf.Scalar);
 
 /** Hidden states [B S, H] before block `from`, and each block's up to `to`. */
-export function statesTo(context: ModelContext, inputs: EncoderInputs, to: number): tf.Tensor2D[] {
+export function statesTo(context: ModelContext, inputs: ModelInputs, to: number): tf.Tensor2D[] {
   const states = [statesBefore(context, inputs, 0)];
   for (let block = 0; block < to; block++)
     states.push(statesBefore(context, inputs, block + 1, { block, hidden: states[block] as tf.Tensor2D }));
@@ -83,6 +86,14 @@ export interface Side {
   readonly states: readonly tf.Tensor2D[];
 }
 
+/** Of a block that the encoder has read up to. */
+const vectorsOf = ({ context, states }: Side, block: number): AttentionVectors =>
+  attentionVectors(
+    context,
+    familyOf(context.config).blockName(context.config, block),
+    states[block] as tf.Tensor2D,
+  );
+
 /** Mean over batch, heads and tokens of the divergence of relations; the three kinds added up. */
 export function relationLoss(
   student: Side,
@@ -91,8 +102,6 @@ export function relationLoss(
   settings: DistillationSettings,
 ): tf.Scalar {
   const { relationHeads: heads, teacherLayer } = settings;
-  const vectorsOf = ({ context, states }: Side, block: number) =>
-    attentionVectors(context, block, states[block] as tf.Tensor2D);
   const own = vectorsOf(student, student.context.config.numHiddenLayers - 1);
   const wanted = vectorsOf(teacher, teacherLayer - 1);
   const mean = tf.scalar(1 / (shape.rows * heads * shape.length));
@@ -116,9 +125,9 @@ export function layerLoss(
   { teacherLayer }: DistillationSettings,
 ): tf.Scalar {
   const layers = student.context.config.numHiddenLayers;
-  const attention = ({ context, states }: Side, layer: number): tf.Tensor4D => {
-    const { queries, keys } = attentionVectors(context, layer - 1, states[layer - 1] as tf.Tensor2D);
-    return scores(queries, keys, shape, context.config.numAttentionHeads);
+  const attention = (side: Side, layer: number): tf.Tensor4D => {
+    const { queries, keys } = vectorsOf(side, layer - 1);
+    return scores(queries, keys, shape, side.context.config.numAttentionHeads);
   };
   return sum(
     layerMap(layers, teacherLayer).flatMap((wanted, layer) => {

@@ -12,8 +12,8 @@ import type { MaskedBatch } from '../datasets/masking.js';
 import type { CompileOptions, Randomness } from '../engine/compile.js';
 import * as tf from '../engine/tfjs.js';
 import { noAdaptation } from '../models/adaptation.js';
-import type { ModelConfig } from '../models/config.js';
-import { encode } from '../models/encoder.js';
+import type { EncoderConfig } from '../models/config.js';
+import { hiddenStates } from '../models/forward.js';
 import { maskedLmLogits } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
@@ -34,7 +34,7 @@ import type { WideObjective } from './objective.js';
 import type { TextEvaluation } from './pretrain.js';
 
 interface Encoder {
-  readonly config: ModelConfig;
+  readonly config: EncoderConfig;
   readonly specs: readonly ParameterSpec[];
 }
 
@@ -127,7 +127,7 @@ export function distillationObjective(distillation: Distillation): DistillationO
     const own = Object.entries(given).filter(([name]) => name.startsWith(TEACHER));
     const teachers = Object.fromEntries(own.map(([name, value]) => [name.slice(TEACHER.length), value]));
     const side = (
-      config: ModelConfig,
+      config: EncoderConfig,
       parameters: Tensors,
       drawn: Randomness | undefined,
       to: number,
@@ -158,7 +158,7 @@ export function distillationObjective(distillation: Distillation): DistillationO
       const logits = ({ context, states }: Side): tf.Tensor2D => {
         const block = Math.min(states.length, context.config.numHiddenLayers) - 1;
         const known = { block, hidden: states[block] as tf.Tensor2D };
-        return maskedLmLogits(context, encode(context, inputs, read, known));
+        return maskedLmLogits(context, hiddenStates(context, inputs, read, known));
       };
       const weights = tf.reshape(given.weights as tf.Tensor, [-1, 1]);
       parts.logits = divergence(logits(learner), logits(master), weights);

@@ -2,12 +2,13 @@
  * Training on text: an endless sequence of batches, each a pure function of (seed, step), so that a run that was cut off at any step
  * goes on with the same numbers, bit for bit. What is learnt is the {@link WideObjective}: masked words, or a teacher.
  */
-import { z } from 'zod';
+
 import type { MaskedBatch } from '../datasets/masking.js';
 import type { CompileOptions } from '../engine/compile.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { STREAM } from '../random.js';
+import * as z from '../schema.js';
 import type { AdamWOptions } from './adamw.js';
 import { openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite, checkFiniteHeldOut } from './finite.js';

@@ -2,7 +2,7 @@
  * What evaluations while training decide: which weights are kept, and when to stop, as Hugging Face's `Trainer` and
  * `EarlyStoppingCallback`. Everything follows from the evaluations alone, so that a resumed run decides alike.
  */
-import { z } from 'zod';
+import * as z from '../schema.js';
 
 export const evaluationSchema = z.object({
   /** Steps done. */

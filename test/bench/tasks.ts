@@ -62,7 +62,9 @@ function batchesOf(task: string, grouped: boolean): number[][] {
   const lengths = (all[task] ?? []).slice(0, Number(flags.examples));
   if (lengths.length === 0) throw new Error(`lengths.json has no task '${task}'`);
   const plan = { batchSize: BATCH, shuffle: ORDER, ...(grouped ? { lengths } : {}) };
-  return planBatches(lengths.length, plan).map((batch) => batch.map((index) => lengths[index] as number));
+  return planBatches(lengths.length, plan).map((batch) =>
+    Array.from(batch, (index) => lengths[index] as number),
+  );
 }
 
 async function fileOf(name: string, batches: readonly (readonly number[])[]): Promise<string> {

@@ -58,7 +58,8 @@ function refused(result: Result, status: number, message: RegExp): void {
 }
 
 test('--json: one object with every promised field, quiet stderr; the task is learnt', () => {
-  const result = finetune('--json', '--epochs', '12', '--stages', '3');
+  // On a machine that has much else to do a line would be told every 30 seconds.
+  const result = finetune('--json', '--epochs', '12', '--stages', '3', '--log-interval', '0');
   assert.equal(result.status, 0, result.stderr);
   assert.equal(result.stderr, '');
   const json = JSON.parse(result.stdout);
@@ -376,5 +377,79 @@ test('dirty data: told on stderr, recorded, refused by --strict; options of SQuA
   assert.deepEqual(
     [evaluated.status, evaluated.stderr],
     [2, 'progtuning: --doc-stride is an option of --task squad, squad_v2 and question-answering\n'],
+  );
+});
+
+test('own data with every setting that steers, watches and keeps: told before the first step, in the logs, on the page; predict', async () => {
+  const [out, file, page, curves] = ['steered', 'own.csv', 'page.html', 'curves'].map((name) =>
+    join(home, name),
+  ) as [string, string, string, string];
+  const rows = sentences(96, 1)
+    .replaceAll('"', '')
+    .split('\n')
+    .slice(1)
+    .map((row) => row.replace(/\t1$/, ',fine').replace(/\t0$/, ',poor'));
+  await writeFile(file, `text,label\n${rows.join('\n')}\n`);
+  const words = (text: string): string[] => text.split(' ');
+  const result = progtuning(
+    ...[
+      'finetune',
+      '--train-file',
+      file,
+      '--test-file',
+      file,
+      '--model',
+      model,
+      '--validation-split',
+      '0.25',
+    ],
+    ...words('--batch-size 8 --learning-rate 3e-3 --max-length 16 --max-steps 24 --warmup-steps 2'),
+    ...words('--label-smoothing-factor 0.1 --class-weights balanced --layerwise-lr-decay 0.9 --eval-steps 8'),
+    ...words('--load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 3'),
+    ...words('--early-stopping-threshold 0.001 --save-steps 8 --save-total-limit 1 --log-interval 0.001'),
+    ...['--save', out, '--logging-dir', curves, '--report', page],
+  );
+  assert.equal(result.status, 0, result.stderr);
+  const told = result.stderr.split('\n');
+  const [first, budget, ...lines] = told.slice(told.findIndex((line) => line.startsWith('classification')));
+  assert.ok(
+    first?.startsWith(
+      `classification on ${file}, text 'text', label 'label', 25 % of it held out to evaluate, test ${file}; model ${model}; full, progressive (T = 3, embeddings always); 24 steps, batch 8, learning rate 0.0030 linear, at most 16 tokens, 2 warm-up steps, labels smoothed by 0.1, class weights balanced, rate times 0.9 per layer down`,
+    ),
+    first,
+  );
+  assert.equal(
+    budget,
+    '24 steps, 9 an epoch; evaluated every 8 steps; keeps the weights with the highest accuracy; stops after 3 evaluations without a better accuracy by more than 0.001',
+  );
+  assert.match(lines[2] ?? '', /stage 3: steps 17-24, block 3 and embeddings, head: 0\.\d\d M parameters/);
+  assert.ok(lines.some((line) => /^train \d+\/190 examples \| .*stage 1, blocks 1-3/.test(line)));
+  assert.match(result.stdout, /kept {5}weights of step (8|16|24): accuracy/);
+  assert.match(result.stdout, /test_accuracy/);
+  assert.match(result.stdout, /class +precision +recall/);
+  const names = await readdir(out);
+  for (const name of ['model.safetensors', 'run.json', 'log.jsonl', 'trainer_state.json', 'README.md'])
+    assert.ok(names.includes(name), name);
+  assert.equal(names.filter((name) => /^checkpoint-\d+$/.test(name)).length >= 1, true);
+  assert.match((await readdir(curves)).join(), /^events\.out\.tfevents\./);
+  assert.match(await readFile(page, 'utf8'), /<svg/);
+  const { id2label } = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+  assert.deepEqual(id2label, { 0: 'fine', 1: 'poor' });
+  const predict = (...args: string[]): Result =>
+    progtuning('predict', '--model', out, '--input', file, '--max-length', '16', ...args);
+  const predicted = predict();
+  assert.equal(predicted.status, 0, predicted.stderr);
+  const found = predicted.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).label);
+  const right = found.filter((label, row) => rows[row]?.endsWith(`,${label}`)).length;
+  const { metrics } = JSON.parse(await readFile(join(out, 'run.json'), 'utf8'));
+  assert.equal(right / rows.length, metrics.test_accuracy);
+  const csv = predict('--format', 'csv').stdout.split('\r\n');
+  assert.deepEqual([csv[0], csv.length], ['label,fine,poor', rows.length + 2]);
+  assert.deepEqual(
+    csv.slice(1, -1).map((line) => line.split(',')[0]),
+    found,
   );
 });

@@ -1,9 +1,11 @@
-/** Examples -> features: rows keep their labels and their order over the chunks that the tokenizer takes. */
+/** Examples -> features: rows keep their labels and their order over the chunks that the tokenizer takes, and when they are kept as plain numbers. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Feature } from '../../src/datasets/batch.js';
+import { CompactFeatures } from '../../src/datasets/compact-features.js';
 import { featuresOf } from '../../src/datasets/features.js';
 import { resolveModel } from '../../src/datasets/source.js';
 import { loadTokenizer, type TextTokenizer } from '../../src/tokenizers/tokenizer.js';
@@ -42,6 +44,32 @@ test('pairs: two types, cut together, shorter text whole', async () => {
   assert.deepEqual([...(feature?.inputIds ?? [])], [2, digit('1'), digit('2'), 3, 8, 9, 10, 3]);
   assert.deepEqual([...(feature?.tokenTypeIds ?? [])], [0, 0, 0, 0, 1, 1, 1, 1]);
   assert.equal(feature?.label, 0.5);
+});
+
+test('kept as plain numbers they are the same features, one by one and in order', () => {
+  const rows = (count: number, target: (i: number) => Partial<Feature>): Feature[] =>
+    Array.from({ length: count }, (_, i) => {
+      const length = 1 + ((i * 7) % 13);
+      return {
+        inputIds: Int32Array.from({ length }, (_, j) => (i * j) % 70_000),
+        // One text in the first rows, two in the later ones.
+        tokenTypeIds: Int32Array.from({ length }, (_, j) => (i > 5000 && 2 * j > length ? 1 : 0)),
+        ...target(i),
+      };
+    });
+  const cases = [
+    rows(9000, (i) => ({ label: i / 3 })),
+    rows(10, (i) => ({ classes: [i % 2, 1, 0] })),
+    rows(4096, (i) => ({ classes: [i % 2, 1, 0] })),
+    [],
+  ];
+  for (const wanted of cases) {
+    const kept = new CompactFeatures();
+    for (const row of wanted) kept.add(row);
+    assert.equal(kept.length, wanted.length);
+    assert.deepEqual([...kept], wanted);
+    for (const i of [0, 4095, 4096, 8999, 9000, 20_000]) assert.deepEqual(kept.at(i), wanted[i]);
+  }
 });
 
 test('no examples, no features', async () => {

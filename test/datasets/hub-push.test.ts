@@ -194,6 +194,26 @@ test('a folder is one commit of a repository that is made for it; what is unfini
   assert.equal(seen.filter(({ url }) => url.includes('/commit/')).length, 2);
 });
 
+test('paths of this machine are not sent, names of the hub are', async () => {
+  process.env.HF_TOKEN = 'hf_secret';
+  const folder = await saved();
+  const spec = { data: 'hf://datasets/a/b/c.csv', validationFile: '../v.csv', testFile: 'C:\\me\\t.csv' };
+  await writeFile(
+    join(folder, 'run.json'),
+    JSON.stringify({ spec: { ...spec, model: 'owner/name' }, x: [1] }),
+  );
+  await writeFile(
+    join(folder, 'adapter_config.json'),
+    JSON.stringify({ base_model_name_or_path: `${home}/bert/` }),
+  );
+  await pushFolder(folder);
+  assert.deepEqual(JSON.parse(committed()['run.json'] ?? ''), {
+    spec: { data: spec.data, validationFile: 'v.csv', testFile: 't.csv', model: 'owner/name' },
+    x: [1],
+  });
+  assert.deepEqual(JSON.parse(committed()['adapter_config.json'] ?? ''), { base_model_name_or_path: 'bert' });
+});
+
 test("the token is found where Python's client finds it", async () => {
   const folder = await saved();
   await assert.rejects(
@@ -244,6 +264,13 @@ test('finetune --push-to-hub: asked whose token it is before it trains, sent whe
   const names = Object.keys(committed());
   for (const name of ['README.md', 'all_results.json', 'config.json', 'model.safetensors', 'run.json'])
     assert.ok(names.includes(name), name);
+  assert.ok(
+    !Object.values(committed()).some((text) => text.includes(home)),
+    'a path of this machine is sent',
+  );
+  const { spec } = JSON.parse(committed()['run.json'] ?? '');
+  assert.deepEqual([spec.data, spec.model], ['own.csv', 'model']);
+  assert.match(await readFile(join(save, 'run.json'), 'utf8'), /own\.csv/);
   await (await buildProgram()).parseAsync(['push', save], { from: 'user' });
   assert.deepEqual(Object.keys(committed()), names);
 });

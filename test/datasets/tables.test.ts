@@ -136,8 +136,12 @@ test('what is wrong with labelled rows is one line', async () => {
     checkTable(table(write('e6.csv', 'text,label\na,8\n')), labels),
     /e6\.csv:2: label '8' is none of the training data's \(9, 10\)/,
   );
-  const { shared } = await checkTable(table(write('e7.csv', 'text,label\na,9\nc,9\n')), labels, texts);
-  assert.equal(shared, 1);
+  const { shared, found } = await checkTable(table(write('e7.csv', 'text,label\na,9\nc,9\n')), labels, texts);
+  assert.deepEqual([shared, [...found]], [1, ['9']]);
+  await assert.rejects(
+    surveyTable({ ...table(write('e8.csv', 'text,label\na,x\nb,x\nc,y\n')), maxExamples: 2 }),
+    /the first 2 rows have the label 'x'.*sorted by its labels\? --max-steps in the place of --max-train-examples/,
+  );
 });
 
 test('a held-out share keeps the classes, and is drawn by the seed', () => {

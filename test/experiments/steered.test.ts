@@ -105,17 +105,12 @@ for (const method of [
   { ...ADAPTER_DEFAULTS.houlsby, bottleneck: { size: 4 } },
   { kind: 'bitfit', terms: 'all' },
 ] as const)
-  test(`${method.kind}: smoothing, weights and layer-wise rates, alone and with what frozen blocks compute kept`, async () => {
+  test(`${method.kind}: smoothing, weights and layer-wise rates, with what frozen blocks compute kept; the numbers: test/peft/golden.test.ts`, async () => {
     const plain = { method, schedule: { kind: 'progressive', stages: 3 }, learningRate: 1e-2 } as const;
     const steered = { labelSmoothingFactor: 0.1, classWeights: [2, 1], layerwiseLrDecay: 0.5 };
     const [without, all] = [await lossesOf(plain), await lossesOf({ ...plain, ...steered })];
     assert.ok(worst(without, all) > 1e-3);
     assert.ok(worst(all, await lossesOf({ ...plain, ...steered, cacheFrozen: 64 })) < 1e-5);
-    const even = { ...plain, classWeights: [3, 3] };
-    assert.ok(worst(without, await lossesOf(even)) < 1e-5, 'classes that all weigh 3 weigh the same');
-    const flat = await lossesOf({ ...plain, layerwiseLrDecay: 0.5 });
-    assert.equal(flat[0], without[0]);
-    assert.notEqual(flat[1], without[1]);
   });
 
 test('settings that say nothing of a task, or do not go together, are refused before the first step', async () => {

@@ -1,6 +1,7 @@
 """Golden files of the PEFT methods over the model of bert.py: forward, gradients, and a short progressive run to its last tensor.
 
-Run: /usr/bin/python3 test/golden/peft.py     (after bert.py; writes test/golden/peft/)
+Run: /usr/bin/python3 test/golden/peft.py     (after bert.py; writes test/golden/peft/, without steered.json)
+     python3 test/golden/peft_steered.py      (after it; writes test/golden/peft/steered.json)
   expected.json: {versions, settings, noise, methods: {method: {logits, loss, trained, gradient_norm, losses, learning_rates,
     gradient_norms, updated_per_epoch, float64_difference}}}; logits, loss and gradient are of the first batch, everything of the method unfrozen
   <method>.gradients.safetensors   the gradient of every trained tensor for that batch
@@ -32,7 +33,6 @@ GOLDEN = os.path.dirname(os.path.abspath(__file__))
 HERE = os.path.join(GOLDEN, "peft")
 SETTINGS = {"epochs": 2, "stages": 2, "lr": 0.01, "weight_decay": 0.01, "max_gradient_norm": 1.0, "rank": 2, "alpha": 4, "size": 4}
 METHODS = ["lora", "houlsby", "pfeiffer", "pfeiffer-relu", "bitfit-all", "bitfit-query-intermediate"]
-os.makedirs(HERE, exist_ok=True)
 
 with open(os.path.join(GOLDEN, "bert", "expected.json")) as f:
     earlier = json.load(f)
@@ -56,10 +56,10 @@ def method_trains(method, name):
     return name not in base
 
 
-def logits_and_loss(p, c, batch):
+def logits_and_loss(p, c, batch, loss_of=F.cross_entropy):
     ids, mask, types, labels = batch
     logits = bert.classify(p, c, ids, mask, types, lora_scale=SETTINGS["alpha"] / SETTINGS["rank"])
-    return logits, F.cross_entropy(logits, labels)
+    return logits, loss_of(logits, labels)
 
 
 def one_batch(method, c):
@@ -72,11 +72,11 @@ def one_batch(method, c):
     return {"logits": logits.tolist(), "loss": loss.item(), "trained": list(gradients), "gradient_norm": norm}
 
 
-def run(method, c, dtype=torch.float32):
+def run(method, c, dtype=torch.float32, loss_of=F.cross_entropy, factor_of=lambda name: 1.0):
     p = {n: t.to(dtype) for n, t in initial(method).items()}
     ever = [n for n in p if method_trains(method, n)]
-    groups = [{"params": [p[n] for n in ever if bert.decays(n) == d], "weight_decay": SETTINGS["weight_decay"] if d else 0.0} for d in (True, False)]
-    optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=SETTINGS["lr"])
+    optimiser = torch.optim.AdamW(
+        [{"params": [p[n]], "weight_decay": SETTINGS["weight_decay"] if bert.decays(n) else 0.0, "factor": factor_of(n)} for n in ever], lr=SETTINGS["lr"])
     total = SETTINGS["epochs"] * len(batches)
     out = {"losses": [], "learning_rates": [], "gradient_norms": [], "updated_per_epoch": []}
     for step in range(total):
@@ -86,12 +86,12 @@ def run(method, c, dtype=torch.float32):
             p[n].grad = None
             p[n].requires_grad_(where[0] != "block" or where[1] >= first)
         on = [p[n] for n in ever if p[n].requires_grad]
-        _, loss = logits_and_loss(p, c, batches[step % len(batches)])
+        _, loss = logits_and_loss(p, c, batches[step % len(batches)], loss_of)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(on, SETTINGS["max_gradient_norm"])
         rate = SETTINGS["lr"] * rate_factor(step, total, 0.0)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         optimiser.step()
         out["losses"].append(loss.item()), out["learning_rates"].append(rate), out["gradient_norms"].append(norm.item())
         if step % len(batches) == 0:
@@ -106,16 +106,23 @@ def agrees_with_bert_py(method, out):
             assert max(abs(x - y) for x, y in zip(out["losses"], other["losses"], strict=True)) < 2e-6, method
 
 
-expected = {}
-noise = [n for n in base if n.endswith("key.bias")]
-for method in METHODS:
-    c = {**shape_of(os.path.join(GOLDEN, "bert", "model")), "adapter_activation": F.relu if method.endswith("-relu") else F.gelu}
-    out, final = run(method, c)
-    agrees_with_bert_py(method, out)
-    exact_out, exact = run(method, c, torch.float64)
-    difference = max((final[n].double() - exact[n]).abs().max().item() for n in final if n not in noise)
-    assert difference < 1e-4, f"{method} is ill-conditioned: {difference}"
-    save(os.path.join(HERE, f"{method}.final.safetensors"), final)
-    expected[method] = {**one_batch(method, c), **out, "float64_difference": {"weights": difference}}
-with open(os.path.join(HERE, "expected.json"), "w") as f:
-    json.dump({"versions": {"torch": torch.__version__}, "settings": SETTINGS, "noise": noise, "methods": expected}, f)
+def config_of(method):
+    return {**shape_of(os.path.join(GOLDEN, "bert", "model")), "adapter_activation": F.relu if method.endswith("-relu") else F.gelu}
+
+
+NOISE = [n for n in base if n.endswith("key.bias")]
+
+if __name__ == "__main__":
+    os.makedirs(HERE, exist_ok=True)
+    expected = {}
+    for method in METHODS:
+        c = config_of(method)
+        out, final = run(method, c)
+        agrees_with_bert_py(method, out)
+        exact_out, exact = run(method, c, torch.float64)
+        difference = max((final[n].double() - exact[n]).abs().max().item() for n in final if n not in NOISE)
+        assert difference < 1e-4, f"{method} is ill-conditioned: {difference}"
+        save(os.path.join(HERE, f"{method}.final.safetensors"), final)
+        expected[method] = {**one_batch(method, c), **out, "float64_difference": {"weights": difference}}
+    with open(os.path.join(HERE, "expected.json"), "w") as f:
+        json.dump({"versions": {"torch": torch.__version__}, "settings": SETTINGS, "noise": NOISE, "methods": expected}, f)

@@ -1,4 +1,7 @@
-/** The methods against independent PyTorch code (test/golden/peft.py): forward, gradients, and a progressive run to every trained tensor. */
+/**
+ * The methods against independent PyTorch code (test/golden/peft.py, peft_steered.py): forward, gradients, and a progressive run to every
+ * trained tensor, plain and with smoothed labels, class weights and layer-wise rates.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
@@ -9,9 +12,10 @@ import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../
 import { type Schedule, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { predict } from '../../src/training/evaluate.js';
-import { fit } from '../../src/training/fit.js';
+import { type FitProgress, fit } from '../../src/training/fit.js';
 import { stagesOfEpochs } from '../../src/training/fit-plan.js';
-import { taskObjective } from '../../src/training/objective.js';
+import { layerwiseFactor } from '../../src/training/learning-rate.js';
+import { type LossSettings, taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState, type TrainingState } from '../../src/training/state.js';
 import { packedBatch, paddedBatch } from '../batch-of.js';
@@ -47,7 +51,20 @@ interface Golden {
   >;
 }
 
+interface Steered {
+  readonly method: string;
+  readonly label_smoothing: number;
+  readonly class_weights: number[] | null;
+  readonly layerwise: number;
+  readonly losses: number[];
+  readonly learning_rates: number[];
+  readonly gradient_norms: number[];
+  /** By tensor: sum, and sum of absolute values. */
+  readonly final: Record<string, [number, number]>;
+}
+
 const golden = goldenJson<Golden>('peft', 'expected.json');
+const { runs: steered } = goldenJson<{ runs: Steered[] }>('peft', 'steered.json');
 const { settings } = golden;
 const head = { kind: 'classification', numLabels: 2 } as const;
 const checkpoint = await loadCheckpoint(goldenPath('bert', 'model'), head, { seed: 0 });
@@ -79,8 +96,8 @@ const METHODS: Record<string, Method> = {
   'bitfit-query-intermediate': { kind: 'bitfit', terms: 'query-intermediate' },
 };
 
-/** The golden model under a method with the golden initial values, and a fresh training state. */
-async function start(name: string) {
+/** The golden model under a method with the golden initial values, and a fresh training state. @param layerwise decay of the rate by layer */
+async function start(name: string, layerwise = 1) {
   const method = METHODS[name] as Method;
   const base = { config: checkpoint.config, head, headTraining: 'classifier' } as const;
   const { config } = base;
@@ -92,7 +109,49 @@ async function start(name: string) {
   const specs = [...checkpoint.specs, ...methodSpecs(base, method)];
   const trains = methodTrains(base, method);
   const model = { config, head, specs, adaptation: methodAdaptation(base, method) };
-  return { model, values, trains, state: createTrainingState(specs, values, trains) };
+  const factor = ({ place }: ParameterSpec): number =>
+    layerwiseFactor(layerwise, config.numHiddenLayers, place);
+  return { model, values, trains, state: createTrainingState(specs, values, trains, factor) };
+}
+
+/** The golden run: two epochs, in each of which a stage. */
+async function finetuned(
+  { model, trains, state }: Awaited<ReturnType<typeof start>>,
+  loss: LossSettings = {},
+): Promise<FitProgress> {
+  const schedule: Schedule = { kind: 'progressive', stages: settings.stages, embeddings: 'always' };
+  const stageOf = (epoch: number): { stage: number; trains: (spec: ParameterSpec) => boolean } => ({
+    stage: epoch + 1,
+    trains: both(trains, stageTrains(schedule, epoch + 1, model.config)),
+  });
+  const plan = {
+    stepsPerEpoch: batches.length,
+    totalSteps: settings.epochs * batches.length,
+    stages: stagesOfEpochs(settings.epochs, batches.length, stageOf),
+    gradientAccumulationSteps: 1,
+    batchesOf: () => batches.map(({ packed }) => packed),
+    learningRate: settings.lr,
+    learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
+    adamw: {
+      ...ADAMW_DEFAULTS,
+      weightDecay: settings.weight_decay,
+      maxGradientNorm: settings.max_gradient_norm,
+    },
+    loss,
+    seed: 1,
+  } as const;
+  return fit(model, state, plan, { threads: 1 });
+}
+
+/** The steps are PyTorch's. */
+function assertSteps(
+  { steps }: FitProgress,
+  wanted: Pick<Steered, 'losses' | 'learning_rates' | 'gradient_norms'>,
+): void {
+  const column = (key: 'learningRate' | 'loss' | 'gradientNorm'): number[] => steps.map((step) => step[key]);
+  assert.ok(worst(column('learningRate'), wanted.learning_rates) < 1e-15);
+  assert.ok(worst(column('loss'), wanted.losses) < 1e-5, `${worst(column('loss'), wanted.losses)}`);
+  assert.ok(worst(column('gradientNorm'), wanted.gradient_norms) < 1e-4);
 }
 
 const gradientOf = (state: TrainingState, name: string): Float32Array =>
@@ -122,35 +181,12 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
   });
 
   test(`${name}: ${wanted.losses.length} AdamW steps in ${settings.stages} stages are PyTorch's, to every trained tensor`, async () => {
-    const { model, values, trains, state } = await start(name);
-    const schedule: Schedule = { kind: 'progressive', stages: settings.stages, embeddings: 'always' };
-    const stageOf = (epoch: number): { stage: number; trains: (spec: ParameterSpec) => boolean } => ({
-      stage: epoch + 1,
-      trains: both(trains, stageTrains(schedule, epoch + 1, model.config)),
-    });
-    const plan = {
-      stepsPerEpoch: batches.length,
-      totalSteps: settings.epochs * batches.length,
-      stages: stagesOfEpochs(settings.epochs, batches.length, stageOf),
-      gradientAccumulationSteps: 1,
-      batchesOf: () => batches.map(({ packed }) => packed),
-      learningRate: settings.lr,
-      learningRateSchedule: { kind: 'linear', warmupRatio: 0 },
-      adamw: {
-        ...ADAMW_DEFAULTS,
-        weightDecay: settings.weight_decay,
-        maxGradientNorm: settings.max_gradient_norm,
-      },
-      seed: 1,
-    } as const;
+    const started = await start(name);
+    const { values, state } = started;
     const before = new Map([...values].map(([tensor, data]) => [tensor, Float32Array.from(data)]));
-    const { steps, updatedParameters } = await fit(model, state, plan, { threads: 1 });
-    assert.deepEqual(updatedParameters, wanted.updated_per_epoch);
-    const column = (key: 'learningRate' | 'loss' | 'gradientNorm'): number[] =>
-      steps.map((step) => step[key]);
-    assert.ok(worst(column('learningRate'), wanted.learning_rates) < 1e-15);
-    assert.ok(worst(column('loss'), wanted.losses) < 1e-5, `${worst(column('loss'), wanted.losses)}`);
-    assert.ok(worst(column('gradientNorm'), wanted.gradient_norms) < 1e-4);
+    const progress = await finetuned(started);
+    assert.deepEqual(progress.updatedParameters, wanted.updated_per_epoch);
+    assertSteps(progress, wanted);
     const final = await readSafetensors(goldenPath('peft', `${name}.final.safetensors`));
     assert.deepEqual([...final.keys()].sort(), state.everTrained.map((spec) => spec.name).sort());
     for (const [tensor, { data }] of final) {
@@ -160,5 +196,25 @@ for (const [name, wanted] of Object.entries(golden.methods)) {
     }
     for (const [tensor, data] of before)
       if (!final.has(tensor)) assert.deepEqual(state.parameters.get(tensor), data, `${tensor} is frozen`);
+  });
+}
+
+for (const wanted of steered) {
+  const { method, label_smoothing, class_weights, layerwise } = wanted;
+  const told = `smoothing ${label_smoothing}, weights ${class_weights ?? 'none'}, layer-wise ${layerwise}`;
+  test(`${method}: ${told}: the run is PyTorch's`, async () => {
+    const started = await start(method, layerwise);
+    const { state } = started;
+    const loss = {
+      labelSmoothing: label_smoothing,
+      ...(class_weights ? { classWeights: class_weights } : {}),
+    };
+    assertSteps(await finetuned(started, loss), wanted);
+    for (const [tensor, [sum, absolute]] of Object.entries(wanted.final)) {
+      const data = state.parameters.get(tensor) as Float32Array;
+      const tolerance = 5e-5 * data.length;
+      assert.ok(Math.abs(data.reduce((a, x) => a + x, 0) - sum) < tolerance, tensor);
+      assert.ok(Math.abs(data.reduce((a, x) => a + Math.abs(x), 0) - absolute) < tolerance, tensor);
+    }
   });
 }

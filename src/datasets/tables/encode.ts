@@ -1,5 +1,5 @@
 /** Labelled rows -> features, a chunk at a time: text is never held but for the chunk. */
-import { encodeTexts, type TextTokenizer } from '../../tokenizers/tokenizer.js';
+import { type EncodedText, encodeTexts, type TextTokenizer } from '../../tokenizers/tokenizer.js';
 import type { Feature } from '../batch.js';
 import { type LabelledRow, type LabelledTable, labelledRows } from './labelled.js';
 import { idsOf } from './survey.js';
@@ -23,27 +23,6 @@ function targetOf(row: LabelledRow, kind: LabelledTable['kind'], ids: ReadonlyMa
   return { classes: [...ids.values()].map((id) => (found.includes(id) ? 1 : 0)) };
 }
 
-/** Token types of rows with one text: shared, as they are all 0. */
-const NONE = new Int32Array(CHUNK);
-
-/** Rows as parts of one array: an array for each would take several times what is in it. */
-function together(rows: readonly ArrayLike<number>[]): Int32Array[] {
-  if (rows.every((row) => row.length <= CHUNK && isZero(row)))
-    return rows.map(({ length }) => NONE.subarray(0, length));
-  const all = new Int32Array(rows.reduce((sum, { length }) => sum + length, 0));
-  let end = 0;
-  return rows.map((row) => {
-    all.set(row, end);
-    end += row.length;
-    return all.subarray(end - row.length, end);
-  });
-}
-
-function isZero(row: ArrayLike<number>): boolean {
-  for (let i = 0; i < row.length; i++) if (row[i] !== 0) return false;
-  return true;
-}
-
 /** Features of a table in the order of its rows, as they are made. @throws DataError as `labelledRows` and `idsOf` */
 export async function* encodeTable(
   table: LabelledTable,
@@ -54,14 +33,8 @@ export async function* encodeTable(
   async function* flush(): AsyncGenerator<Feature> {
     const texts = chunk.map((row) => row.texts);
     const encoded = await encodeTexts(tokenizer, texts, maxLength);
-    const inputIds = together(encoded.map((row) => row.inputIds));
-    const tokenTypeIds = together(encoded.map((row) => row.tokenTypeIds));
     for (const [i, row] of chunk.entries())
-      yield {
-        inputIds: inputIds[i] as Int32Array,
-        tokenTypeIds: tokenTypeIds[i] as Int32Array,
-        ...targetOf(row, table.kind, ids),
-      };
+      yield { ...(encoded[i] as EncodedText), ...targetOf(row, table.kind, ids) };
     chunk = [];
   }
   for await (const row of labelledRows(table)) if (chunk.push(row) === CHUNK) yield* flush();

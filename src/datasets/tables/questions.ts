@@ -1,7 +1,8 @@
 /** Questions of one's own: SQuAD's json, or rows with its columns (`id`, `context`, `question`, `answers`) in any table format. */
-import { z } from 'zod';
+import { basename } from 'node:path';
 import { DataError } from '../../errors.js';
 import { didYouMean } from '../../nearest.js';
+import * as z from '../../schema.js';
 import { hashFile } from '../corpus.js';
 import { parseSquad, type SquadSplit, squadFromRows } from '../squad.js';
 import type { SquadSource } from '../squad-source.js';
@@ -24,7 +25,7 @@ function squadRow({ values, where }: TableRow): Record<string, unknown> {
   if (missing !== undefined)
     throw new DataError(`${where}: no column '${missing}'; there are: ${Object.keys(values).join(', ')}`);
   const { answers } = values;
-  const id = values.id === undefined || values.id === null ? where : String(values.id);
+  const id = values.id === undefined || values.id === null ? basename(where) : String(values.id);
   return {
     ...values,
     id,
@@ -54,7 +55,11 @@ export function openQuestion({ values, where }: TableRow): OpenQuestion {
     return text;
   });
   const { id } = values;
-  return { id: id === undefined || id === null || id === '' ? where : String(id), question, context };
+  return {
+    id: id === undefined || id === null || id === '' ? basename(where) : String(id),
+    question,
+    context,
+  };
 }
 
 const unansweredSchema = z.object({

@@ -1,6 +1,6 @@
 /**
  * A first reading of labelled tables: which classes there are, how many rows of each, and what is wrong with the data. No text is kept:
- * 40 bytes a row, and 16 more where it has an id.
+ * at most 30 bytes a row, and 22 more where it has an id.
  */
 import { DataError } from '../../errors.js';
 import { permutation, STREAM } from '../../random.js';
@@ -15,7 +15,7 @@ export interface Survey {
   /** Class names by id; none for scores. */
   readonly labels: readonly string[];
   /** By row, what a stratified split keeps equal: a number for each label, or set of labels, in the order of first sight. */
-  readonly strata: Float64Array;
+  readonly strata: Uint32Array;
   /** The rows' texts, as {@link textKey} makes one of them. */
   readonly texts: Seen;
   /** What the user should know, a line each. */
@@ -68,7 +68,7 @@ function checkClasses(
   const remedy =
     maxExamples === undefined
       ? `is '${columns.label}' the label's column?`
-      : 'is the file sorted by its labels? Shuffle it, or take more of it (--max-train-examples)';
+      : 'is the file sorted by its labels? --max-steps in the place of --max-train-examples takes rows from all of it; or shuffle it';
   if (kind === 'classification' && second === undefined)
     throw new DataError(
       `${path}: ${taken} rows have the label '${only}'; two classes or more are wanted: ${remedy}`,
@@ -93,23 +93,29 @@ export function idsOf({ label, where }: LabelledRow, ids: ReadonlyMap<string, nu
 /**
  * Reads an evaluation table once, before anything is trained.
  * @param labels class names by id @param trained texts of the training rows
- * @returns its hash, its rows, and how many of them are training rows too
+ * @returns its hash, its rows, how many of them are training rows too, and the classes that they have
  * @throws DataError for a label that training data does not have, no row, and as `labelledRows`
  */
 export async function checkTable(
   table: LabelledTable,
   labels: readonly string[],
   trained: Seen = new Seen(),
-): Promise<{ readonly hash: string; readonly rows: number; readonly shared: number }> {
+): Promise<{
+  readonly hash: string;
+  readonly rows: number;
+  readonly shared: number;
+  readonly found: ReadonlySet<string>;
+}> {
   const ids = new Map(labels.map((name, id) => [name, id]));
   let [rows, shared] = [0, 0];
+  const found = new Set<string>();
   for await (const row of labelledRows(table)) {
-    idsOf(row, ids);
+    for (const id of idsOf(row, ids)) found.add(labels[id] as string);
     rows++;
     if (trained.has(textKey(row.texts))) shared++;
   }
   if (rows === 0) throw new DataError(`${table.path}: holds no row to evaluate on`);
-  return { hash: (await hashFile(table.path)).sha256, rows, shared };
+  return { hash: (await hashFile(table.path)).sha256, rows, shared, found };
 }
 
 /**
@@ -117,15 +123,15 @@ export async function checkTable(
  * @returns 1 for a row that is held out
  */
 export function heldOutRows(strata: ArrayLike<number>, share: number, seed: number): Uint8Array {
-  const members = new Map<number, number[]>();
+  const members = new Map<number, Growing>();
   for (let row = 0; row < strata.length; row++) {
     const stratum = strata[row] as number;
-    const rows = members.get(stratum) ?? [];
+    const rows = members.get(stratum) ?? new Growing();
     rows.push(row);
     members.set(stratum, rows);
   }
   const held = new Uint8Array(strata.length);
-  for (const [stratum, rows] of members) {
+  for (const [stratum, { values: rows }] of members) {
     const wanted = Math.max(rows.length > 1 ? 1 : 0, Math.round(share * rows.length));
     const order = permutation({ seed, stream: STREAM.validation, step: stratum }, rows.length);
     for (const i of order.subarray(0, wanted)) held[rows[i] as number] = 1;
