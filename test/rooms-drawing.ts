@@ -53,7 +53,7 @@ export function roomsSvg(table: readonly Room[], walk: ReadonlyMap<string, reado
       name,
       tops.filter((top) => top !== 'index'),
     );
-  const all = [...whole, ...names];
+  const all = [...new Set([...whole, ...names])];
   const depth = (name: string): number => 1 + Math.max(-1, ...(imports.get(name) ?? []).map(depth));
   const layers = new Map<number, string[]>();
   for (const name of all) layers.set(depth(name), [...(layers.get(depth(name)) ?? []), name]);

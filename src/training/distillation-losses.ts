@@ -86,7 +86,7 @@ export interface Side {
   readonly states: readonly tf.Tensor2D[];
 }
 
-/** @param block 0-based */
+/** Of a block that the encoder has read up to. */
 const vectorsOf = ({ context, states }: Side, block: number): AttentionVectors =>
   attentionVectors(
     context,
