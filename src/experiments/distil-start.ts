@@ -6,7 +6,7 @@ import { sampleDocuments } from '../datasets/text.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import type { EncoderConfig } from '../models/config.js';
+import type { ModelConfig } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { familyOf } from '../models/families.js';
 import { initialise } from '../models/initialise.js';
@@ -30,9 +30,9 @@ import { unfinished } from './text-run.js';
 const HEAD = { kind: 'masked-lm' } as const;
 
 /** @throws DataError for a folder that holds no BERT */
-export async function bertConfig(folder: string): Promise<EncoderConfig> {
+export async function bertConfig(folder: string): Promise<ModelConfig> {
   const config = await readConfig(folder);
-  if (config.modelType === 'bert') return config as EncoderConfig;
+  if (config.modelType === 'bert') return config;
   throw new DataError(`${folder}: a ${config.modelType} model; distillation takes BERT models only`);
 }
 
@@ -88,11 +88,7 @@ function narrowed({ config, specs, parameters }: Checkpoint, ids: Int32Array) {
   const narrow = specs.map((spec) =>
     over.has(spec.name) ? { ...spec, shape: [ids.length, ...spec.shape.slice(1)] } : spec,
   );
-  return {
-    config: { ...(config as EncoderConfig), vocabSize: ids.length },
-    specs: narrow,
-    parameters: values,
-  };
+  return { config: { ...config, vocabSize: ids.length }, specs: narrow, parameters: values };
 }
 
 /** @throws UsageError for settings that one of the two models cannot follow */
@@ -119,7 +115,7 @@ function assertFits({ student, teacher, ...settings }: Distillation, length: num
     throw new UsageError('--method logits with --logits-weight 0 learns nothing; give a weight above 0');
 }
 
-const commonDivisors = (configs: readonly EncoderConfig[]): number[] =>
+const commonDivisors = (configs: readonly ModelConfig[]): number[] =>
   Array.from({ length: 128 }, (_, i) => i + 1).filter((n) =>
     configs.every(({ hiddenSize }) => hiddenSize % n === 0),
   );
@@ -127,7 +123,7 @@ const commonDivisors = (configs: readonly EncoderConfig[]): number[] =>
 export interface DistillationStart {
   readonly distillation: Distillation;
   /** As `config.json` will have it. */
-  readonly saved: EncoderConfig;
+  readonly saved: ModelConfig;
   /** Of the student and, under names of its own, the teacher. */
   readonly state: TrainingState;
   /** By the teacher's own names. */
@@ -171,8 +167,7 @@ export async function startDistillation(
   const teacherIds = new Int32Array(student.config.vocabSize);
   teacherIds.set(tokens);
   const narrow = narrowed(teacher, teacherIds);
-  const saved = student.config as EncoderConfig;
-  const config = { ...saved, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  const config = { ...student.config, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
   const { method, teacherLayer, relationHeads, logitsWeight } = spec;
   const distillation: Distillation = {
     ...{ method, teacherLayer, relationHeads, logitsWeight },
@@ -187,7 +182,7 @@ export async function startDistillation(
   );
   return {
     distillation,
-    saved,
+    saved: student.config,
     state: createTrainingState(specs, values, distillationTrains(distillation)),
     teacherValues: narrow.parameters,
     teacherIds,

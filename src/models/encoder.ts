@@ -104,7 +104,7 @@ export interface AttentionVectors {
   readonly values: tf.Tensor2D;
 }
 
-/** @param module of the block @param x [rows, H], the states before it */
+/** @param x [rows, H], the states before the block @param module of the block */
 export function attentionVectors(context: ModelContext, module: string, x: tf.Tensor2D): AttentionVectors {
   const of = (map: string): tf.Tensor2D => linear(context, `${module}.attention.self.${map}`, x);
   return { queries: of('query'), keys: of('key'), values: of('value') };

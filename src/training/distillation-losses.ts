@@ -86,7 +86,7 @@ export interface Side {
   readonly states: readonly tf.Tensor2D[];
 }
 
-/** Of a block that the encoder has read up to. */
+/** @param block 0-based */
 const vectorsOf = ({ context, states }: Side, block: number): AttentionVectors =>
   attentionVectors(
     context,

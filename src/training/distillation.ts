@@ -12,7 +12,7 @@ import type { MaskedBatch } from '../datasets/masking.js';
 import type { CompileOptions, Randomness } from '../engine/compile.js';
 import * as tf from '../engine/tfjs.js';
 import { noAdaptation } from '../models/adaptation.js';
-import type { EncoderConfig } from '../models/config.js';
+import type { ModelConfig } from '../models/config.js';
 import { hiddenStates } from '../models/forward.js';
 import { maskedLmLogits } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
@@ -34,7 +34,7 @@ import type { WideObjective } from './objective.js';
 import type { TextEvaluation } from './pretrain.js';
 
 interface Encoder {
-  readonly config: EncoderConfig;
+  readonly config: ModelConfig;
   readonly specs: readonly ParameterSpec[];
 }
 
@@ -127,7 +127,7 @@ export function distillationObjective(distillation: Distillation): DistillationO
     const own = Object.entries(given).filter(([name]) => name.startsWith(TEACHER));
     const teachers = Object.fromEntries(own.map(([name, value]) => [name.slice(TEACHER.length), value]));
     const side = (
-      config: EncoderConfig,
+      config: ModelConfig,
       parameters: Tensors,
       drawn: Randomness | undefined,
       to: number,
