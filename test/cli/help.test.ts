@@ -118,7 +118,7 @@ describe('examples run', { concurrency: 3 }, () => {
     const [converted] = await runExamples('progtuning convert');
     assert.match(
       converted as string,
-      /^models\/from-gguf: 15,\d+ parameters, float32 \(of the tensors 2 in Q8_0/,
+      /^models\/from-gguf: 17,760 parameters, float32 \(of the tensors 2 in Q8_0/,
     );
     await runExamples('progtuning notebooks');
     await there('executed/lesson.ipynb');
