@@ -50,7 +50,12 @@ export async function measureBlockGradients(
   const folder = await resolveModel(spec.model);
   const checkpoint = await loadCheckpoint(folder, task.head, still);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
-  const train = await task.training({ spec: still, tokenizer, onEvent: () => undefined });
+  const train = await task.training({
+    spec: still,
+    tokenizer,
+    config: checkpoint.config,
+    onEvent: () => undefined,
+  });
   const { model, values } = adaptedModel(checkpoint, still);
   const labels = train.features.map(({ label }) => label ?? 0);
   centreRegression(checkpoint, values, labels);

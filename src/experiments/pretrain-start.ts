@@ -5,7 +5,7 @@ import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
-import type { HeadSpec, ModelConfig } from '../models/config.js';
+import type { EncoderConfig, HeadSpec, ModelConfig } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
@@ -73,9 +73,10 @@ async function valuesOf(
 export async function startingModel(spec: PretrainSpec, folder: string | undefined): Promise<StartingModel> {
   const known = spec.continues === undefined ? undefined : folder;
   const saved = known
-    ? await readConfig(known)
+    ? // `continuedFrom` has seen that it is a BERT.
+      ((await readConfig(known)) as EncoderConfig)
     : newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
-  const config: ModelConfig = {
+  const config: EncoderConfig = {
     ...saved,
     hiddenDropoutProb: spec.dropout,
     attentionProbsDropoutProb: spec.dropout,

@@ -23,8 +23,9 @@ export function passes({ method, schedule }: Pick<RunSpec, 'method' | 'schedule'
 /** Tokens of the training data, without padding. */
 async function trainingTokens(spec: RunSpec): Promise<number> {
   const folder = await resolveModel(spec.model);
-  const tokenizer = await loadTokenizer(folder, (await readConfig(folder)).vocabSize);
-  const data = await findRunTask(spec.task).training({ spec, tokenizer, onEvent: () => undefined });
+  const config = await readConfig(folder);
+  const tokenizer = await loadTokenizer(folder, config.vocabSize);
+  const data = await findRunTask(spec.task).training({ spec, tokenizer, config, onEvent: () => undefined });
   return data.features.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
 }
 

@@ -34,7 +34,7 @@ export type Watched = z.infer<typeof watchedSchema>;
 export const selects = ({ loadBestModelAtEnd, earlyStoppingPatience }: Watched): boolean =>
   loadBestModelAtEnd === true || earlyStoppingPatience !== undefined;
 
-const LOWER_IS_BETTER = /(^|_)(loss|mse|mae)$/;
+const LOWER_IS_BETTER = /(^|_)(loss|mse|mae|perplexity)$/;
 
 /** Settings without those that say nothing. */
 const without = <T extends Watched>(spec: T, names: readonly (keyof Watched)[]): T =>

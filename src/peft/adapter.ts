@@ -10,7 +10,7 @@ import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
-import { headTrains, type MethodBase, subLayers } from './modules.js';
+import { blockNorms, headTrains, isWithin, type MethodBase, subLayers } from './modules.js';
 
 export const ADAPTER_STYLES = ['houlsby', 'pfeiffer'] as const;
 
@@ -112,9 +112,10 @@ export function adapterAdaptation({ config }: MethodBase, method: Adapter): Adap
   };
 }
 
-export const adapterTrains =
-  ({ headTraining }: MethodBase, method: Adapter): Trains =>
-  (spec) =>
+export function adapterTrains(base: MethodBase, method: Adapter): Trains {
+  const norms = method.layerNorms ? blockNorms(base) : [];
+  return (spec) =>
     spec.origin === 'peft' ||
-    headTrains(spec, headTraining) ||
-    (method.layerNorms && spec.place.kind === 'block' && spec.name.includes('LayerNorm'));
+    headTrains(spec, base.headTraining) ||
+    norms.some((module) => isWithin(spec.name, module));
+}

@@ -16,10 +16,18 @@ export {
 } from '../models/checkpoint.js';
 export {
   type Activation,
+  type DecoderShape,
+  type EncoderConfig,
+  type EncoderType,
+  type Gpt2Config,
   type HeadSpec,
+  type LlamaConfig,
+  type LlamaType,
   type ModelConfig,
+  type ModelShape,
   type ModelType,
   PRESETS,
+  type RopeScaling,
 } from '../models/config.js';
 export { readConfig } from '../models/config-file.js';
 export { type GgufFile, openGguf } from '../models/gguf.js';

@@ -6,7 +6,7 @@ import type { Batch, Feature } from '../../src/datasets/batch.js';
 import { makeBatch } from '../../src/datasets/batches.js';
 import type { Device } from '../../src/engine/device.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
-import type { TaskHead } from '../../src/models/heads.js';
+import type { LabelledHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
@@ -59,7 +59,7 @@ interface Result {
 
 async function train(
   batches: readonly (readonly Batch[])[],
-  head: TaskHead,
+  head: LabelledHead,
   method: Method,
   {
     device = 'cpu',
@@ -96,7 +96,7 @@ function assertClose(a: Result, b: Result, tolerance = 2e-6): void {
 
 const options = { batchSize: 7, padTokenId: 0, maxLength: 48, shapes: 'any' } as const;
 const batch = makeBatch(features, options);
-const HEADS: readonly TaskHead[] = [
+const HEADS: readonly LabelledHead[] = [
   { kind: 'classification', numLabels: 2 },
   { kind: 'classification', numLabels: 1 },
   { kind: 'span' },
