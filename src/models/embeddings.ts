@@ -13,7 +13,7 @@ export const tokenRows = (context: ModelContext, name: string, { inputIds }: Mod
  * @param name of the table @param first row of the first place
  */
 export function positionRows(
-  { batch, seq, ...context }: ModelContext,
+  { batch, seq, past, ...context }: ModelContext,
   name: string,
   inputs: ModelInputs,
   first = 0,
@@ -23,6 +23,8 @@ export function positionRows(
   const used = tf.slice(table, [first, 0], [seq, size]);
   if (!isPacked(inputs)) return tf.reshape(used, [1, seq, size]);
   const places = tf.reshape(inputs.positions, [batch * seq]) as tf.Tensor1D;
+  // No gradient is asked for, and the places go on beyond the batch's length.
+  if (past) return tf.reshape(tf.gather(table, tf.add(places, first)), [batch, seq, size]);
   const oneHot = tf.cast(tf.oneHot(places, seq), 'float32') as tf.Tensor2D;
   return tf.reshape(tf.matMul(oneHot, used), [batch, seq, size]);
 }
