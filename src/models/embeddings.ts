@@ -20,11 +20,14 @@ export function positionRows(
 ): tf.Tensor3D {
   const table = context.parameter(name);
   const [, size] = table.shape;
+  if (past && isPacked(inputs)) {
+    // No gradient is asked for, and the places go on beyond the batch's length.
+    const rest = tf.slice(table, [first, 0], [(table.shape[0] as number) - first, size]);
+    return tf.reshape(tf.gather(rest, tf.reshape(inputs.positions, [batch * seq])), [batch, seq, size]);
+  }
   const used = tf.slice(table, [first, 0], [seq, size]);
   if (!isPacked(inputs)) return tf.reshape(used, [1, seq, size]);
   const places = tf.reshape(inputs.positions, [batch * seq]) as tf.Tensor1D;
-  // No gradient is asked for, and the places go on beyond the batch's length.
-  if (past) return tf.reshape(tf.gather(table, tf.add(places, first)), [batch, seq, size]);
   const oneHot = tf.cast(tf.oneHot(places, seq), 'float32') as tf.Tensor2D;
   return tf.reshape(tf.matMul(oneHot, used), [batch, seq, size]);
 }
