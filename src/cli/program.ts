@@ -72,6 +72,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: "Write the generated tasks in GLUE's and SQuAD's layouts.",
     load: async () => (await import('./generate.js')).registerGenerate,
   },
+  'generate-text': {
+    description: 'Write text with a decoder, and show it as it comes.',
+    load: async () => (await import('./generate-text.js')).registerGenerateText,
+  },
   grid: {
     description: 'Run what is missing of a grid of runs, and keep the records in a ledger.',
     load: async () => (await import('./grid.js')).registerGrid,

@@ -56,9 +56,10 @@ function upTo(seq: number): tf.Tensor {
 }
 
 /** All tokens of a row, to those of their own example, a decoder's only to those up to it. The bias is [B, 1, 1, S], or [B, 1, S, S]. */
-function allTokens({ batch, seq }: ModelContext, inputs: ModelInputs, isCausal: boolean): Attending {
+function allTokens({ batch, seq, past }: ModelContext, inputs: ModelInputs, isCausal: boolean): Attending {
   const shape = { batch, seq };
   const asking = (rows: tf.Tensor2D): tf.Tensor2D => rows;
+  if (past) return { asking, batch, bias: () => past.bias, dropout: 'attention' };
   if (!isPacked(inputs)) {
     assertShape(inputs.attentionMask, shape, 'attentionMask');
     const bias = (): tf.Tensor => {

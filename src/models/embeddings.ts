@@ -13,13 +13,18 @@ export const tokenRows = (context: ModelContext, name: string, { inputIds }: Mod
  * @param name of the table @param first row of the first place
  */
 export function positionRows(
-  { batch, seq, ...context }: ModelContext,
+  { batch, seq, past, ...context }: ModelContext,
   name: string,
   inputs: ModelInputs,
   first = 0,
 ): tf.Tensor3D {
   const table = context.parameter(name);
   const [, size] = table.shape;
+  if (past && isPacked(inputs)) {
+    // No gradient is asked for, and the places go on beyond the batch's length.
+    const rest = tf.slice(table, [first, 0], [(table.shape[0] as number) - first, size]);
+    return tf.reshape(tf.gather(rest, tf.reshape(inputs.positions, [batch * seq])), [batch, seq, size]);
+  }
   const used = tf.slice(table, [first, 0], [seq, size]);
   if (!isPacked(inputs)) return tf.reshape(used, [1, seq, size]);
   const places = tf.reshape(inputs.positions, [batch * seq]) as tf.Tensor1D;

@@ -6,6 +6,7 @@ import { assertShape } from '../engine/shape.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation, HookContext } from './adaptation.js';
 import type { Activation, EncoderConfig, Gpt2Config, ModelConfig } from './config.js';
+import type { Past } from './past.js';
 
 /** Whose the rows of a layer's input are: all tokens', the examples' (their first tokens), or those of some tokens. */
 export type RowsOf = 'tokens' | 'examples' | 'place';
@@ -26,13 +27,15 @@ export interface ModelContext<C extends ModelConfig = ModelConfig> extends HookC
   readonly random: MaskSource | undefined;
   /** Blocks keep their input only, and are computed again for their gradient: see `recompute.ts`. */
   readonly gradientCheckpointing: boolean;
+  /** The tokens before those of the batch, while text is written; undefined: there are none. */
+  readonly past?: Past | undefined;
 }
 
 export type ContextOptions<C extends ModelConfig = ModelConfig> = Pick<
   ModelContext<C>,
   'config' | 'adaptation' | 'parameters' | 'batch' | 'seq'
 > &
-  Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing'>>;
+  Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing' | 'past'>>;
 
 export function modelContext<C extends ModelConfig>({
   random,

@@ -5,8 +5,7 @@
 
 import { UsageError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
-import { sizeOf } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
+import { placeCounts } from '../models/specs.js';
 import * as z from '../schema.js';
 import { FREEZING_RULES } from './adaptive.js';
 import { contributionParts, ESTIMATES } from './contribution.js';
@@ -54,15 +53,13 @@ export function partitionText(partition: Partition): string {
   return partition.kind === 'given' ? `given parts ${JSON.stringify(partition.parts)}` : partition.kind;
 }
 
-/** Scalars of the model by place, counted. */
+/** Scalars of the model by place. */
 function partSizes(config: ModelConfig, embeddingsTrain: boolean): PartSizes {
-  const blocks = new Array<number>(config.numHiddenLayers).fill(0);
-  let embeddings = 0;
-  for (const { place, shape } of modelSpecs(config, { kind: 'span' })) {
-    if (place.kind === 'block') blocks[place.index] = (blocks[place.index] as number) + sizeOf(shape);
-    else if (place.kind === 'embeddings' && embeddingsTrain) embeddings += sizeOf(shape);
-  }
-  return { embeddings, blocks };
+  const { embeddings, perBlock } = placeCounts(config, { kind: 'classification', numLabels: 1 });
+  return {
+    embeddings: embeddingsTrain ? embeddings : 0,
+    blocks: new Array<number>(config.numHiddenLayers).fill(perBlock),
+  };
 }
 
 /** @throws UsageError for parts that are not T, or do not hold each block once */

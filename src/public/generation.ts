@@ -2,6 +2,11 @@
  * Text from a model: greedy, sampled and beam search over any function that gives the next token's logits.
  * @module
  */
+export {
+  type GeneratedCount,
+  type GenerateTextRequest,
+  generateText,
+} from '../experiments/generate-text.js';
 export { type Beam, beamSearch } from '../generation/beam-search.js';
 export { decode } from '../generation/decode.js';
 export type { NextLogits, Row } from '../generation/next-logits.js';

@@ -166,7 +166,11 @@ test('wrong use exits with 2 and one line', () => {
   );
   refused(finetune('--stages', '4', '--epochs', '4'), 2, /4 parts cannot be cut from 3 blocks/);
   refused(finetune('--stages', '3', '--epochs', '2'), 2, /3 stages do not fit in 2 epochs/);
-  refused(finetune('--device', 'tpu'), 2, /unknown device 'tpu' \(did you mean 'cpu'\?\); known: cpu, webgpu/);
+  refused(
+    finetune('--device', 'tpu'),
+    2,
+    /unknown device 'tpu' \(did you mean 'cpu'\?\); known: cpu, webgpu/,
+  );
   refused(finetune('--epochs', 'many'), 2, /epochs takes a whole number from 1 up, not 'many'/);
   refused(finetune('--lora-rank', '4'), 2, /--lora-rank is an option of --method lora/);
   refused(finetune('--method', 'lora', '--lora-rank', '64'), 2, /lora rank: 64 is not from 1 to 32/);

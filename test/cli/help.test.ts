@@ -120,6 +120,7 @@ describe('examples run', { concurrency: 3 }, () => {
       converted as string,
       /^models\/from-gguf: 17,760 parameters, float32 \(of the tensors 2 in Q8_0/,
     );
+    for (const text of await runExamples('progtuning generate-text')) assert.ok(text.length > 0);
     await runExamples('progtuning notebooks');
     await there('executed/lesson.ipynb');
     const lists = await runExamples('progtuning grid');

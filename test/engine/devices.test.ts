@@ -59,7 +59,10 @@ test('a device that does not open says why and what it needs', () => {
   assert.match(String(deviceError('webgpu', lacking)), /has no kernel there for an operator/);
   const other = new Error('Invalid model');
   assert.equal(deviceError('webgpu', other), other, 'a fault of ours stays as it is');
-  assert.throws(() => parseDevice('tpu'), /unknown device 'tpu' \(did you mean 'cpu'\?\); known: cpu, webgpu, cuda, tfjs/);
+  assert.throws(
+    () => parseDevice('tpu'),
+    /unknown device 'tpu' \(did you mean 'cpu'\?\); known: cpu, webgpu, cuda, tfjs/,
+  );
 });
 
 test('the tfjs device says which backend it found', async () => {

@@ -14,6 +14,7 @@ import type { Family, ReadConfig } from '../family.js';
 import type { ModelInputs, Reads } from '../inputs.js';
 import { activate, adapted, conv1d, layerNorm, linear, type ModelContext, vector } from '../layers.js';
 import { embedding, linearMap, type Module, norm } from '../modules.js';
+import { withPast } from '../past.js';
 import {
   decoderArchitecture,
   decoderFields,
@@ -163,7 +164,8 @@ function block(
   const q = asking(all);
   const maskShape = [batch, heads, q.shape[0] / batch, x.shape[0] / batch];
   const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb, dropout);
-  const attended = attention(q, k, v, bias(), mask, { batch, heads });
+  const [keys, values] = withPast(context, `${module}.attn`, k, v);
+  const attended = attention(q, keys, values, bias(), mask, { batch, heads });
   const rest = reader(context);
   const middle = closeSubLayer(rest, `${module}.attn`, 'attention', read(attended), read(asking(x)));
   const inner = conv1d(rest, `${module}.mlp.c_fc`, layerNorm(rest, `${module}.ln_2`, middle));

@@ -12,6 +12,7 @@ import type { Family } from '../family.js';
 import type { ModelInputs, Reads } from '../inputs.js';
 import { adapted, linear, type ModelContext, vector } from '../layers.js';
 import { embedding, linearMap, type Module, norm } from '../modules.js';
+import { withPast } from '../past.js';
 import { decoderArchitecture, decoderHead, decoderHeadCounts, OUTPUT_MODULE } from './decoder.js';
 import { llamaConfigJson, readLlamaConfig } from './llama-config.js';
 import { rotaryAngles } from './rotary.js';
@@ -60,7 +61,8 @@ function attend(
   const v = linear(context, `${module}.v_proj`, x);
   const maskShape = [batch, heads, q.shape[0] / batch, x.shape[0] / batch];
   const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb, dropout);
-  return attention(q, k, v, bias(), mask, { batch, heads, keyHeads: config.numKeyValueHeads });
+  const [keys, values] = withPast(context, module, k, v);
+  return attention(q, keys, values, bias(), mask, { batch, heads, keyHeads: config.numKeyValueHeads });
 }
 
 function block(
