@@ -103,7 +103,11 @@ const fewStepsText = ({ data, task }: RunSpec, totalSteps: number): string[] =>
 /** What a run will do, before its first step: a line for its budget and one for each stage. */
 export function stagesText(
   spec: RunSpec,
-  { totalSteps, stepsPerEpoch, stages }: Extract<RunEvent, { kind: 'loaded' }>,
+  {
+    totalSteps,
+    stepsPerEpoch,
+    stages,
+  }: Pick<Extract<RunEvent, { kind: 'loaded' }>, 'totalSteps' | 'stepsPerEpoch' | 'stages'>,
 ): string {
   const lines = stages.map(
     (stage) =>
