@@ -15,6 +15,7 @@ export * as datasets from './public/datasets.js';
 export * as engine from './public/engine.js';
 export * as evaluation from './public/evaluation.js';
 export * as experiments from './public/experiments.js';
+export * as generation from './public/generation.js';
 export * as models from './public/models.js';
 export * as peft from './public/peft.js';
 export * as pretraining from './public/pretraining.js';

@@ -21,6 +21,7 @@ export const STREAM = {
   generate: 6,
   pair: 7,
   validation: 8,
+  decode: 9,
 } as const;
 
 const MULTIPLIER = 0xd256d193;

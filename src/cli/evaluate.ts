@@ -3,10 +3,9 @@
 import type { Command } from 'commander';
 import { localFile } from '../datasets/hub-dataset.js';
 import { readSquadFile } from '../datasets/squad.js';
-import { TASK_KINDS, tableLayout } from '../datasets/tables/columns.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
-import { ownKind } from '../experiments/run-spec.js';
+import { OWN_KINDS, ownKind } from '../experiments/run-spec.js';
 import { readJsonEntries } from '../json.js';
 import {
   missingPredictions,
@@ -18,7 +17,7 @@ import {
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
-import { addColumnOptions, type ColumnFlags, givenColumns } from './own-data-options.js';
+import { addColumnOptions, type ColumnFlags, givenColumns, ownLayout } from './own-data-options.js';
 import { runDisplay } from './run-display.js';
 import { addSquadOptions, type SquadFlags, squadOf } from './squad-options.js';
 
@@ -143,7 +142,7 @@ async function ownColumns(
   const kind = ownKind(flags.task);
   if (kind === undefined) return {};
   const given = givenColumns(flags);
-  const { columns } = await tableLayout(await localFile(flags.data), given, kind);
+  const { columns } = await ownLayout(await localFile(flags.data), given, kind);
   return columns ? { columns: { ...columns, delimiter: given.delimiter } } : {};
 }
 
@@ -155,7 +154,7 @@ function registerEvaluateModel(evaluate: Command): void {
     )
     .requiredOption(
       '--task <name>',
-      `Hugging Face's name of a GLUE task, squad, squad_v2; of own data ${TASK_KINDS.join(', ')}`,
+      `Hugging Face's name of a GLUE task, squad, squad_v2; of own data ${OWN_KINDS.join(', ')}`,
     )
     .requiredOption('--data <source>', "folder with the task's files, hub, or embedded; own data: the file")
     .requiredOption(
@@ -165,7 +164,7 @@ function registerEvaluateModel(evaluate: Command): void {
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384)',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384, causal-lm: 256)',
       wholeNumber('max-length', 8),
     )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))

@@ -1,10 +1,9 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
 import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
-import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { type RunEvent, run } from '../experiments/run.js';
-import { type RunSpec, runSpec } from '../experiments/run-spec.js';
+import { OWN_KINDS, type RunSpec, runSpec } from '../experiments/run-spec.js';
 import { checkWritable } from '../experiments/save-folder.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { canDraw, DRAWING_PACKAGES } from '../report/svg.js';
@@ -12,7 +11,7 @@ import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { saveConfusions } from './confusions.js';
 import { STRICT } from './data-options.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
-import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './method-options.js';
+import { addMethodOptions, headTrainingOf, type MethodFlags, methodFor } from './method-options.js';
 import { nonNegativeNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
 import { addPushOptions, type PushFlags, pusher } from './push.js';
@@ -84,6 +83,8 @@ Examples:
     progtuning finetune --train-file reviews.csv --text-column text --label-column label --model bert-base-uncased/ --save runs/reviews
   The same, evaluated every epoch, the best weights kept, with a page of its curves:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
+  A GPT-2 or LLaMA on text of your own, to predict the next token; perplexity of the tenth that is held out:
+    progtuning finetune --task causal-lm --train-file book.txt --model gpt2/ --max-length 256 --save runs/book
   200 steps at most, classes weighed by how rare they are, curves for TensorBoard:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --max-steps 200 --class-weights balanced --logging-dir curves/ --eval-steps 50`;
 
@@ -92,7 +93,7 @@ export function registerFinetune(program: Command): void {
     .command('finetune')
     .option(
       '--task <name>',
-      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${TASK_KINDS.join(' ')} (default: guessed)`,
+      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${OWN_KINDS.join(' ')} (default: guessed)`,
     )
     .option(
       '--data <source>',
@@ -151,7 +152,7 @@ export function registerFinetune(program: Command): void {
     )
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384)',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384, causal-lm: 256)',
       wholeNumber('max-length', 8),
     )
     .option(
@@ -206,7 +207,7 @@ export function registerFinetune(program: Command): void {
 }
 
 async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
-  const method = methodOf(flags);
+  const method = await methodFor(flags, flags.model);
   const source = await taskAndData(flags);
   const recipe = await recipeOf(flags.recipe, source.task, method, flags.model);
   const epochs = flags.epochs ?? recipe.epochs;

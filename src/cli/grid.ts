@@ -1,17 +1,21 @@
 /** `progtuning grid`: the runs of a grid that the ledger lacks. */
-import type { Command } from 'commander';
+
+import { type Command, Option } from 'commander';
 import { DEVICES, type Device, parseDevice } from '../engine/device.js';
-import { DataError } from '../errors.js';
-import { expandGrid, readGrid, runLabel } from '../experiments/grid.js';
+import { DataError, UsageError } from '../errors.js';
+import { expandGrid, readGrid } from '../experiments/grid.js';
 import type { LedgerRecord } from '../experiments/ledger.js';
 import { type GridEvent, type GridPlan, type GridRun, planGrid, runGrid } from '../experiments/run-grid.js';
+import { runLabel } from '../experiments/run-label.js';
 import type { RunSpec } from '../experiments/run-spec.js';
 import { scoreText } from '../report/number-text.js';
 import { STRICT } from './data-options.js';
+import { costText } from './grid-cost.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
 import { duration, isInteractive, type Progress, progressBar } from './progress.js';
+import { addSlurmOptions, asksSlurm, runTask, type SlurmFlags, slurmCommand } from './slurm.js';
 
-interface GridFlags {
+interface GridFlags extends SlurmFlags {
   readonly runs: string;
   readonly model?: string;
   readonly data?: string;
@@ -23,10 +27,14 @@ interface GridFlags {
   readonly device: string;
   readonly strict?: boolean;
   readonly timed?: boolean;
+  readonly lease?: number;
+  readonly task?: number;
+  readonly cost?: number;
 }
 
 const EXAMPLES = `
-A run that is in the ledger is not made again; one that was cut off goes on from its last whole epoch. Stop with Ctrl-C at any moment.
+A run that is in the ledger is not made again; one that was cut off goes on from its last whole epoch, one that was told to end from its
+last step. Stop with Ctrl-C at any moment. Several machines or shells may share a ledger and work on one grid: none makes what another makes.
 
 Examples:
   What a grid holds, and what of it is missing:
@@ -36,10 +44,12 @@ Examples:
   Run what is missing, and begin no run after a minute (for a night: 480):
     progtuning grid data/grids/glue.json --data glue/ --max-minutes 1
   Small models are faster side by side, each on a thread of its own (a fifth more on two cores):
-    progtuning grid data/grids/glue.json --data glue/ --max-minutes 1 --jobs 2 --threads 1`;
+    progtuning grid data/grids/glue.json --data glue/ --max-minutes 1 --jobs 2 --threads 1
+  On a cluster: the script of one Slurm array, a run a task (without --dry-run it is handed in; then --status, --retry, --cancel):
+    progtuning grid data/grids/glue.json --data glue/ --runs shared/runs --on slurm --time 2:00:00 --memory 4G --cores 2 --limit 50 --dry-run`;
 
 export function registerGrid(program: Command): void {
-  program
+  const command = program
     .command('grid')
     .argument('<file>', 'the grid: JSON, see data/grids/')
     .option('--runs <folder>', 'the ledger', 'data/runs')
@@ -50,6 +60,11 @@ export function registerGrid(program: Command): void {
     )
     .option('--only <text>', 'only runs whose name holds this, e.g. "rte, lora"')
     .option('--list', 'print the runs and whether they are done, run nothing')
+    .option(
+      '--cost <seconds>',
+      'print how long the runs take, by simulation from a measured step of BERT-base (8 x 128, full fine-tuning; docs/speed.md has some), run nothing',
+      positiveNumber('cost'),
+    )
     .option('--max-minutes <n>', 'begin no run after this', positiveNumber('max-minutes'))
     .option('--jobs <n>', 'runs at the same time', wholeNumber('jobs', 1), 1)
     .option(
@@ -64,8 +79,17 @@ export function registerGrid(program: Command): void {
       'nothing else runs on this machine: the records say so, and tables show their seconds and memory',
     )
     .option('--strict', STRICT)
-    .addHelpText('after', EXAMPLES)
-    .action(grid);
+    .option(
+      '--lease <seconds>',
+      'of processes that share the ledger: one that was not heard of for so long is dead (default: 300)',
+      positiveNumber('lease'),
+    )
+    .addOption(
+      new Option('--task <n>', 'what the script of an array calls')
+        .hideHelp()
+        .argParser(wholeNumber('task', 0)),
+    );
+  addSlurmOptions(command).addHelpText('after', EXAMPLES).action(grid);
 }
 
 function list({ all, missing }: GridPlan): string {
@@ -119,6 +143,8 @@ function display(
         done += minutes(spec);
         const place = `[${finished}/${missing.length}] ${label}`;
         if (event.kind === 'failed') say(`${place}: FAILED: ${event.message}`);
+        else if (event.kind === 'held') say(`${place}: left to ${event.by}, which is at it`);
+        else if (event.kind === 'made') say(`${place}: another process has made it meanwhile`);
         else say(`${place}: ${scores(event.record)} in ${duration(event.record.seconds)}${left()}`);
       }
       bar.update(tenths(done + [...begun.values()].reduce((sum, share) => sum + share, 0)), label);
@@ -134,6 +160,7 @@ export interface GridCommandOptions {
   readonly maxMinutes?: number | undefined;
   readonly strict?: boolean | undefined;
   readonly timed?: boolean | undefined;
+  readonly lease?: number | undefined;
   /** Seconds that a run will take, by an estimate: the bar then goes by them. */
   readonly weigh?: Weigh;
 }
@@ -155,11 +182,33 @@ export async function runGridCommand(specs: readonly RunSpec[], options: GridCom
   if (failures > 0) throw new DataError(`grid: ${failures} of ${plan.missing.length} runs failed; see above`);
 }
 
+/** What an array's own settings take the place of. @throws UsageError where both are given */
+function checkOneMachine({ jobs, threads, maxMinutes, timed }: GridFlags): void {
+  const given = [
+    ...(jobs === 1 ? [] : ['--jobs (an array has --limit)']),
+    ...(threads === 0 ? [] : ['--threads (an array has --cores)']),
+    ...(maxMinutes === undefined ? [] : ['--max-minutes (an array has --time)']),
+    ...(timed ? ['--timed (nothing says that a node is idle)'] : []),
+  ];
+  if (given.length > 0) throw new UsageError(`grid: of one machine: ${given.join(', ')}`);
+}
+
 async function grid(file: string, flags: GridFlags): Promise<void> {
-  const { runs, model, data, only, maxMinutes, jobs, threads, strict, timed } = flags;
+  if (flags.task !== undefined) return runTask(file, flags.task);
+  const { runs, model, data, only, maxMinutes, jobs, threads, strict = false, timed, lease } = flags;
   const device = parseDevice(flags.device);
-  const all = await expandGrid(await readGrid(file), { model, data });
+  const parsed = await readGrid(file);
+  const all = await expandGrid(parsed, { model, data });
   const specs = all.filter((spec) => runLabel(spec).includes(only ?? ''));
+  if (flags.cost !== undefined) {
+    process.stdout.write(await costText(specs, flags.cost, flags.limit ?? parsed.slurm?.limit));
+    return;
+  }
+  if (asksSlurm(flags)) {
+    checkOneMachine(flags);
+    const plan = await planGrid(specs, runs);
+    return slurmCommand({ file, grid: parsed, plan, runs, device, strict, lease }, flags);
+  }
   if (flags.list) process.stdout.write(list(await planGrid(specs, runs)));
-  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict, timed });
+  else await runGridCommand(specs, { runs, device, jobs, threads, maxMinutes, strict, timed, lease });
 }

@@ -1,6 +1,10 @@
 /** `--method` and the options of each method. */
 import { type Command, Option } from 'commander';
+import { resolveModel } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
+import { readConfig } from '../models/config-file.js';
+import { FAMILIES, familyOf } from '../models/families.js';
+import type { Family } from '../models/family.js';
 import type { HeadTraining } from '../models/parameters.js';
 import { ADAPTER_DEFAULTS, ADAPTER_STYLES, type Adapter } from '../peft/adapter.js';
 import { BITFIT_TERMS, type Bitfit } from '../peft/bitfit.js';
@@ -32,6 +36,16 @@ export interface MethodFlags {
 }
 
 type List<T> = [T, ...T[]];
+
+const LORA_DEFAULT_TARGETS = LORA_DEFAULTS.targets as List<string>;
+
+/** `query,value; gpt2: c_attn; ...` */
+const DEFAULT_TARGETS_TEXT = [
+  LORA_DEFAULT_TARGETS.join(','),
+  ...Object.entries(FAMILIES)
+    .filter(([, { causal }]) => causal)
+    .map(([type, { loraTargets }]) => `${type}: ${loraTargets.join(',')}`),
+].join('; ');
 
 const names = (text: string): List<string> => text.split(',').map((name) => name.trim()) as List<string>;
 
@@ -77,7 +91,7 @@ export const addMethodOptions = (command: Command): Command =>
     .option('--lora-dropout <rate>', 'dropout before A (default: 0)', numberBetween('lora-dropout', 0, 0.99))
     .option(
       '--lora-targets, --lora-target-modules <names>',
-      `linear maps by the ends of their names, comma-separated; all-linear; or a regular expression (Python's) of whole names (default: ${LORA_DEFAULTS.targets.join(',')})`,
+      `linear maps by the ends of their names, comma-separated; all-linear; or a regular expression (Python's) of whole names (default: ${DEFAULT_TARGETS_TEXT})`,
       namesOrExpression,
     )
     .option('--lora-exclude-modules <names>', 'maps without LoRA: names or an expression', namesOrExpression)
@@ -143,14 +157,14 @@ function adapterOf(flags: MethodFlags): Adapter {
 }
 
 /** What is not given is absent, so that a run's identity does not change with options that came later. */
-function loraOf(flags: MethodFlags): Lora {
+function loraOf(flags: MethodFlags, targets: Targets): Lora {
   const { loraExcludeModules, loraModulesToSave, loraRankPattern, loraAlphaPattern, loraLayers } = flags;
   return {
     ...LORA_DEFAULTS,
     rank: flags.loraRank ?? LORA_DEFAULTS.rank,
     alpha: flags.loraAlpha ?? LORA_DEFAULTS.alpha,
     dropout: flags.loraDropout ?? LORA_DEFAULTS.dropout,
-    targets: flags.loraTargetModules ?? LORA_DEFAULTS.targets,
+    targets: flags.loraTargetModules ?? [...targets],
     ...(loraExcludeModules && { excludeModules: loraExcludeModules }),
     ...(loraModulesToSave && { modulesToSave: loraModulesToSave }),
     ...(loraRankPattern && { rankPattern: loraRankPattern }),
@@ -162,8 +176,16 @@ function loraOf(flags: MethodFlags): Lora {
   };
 }
 
+type Targets = Family['loraTargets'];
+
+/** The method for a model: LoRA's targets are by default those of its family. @throws UsageError as {@link methodOf}, DataError for a model that cannot be read */
+export async function methodFor(flags: MethodFlags, model: string): Promise<Method> {
+  if (flags.method !== 'lora' || flags.loraTargetModules) return methodOf(flags);
+  return methodOf(flags, familyOf(await readConfig(await resolveModel(model))).loraTargets);
+}
+
 /** @throws UsageError for an option of a method that is not the chosen one */
-export function methodOf(flags: MethodFlags): Method {
+export function methodOf(flags: MethodFlags, targets: Targets = LORA_DEFAULT_TARGETS): Method {
   const owner = Object.entries(flags).find(([key, value]) => {
     const of = /^(lora|adapter|bitfit)[A-Z]/.exec(key)?.[1];
     return value !== undefined && of !== undefined && of !== flags.method;
@@ -182,7 +204,7 @@ export function methodOf(flags: MethodFlags): Method {
     case 'adapter':
       return adapterOf(flags);
     case 'lora':
-      return loraOf(flags);
+      return loraOf(flags, targets);
     default:
       throw new Error(`internal: unknown method '${flags.method satisfies never}'`);
   }

@@ -1,9 +1,10 @@
 /** Options of data of one's own, by the names of Hugging Face's `run_classification`, and what is guessed where they are left out. */
 import type { Command } from 'commander';
 import { datasetFiles, localFile } from '../datasets/hub-dataset.js';
-import { type GivenColumns, TASK_KINDS, type TaskKind, tableLayout } from '../datasets/tables/columns.js';
+import { type GivenColumns, tableLayout } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
-import { ownKind, type RunRequest } from '../experiments/run-spec.js';
+import { runningTextColumns } from '../experiments/causal-lm-task.js';
+import { OWN_KINDS, type OwnKind, ownKind, type RunRequest } from '../experiments/run-spec.js';
 import { numberBetween } from './numbers.js';
 
 export interface ColumnFlags {
@@ -42,13 +43,16 @@ export const addTextColumnOptions = (command: Command): Command =>
 export const addColumnOptions = (command: Command): Command =>
   addTextColumnOptions(command).option(
     '--label-column <name>',
-    'own data: the label (default: guessed from the names)',
+    'own data: the label (default: guessed from the names); causal-lm: the completion of the text, which alone is learnt',
   );
 
 export const addOwnDataOptions = (command: Command): Command =>
   addColumnOptions(
     command
-      .option('--train-file <file>', `own data to train on: ${FORMATS}; questions: SQuAD's json or columns`)
+      .option(
+        '--train-file <file>',
+        `own data to train on: ${FORMATS}; questions: SQuAD's json or columns; causal-lm: .txt too`,
+      )
       .option('--validation-file <file>', 'own data to evaluate on')
       .option('--test-file <file>', 'own labelled data, evaluated once at the end: test_accuracy ...')
       .option(
@@ -73,11 +77,11 @@ export const givenColumns = ({
     Object.entries({ text, textPair, label, delimiter }).filter(([, value]) => value !== undefined),
   );
 
-function kindOf(task: string | undefined): TaskKind | undefined {
+function kindOf(task: string | undefined): OwnKind | undefined {
   const kind = task === undefined ? undefined : ownKind(task);
   if (task !== undefined && kind === undefined)
     throw new UsageError(
-      `--task ${task} has data of its own: with --train-file, --task is one of ${TASK_KINDS.join(', ')}`,
+      `--task ${task} has data of its own: with --train-file, --task is one of ${OWN_KINDS.join(', ')}`,
     );
   return kind;
 }
@@ -116,6 +120,20 @@ async function withDataset(flags: OwnDataFlags): Promise<OwnDataFlags> {
   return { ...flags, trainFile: train, ...(evaluated === undefined ? {} : { validationFile: evaluated }) };
 }
 
+/** What a file of one's own is for and what its columns hold, where it has any. @throws DataError */
+export async function ownLayout(
+  path: string,
+  given: GivenColumns,
+  kind: OwnKind | undefined,
+): Promise<{
+  readonly kind: OwnKind;
+  readonly columns?: Omit<NonNullable<RunRequest['columns']>, 'delimiter'>;
+}> {
+  if (kind !== 'causal-lm') return tableLayout(path, given, kind);
+  const columns = await runningTextColumns(path, given);
+  return { kind, ...(columns ? { columns } : {}) };
+}
+
 /**
  * Task and data of a request: own data where there is a training file, with what is guessed from it.
  * @throws UsageError, DataError for a file from which kind or columns cannot be guessed
@@ -134,7 +152,7 @@ export async function taskAndData(
   }
   if (flags.data !== undefined) throw new UsageError('--data, --train-file: give one of them');
   const given = givenColumns(flags);
-  const { kind, columns } = await tableLayout(await localFile(trainFile), given, kindOf(task));
+  const { kind, columns } = await ownLayout(await localFile(trainFile), given, kindOf(task));
   if (kind === 'question-answering' && testFile !== undefined)
     throw new UsageError('--test-file is for tables with labels; evaluate questions with --validation-file');
   const { delimiter } = given;

@@ -1,9 +1,10 @@
 /** `progtuning params`: how many parameters a method and a schedule update, without any weights. */
 import { access } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import { type ModelConfig, PRESETS } from '../models/config.js';
+import { type HeadSpec, type ModelConfig, PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
+import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
 import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
@@ -17,7 +18,9 @@ import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-o
 interface ParamsFlags extends MethodFlags, ScheduleFlags {
   readonly model: string;
   readonly epochs?: number;
-  readonly labels: number;
+  readonly labels?: number;
+  readonly task?: 'classification' | 'causal-lm';
+  readonly untied?: boolean;
   readonly json?: boolean;
 }
 
@@ -26,7 +29,11 @@ Examples:
   The abstract's "approximately 25 %":
     progtuning params --model bert-base-uncased --stages 3 --schedule progressive --embeddings always
   Houlsby adapters in three stages:
-    progtuning params --model bert-large-uncased --stages 3 --method adapter --adapter-size 64`;
+    progtuning params --model bert-large-uncased --stages 3 --method adapter --adapter-size 64
+  GPT-2 as a language model, the same with an output embedding of its own, and as a classifier:
+    progtuning params --model gpt2
+    progtuning params --model gpt2 --untied
+    progtuning params --model gpt2 --labels 2`;
 
 export function registerParams(program: Command): void {
   const command = program
@@ -38,7 +45,17 @@ export function registerParams(program: Command): void {
     );
   addScheduleOptions(addMethodOptions(command))
     .option('--epochs <n>', 'epochs (default: one per stage, 3 without --stages)', wholeNumber('epochs', 1))
-    .option('--labels <n>', 'outputs of the classifier', wholeNumber('labels', 1), 2)
+    .addOption(
+      new Option(
+        '--task <kind>',
+        'head of the model (default: classification; decoders without --labels: causal-lm)',
+      ).choices(['classification', 'causal-lm']),
+    )
+    .option('--labels <n>', 'outputs of the classifier (default: 2)', wholeNumber('labels', 1))
+    .option(
+      '--untied',
+      'decoders: an output embedding of its own, where the model ties it to the word embedding',
+    )
     .option('--json', 'one JSON object on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ParamsFlags) => {
@@ -78,15 +95,29 @@ export interface ParameterCounts {
   readonly savedFraction: number;
 }
 
-function countsOf(flags: ParamsFlags, config: ModelConfig): ParameterCounts {
-  const method = methodOf(flags);
+/** @throws UsageError for options that do not go together */
+function headOf({ task, labels, untied }: ParamsFlags, config: ModelConfig): HeadSpec {
+  const { causal } = familyOf(config);
+  const kind = task ?? (causal && labels === undefined ? 'causal-lm' : 'classification');
+  if (kind === 'classification') {
+    if (untied)
+      throw new UsageError('--untied is for --task causal-lm: a classifier has no output embedding');
+    return { kind, numLabels: labels ?? 2 };
+  }
+  if (labels !== undefined) throw new UsageError('--labels is for --task classification');
+  return { kind };
+}
+
+function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
+  const config: ModelConfig = flags.untied ? { ...given, tieWordEmbeddings: false } : given;
+  const method = methodOf(flags, familyOf(config).loraTargets);
   const head = headTrainingOf(flags, method);
   const epochs = flags.epochs ?? flags.stages ?? 3;
   const schedule = scheduleOf(flags, epochs, 0);
   checkSchedule(schedule, epochs, config);
   const base: MethodBase = {
     config,
-    head: { kind: 'classification', numLabels: flags.labels },
+    head: headOf(flags, config),
     headTraining: head,
   };
   checkMethod(base, method);
@@ -120,7 +151,7 @@ function textOf(counts: ParameterCounts): string {
       number(counts.trainableParameters),
       share(counts.trainableParameters / counts.totalParameters),
     ],
-    ['  of these head', number(counts.headParameters), counts.head],
+    ['  of these head', number(counts.headParameters), counts.headParameters > 0 ? counts.head : ''],
     ...counts.updatedParameters.map((count, i): [string, string, string] => [
       `epoch ${i + 1}`,
       number(count),

@@ -48,6 +48,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     description: 'Write a model as ONNX, in the folder layout of @huggingface/transformers.',
     load: async () => (await import('./export.js')).registerExport,
   },
+  convert: {
+    description: 'Write a LLaMA that lies in a GGUF file as a Hugging Face folder.',
+    load: async () => (await import('./convert.js')).registerConvert,
+  },
   push: {
     description: 'Send a saved model or adapter, with its card and record, to the Hugging Face hub.',
     load: async () => (await import('./push.js')).registerPush,
@@ -67,6 +71,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   grid: {
     description: 'Run what is missing of a grid of runs, and keep the records in a ledger.',
     load: async () => (await import('./grid.js')).registerGrid,
+  },
+  ledger: {
+    description: 'Look at the records of runs, check them, and make one ledger of two.',
+    load: async () => (await import('./ledger.js')).registerLedger,
   },
   'block-gradients': {
     description: 'Measure the gradient of each block before training, a cheap estimate beside figure 1.',

@@ -19,7 +19,7 @@ function dataText({ task, data, columns, validationFile, validationSplit, testFi
   const held = validationSplit ? `${100 * validationSplit} % of it held out to evaluate` : undefined;
   const named =
     columns &&
-    `text '${[columns.text, columns.textPair].filter(Boolean).join("' + '")}', label '${columns.label}'`;
+    `text '${[columns.text, columns.textPair].filter(Boolean).join("' + '")}'${columns.label === undefined ? '' : `, label '${columns.label}'`}`;
   const others = [
     named,
     validationFile && `evaluated on ${validationFile}`,

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
+import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { packCorpus } from './pack.js';
 

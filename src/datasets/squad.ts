@@ -6,9 +6,9 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
+import * as z from '../schema.js';
 import { utf16Index, utf16Table } from './code-points.js';
 
 /** Of SQuAD: 2.0 has questions without answer. */

@@ -184,7 +184,7 @@ export async function* readDocuments(
 ): AsyncGenerator<string> {
   for (const path of paths) {
     await access(path).catch(() => {
-      throw new DataError(`${path}: no such file; --text names plain text, .gz or .xz`);
+      throw new DataError(`${path}: no such file; plain text is wanted, as it is, .gz or .xz`);
     });
     yield* documentsOf(path, onBytes);
   }

@@ -12,7 +12,17 @@ const bool: readonly ElementType[] = ['bool'];
 
 const KERNELS: Readonly<Record<string, readonly ElementType[]>> = {
   ...{ Add: numbers, Sub: numbers, Mul: numbers, Div: numbers, Max: numbers, Min: numbers, Pow: numbers },
-  ...{ Abs: numbers, Neg: float, Exp: float, Log: float, Sqrt: float, Reciprocal: float, Erf: float },
+  ...{
+    Abs: numbers,
+    Neg: float,
+    Cos: float,
+    Sin: float,
+    Exp: float,
+    Log: float,
+    Sqrt: float,
+    Reciprocal: float,
+    Erf: float,
+  },
   ...{ Tanh: float, Sigmoid: float, HardSigmoid: float, Relu: float, Softmax: float, LogSoftmax: float },
   ...{ Equal: [...numbers, 'bool'], Less: numbers, LessOrEqual: numbers },
   ...{ Greater: numbers, GreaterOrEqual: numbers, And: bool, Or: bool, Not: bool, Where: bool },
@@ -21,7 +31,9 @@ const KERNELS: Readonly<Record<string, readonly ElementType[]>> = {
   ...{ Cast: all, Reshape: all, Transpose: all, Expand: all, Concat: all, Split: all, Slice: all },
   ...{ Tile: numbers, Pad: [...float, 'bool'], Identity: all, Gather: all, GatherElements: all },
   ...{ ScatterElements: all, ScatterND: all, OneHot: ['int32', 'int64'], Loop: ['int64'] },
-  ...{ 'com.microsoft FusedMatMul': float, 'com.microsoft Gelu': float },
+  ...{ 'com.microsoft FusedMatMul': float, 'com.microsoft Gelu': float, 'com.microsoft FastGelu': float },
+  ...{ 'com.microsoft QuickGelu': float, 'com.microsoft RotaryEmbedding': float },
+  SimplifiedLayerNormalization: float,
 };
 
 const nameOf = ({ op, domain }: Node): string => (domain === '' ? op : `${domain} ${op}`);

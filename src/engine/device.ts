@@ -23,6 +23,14 @@ export function parseDevice(name: string): Device {
   return device;
 }
 
+/** The cards that a process may use, by number or id: what CUDA itself is told, else what Slurm gave to the job. Empty: nobody says. */
+export function gpusOf({
+  CUDA_VISIBLE_DEVICES: visible,
+  SLURM_JOB_GPUS: given,
+}: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return (visible ?? given ?? '').split(',').filter(Boolean);
+}
+
 export function executionProviders(device: Device): string[] {
   if (device === 'tfjs') throw new Error('internal: the tfjs device opens no session');
   return [device];

@@ -5,44 +5,36 @@
  * @module
  */
 
-import type { fusedKernels } from './kernels/fused.js';
+import { runKernel as run, type Tensors, withGradient } from './fused-kernel.js';
 import * as tf from './tfjs.js';
 import { isTracing } from './trace-backend.js';
 
-type Tensors = Record<string, tf.Tensor>;
-
-/** Calls one of our kernels; only the tracing backend has them. */
-function run(kernel: keyof typeof fusedKernels, inputs: Tensors, attrs: object = {}): tf.Tensor[] {
-  const result = tf.engine().runKernel(kernel, inputs as never, attrs as never);
-  return Array.isArray(result) ? result : [result as tf.Tensor];
-}
-
-/** `customGrad` with typed saved tensors. */
-function withGradient(
-  inputs: readonly tf.Tensor[],
-  forward: () => { value: tf.Tensor; saved: tf.Tensor[] },
-  gradient: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[],
-): tf.Tensor {
-  const op = tf.customGrad((...args: unknown[]) => {
-    const save = args[args.length - 1] as tf.GradSaveFunc;
-    const { value, saved } = forward();
-    save(saved);
-    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => gradient(dy, kept) };
-  });
-  return op(...inputs);
-}
-
-/** Linear map as in `torch.nn.Linear`: x [rows, in], w [out, in], b [out] -> [rows, out]. */
-export function linear(x: tf.Tensor2D, w: tf.Tensor2D, b: tf.Tensor1D): tf.Tensor2D {
-  if (!isTracing()) return tf.add(tf.matMul(x, w, false, true), b);
+/**
+ * Linear map as in `torch.nn.Linear`: x [rows, in], w [out, in], b [out] or none -> [rows, out].
+ * @param layout `in-out`: w is [in, out], as in GPT-2's `Conv1D`
+ */
+export function linear(
+  x: tf.Tensor2D,
+  w: tf.Tensor2D,
+  b?: tf.Tensor1D,
+  layout: 'out-in' | 'in-out' = 'out-in',
+): tf.Tensor2D {
+  const transposed = layout === 'out-in';
+  if (!b || !isTracing()) {
+    const product = tf.matMul(x, w, false, transposed);
+    return (b ? tf.add(product, b) : product) as tf.Tensor2D;
+  }
   return withGradient(
     [x, w, b],
-    () => ({ value: run('FusedLinear', { x, w, b })[0] as tf.Tensor, saved: [x, w] }),
-    (dy, [input, weight]) => [
-      tf.matMul(dy as tf.Tensor2D, weight as tf.Tensor2D),
-      tf.matMul(dy as tf.Tensor2D, input as tf.Tensor2D, true, false),
-      run('FusedBiasGrad', { dy })[0] as tf.Tensor,
-    ],
+    () => ({ value: run('FusedLinear', { x, w, b }, { transposed })[0] as tf.Tensor, saved: [x, w] }),
+    (dy, [input, weight]) => {
+      const [of, to] = (transposed ? [dy, input] : [input, dy]) as [tf.Tensor2D, tf.Tensor2D];
+      return [
+        tf.matMul(dy as tf.Tensor2D, weight as tf.Tensor2D, false, !transposed),
+        tf.matMul(of, to, true, false),
+        run('FusedBiasGrad', { dy })[0] as tf.Tensor,
+      ];
+    },
   ) as tf.Tensor2D;
 }
 
@@ -86,11 +78,14 @@ export function gelu<T extends tf.Tensor>(x: T): T {
 export interface AttentionShape {
   readonly batch: number;
   readonly heads: number;
+  /** Heads of keys and values, each for as many neighbouring heads of queries (grouped-query attention). Default: `heads`. */
+  readonly keyHeads?: number;
 }
 
 /**
  * Multi-head attention without its linear maps: softmax(q k^T / sqrt depth + bias) v, probabilities times `mask` (dropout).
- * @param q [batch queries, hidden] @param k @param v [batch seq, hidden] @param bias [batch, 1, 1, seq], 0 or a large negative number
+ * @param q [batch queries, hidden] @param k @param v [batch seq, hidden], or narrower with fewer heads
+ * @param bias [batch, 1, 1, seq] or [batch, 1, queries, seq], 0 or a large negative number
  * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @param shape examples and heads @returns context [batch queries, hidden]
  */
 export function attention(
@@ -99,10 +94,10 @@ export function attention(
   v: tf.Tensor2D,
   bias: tf.Tensor,
   mask: tf.Tensor | undefined,
-  { batch, heads }: AttentionShape,
+  { batch, heads, keyHeads = heads }: AttentionShape,
 ): tf.Tensor2D {
-  if (!isTracing()) return composedAttention(q, k, v, bias, mask, { batch, heads });
-  const attrs = { batch, heads };
+  const attrs = { batch, heads, keyHeads };
+  if (!isTracing()) return composedAttention(q, k, v, bias, mask, attrs);
   const dropout: Tensors = mask ? { mask } : {};
   return withGradient(
     [q, k, v],
@@ -123,15 +118,22 @@ function composedAttention(
   v: tf.Tensor2D,
   bias: tf.Tensor,
   mask: tf.Tensor | undefined,
-  { batch, heads }: AttentionShape,
+  { batch, heads, keyHeads }: Required<AttentionShape>,
 ): tf.Tensor2D {
   const [rows, hidden] = q.shape;
-  const split = (x: tf.Tensor): tf.Tensor4D =>
-    tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, heads, hidden / heads]), [0, 2, 1, 3]);
-  const scores = tf.mul(tf.matMul(split(q), split(k), false, true), 1 / Math.sqrt(hidden / heads));
+  const [queries, depth] = [rows / batch, hidden / heads];
+  const split = (x: tf.Tensor, count: number): tf.Tensor4D =>
+    tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, count, depth]), [0, 2, 1, 3]);
+  // The queries of heads that share a key come one below the other.
+  const grouped = (x: tf.Tensor): tf.Tensor4D =>
+    tf.reshape(x, [batch, keyHeads, (heads / keyHeads) * queries, -1]);
+  const byHead = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [batch, heads, queries, -1]);
+  const products = tf.matMul(grouped(split(q, heads)), split(k, keyHeads), false, true);
+  const scores = tf.mul(byHead(products), 1 / Math.sqrt(depth));
   const probabilities = tf.softmax(tf.add(scores, bias));
   const kept = mask ? tf.mul(probabilities, mask) : probabilities;
-  return tf.reshape(tf.transpose(tf.matMul(kept, split(v)), [0, 2, 1, 3]), [rows, hidden]);
+  const context = byHead(tf.matMul(grouped(kept), split(v, keyHeads)));
+  return tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [rows, hidden]);
 }
 
 /**

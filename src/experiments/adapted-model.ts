@@ -5,6 +5,7 @@ import type { ClassNames } from '../datasets/class-names.js';
 import { type Checkpoint, saveCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
 import { ADAPTER_CLASSES, adapterClassesText, writeTextAtomically } from '../models/config-file.js';
+import { familyOf } from '../models/families.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { saveAdapter } from '../peft/formats.js';
@@ -15,8 +16,7 @@ import type { RunSpec } from './run-spec.js';
 
 function withDropout(config: ModelConfig, dropout: number | null): ModelConfig {
   if (dropout === null) return config;
-  const { classifierDropout: _likeTheOthers, ...shape } = config;
-  return { ...shape, hiddenDropoutProb: dropout, attentionProbsDropoutProb: dropout };
+  return familyOf(config).withDropout(config, dropout);
 }
 
 /** The model that a run trains: fresh parameters of the method drawn from the run's seed, dropout as the run wants it. @throws UsageError */

@@ -1,7 +1,6 @@
 /** Gradient norms of a model's blocks on a task's training data, as a record: `data/block-gradients/` holds what was measured. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as z from '../schema.js';
 import { batchesOf } from '../datasets/batches.js';
 import { resolveModel } from '../datasets/source.js';
 import type { CompileOptions } from '../engine/compile.js';
@@ -10,6 +9,7 @@ import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { STREAM } from '../random.js';
+import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { blockGradients } from '../training/block-gradients.js';
 import { adaptedModel, centreRegression } from './adapted-model.js';
@@ -50,7 +50,12 @@ export async function measureBlockGradients(
   const folder = await resolveModel(spec.model);
   const checkpoint = await loadCheckpoint(folder, task.head, still);
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
-  const train = await task.training({ spec: still, tokenizer, onEvent: () => undefined });
+  const train = await task.training({
+    spec: still,
+    tokenizer,
+    config: checkpoint.config,
+    onEvent: () => undefined,
+  });
   const { model, values } = adaptedModel(checkpoint, still);
   centreRegression(checkpoint, values, train.features);
   const batching = {

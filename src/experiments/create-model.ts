@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
-import { type ModelConfig, PRESETS } from '../models/config.js';
+import { type EncoderConfig, PRESETS } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
 import { modelSpecs } from '../models/specs.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
@@ -32,12 +32,12 @@ export function newModelConfig(
   hidden: number,
   heads: number | undefined,
   vocabSize: number,
-): ModelConfig {
+): EncoderConfig {
   const numAttentionHeads = heads ?? Math.max(1, Math.round(hidden / 64));
   if (hidden % numAttentionHeads !== 0)
     throw new UsageError(`new model: hidden ${hidden} is not a multiple of heads ${numAttentionHeads}`);
   return {
-    ...(PRESETS['bert-base-uncased'] as ModelConfig),
+    ...(PRESETS['bert-base-uncased'] as EncoderConfig),
     vocabSize,
     hiddenSize: hidden,
     numHiddenLayers: layers,

@@ -120,7 +120,13 @@ export async function evaluateRun(request: EvaluateRequest, options: RunOptions 
   for (const text of [...loaded.notes, ...tokenizer.warnings]) onNote(text);
   const named = { head: model.head, specs: model.specs, parameters: loaded.values };
   const values = await inTaskOrder(task, loaded, named, onNote);
-  const { evaluate } = await task.prepare({ spec, tokenizer, onEvent, strict: options.strict });
+  const { evaluate } = await task.prepare({
+    spec,
+    tokenizer,
+    config: model.config,
+    onEvent,
+    strict: options.strict,
+  });
   const { metrics } = await evaluate((split, features) =>
     predictFeatures(model, values, features, { ...options, maxLength: spec.maxLength }, (done) =>
       onEvent({ kind: 'evaluating', split, done, total: features.length }),

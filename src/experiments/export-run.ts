@@ -5,8 +5,9 @@ import { resolveModel } from '../datasets/source.js';
 import { findTask, labelCount } from '../datasets/task.js';
 import { UsageError } from '../errors.js';
 import { readJson } from '../json.js';
-import { type HeadSpec, longestRow, type ModelConfig } from '../models/config.js';
+import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { configJson, readHead, writeConfig, writeTextAtomically } from '../models/config-file.js';
+import { familyOf } from '../models/families.js';
 import { copyTokenizer } from '../tokenizers/save.js';
 import { exportOnnx } from '../training/export-model.js';
 import { type HeadSource, headClassNames } from './class-order.js';
@@ -74,13 +75,20 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   if (adapter !== undefined && task === undefined)
     throw new UsageError('export: --adapter wants --task, which tells the head it was trained with');
   const head = task === undefined ? await readHead(folder) : taskHead(task);
+  if (head.kind === 'causal-lm')
+    throw new UsageError(
+      `export: ${model} predicts the next token; only classifiers, spans and masked tokens are exported`,
+    );
   const loaded = await loadSaved(model, adapter, head);
   const { model: saved, values } = loaded;
   const { config } = saved;
   const labels = task === undefined ? undefined : await classNames(task, loaded);
   const bytes = exportOnnx(saved, values);
   await mkdir(join(out, 'onnx'), { recursive: true });
-  await copyTokenizer(folder, out, { maxLength: longestRow(config), reader: 'transformers.js' });
+  await copyTokenizer(folder, out, {
+    maxLength: familyOf(config).longestRow(config),
+    reader: 'transformers.js',
+  });
   if (task === undefined) await writeServedConfig(folder, out, config, head);
   else await writeConfig(out, config, head, labels);
   const path = join(out, 'onnx', 'model.onnx');

@@ -12,6 +12,7 @@ import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import { type FitPlan, stagesOfEpochs, stagesOfSteps } from '../training/fit-plan.js';
 import { layerwiseFactor } from '../training/learning-rate.js';
 import type { Model } from '../training/model.js';
+import { vocabularyPieces } from '../training/next-token.js';
 import { lossSettings } from './loss-settings.js';
 import type { RunSpec } from './run-spec.js';
 import { evaluatesAt, selectionOf } from './watched.js';
@@ -81,7 +82,10 @@ export function fitPlan(
     learningRate: spec.learningRate,
     learningRateSchedule: spec.learningRateSchedule,
     adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
-    loss: lossSettings(spec, head, train, task.labels),
+    loss: {
+      ...lossSettings(spec, head, train, task.labels),
+      ...(head.kind === 'causal-lm' ? { vocabularyPieces: vocabularyPieces(config, spec) } : {}),
+    },
     cacheFrozenBytes: spec.cacheFrozen === undefined ? undefined : spec.cacheFrozen * 2 ** 20,
     seed: spec.seed,
     evaluatesAt: evaluatesAt(spec, stepsPerEpoch, totalSteps),

@@ -1,12 +1,12 @@
 /** A grid of runs as a file: axes whose product is run, what all share, and what one value of an axis changes. */
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import { resolveModel } from '../datasets/source.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
+import * as z from '../schema.js';
 import {
   canonicalJson,
   type RunRequest,
@@ -15,6 +15,7 @@ import {
   runSpecSchema,
   SQUAD_VERSIONS,
 } from './run-spec.js';
+import { slurmSchema } from './slurm-script.js';
 
 /** Any part of a run's settings but what the axes say. */
 const settingsSchema = runSpecSchema.omit({ task: true, schedule: true, seed: true }).partial().strict();
@@ -43,6 +44,8 @@ const gridSchema = z
     /** Further settings to try, e.g. learning-rate schedules. */
     variants: z.array(settingsSchema).nonempty().default([{}]),
     seeds: z.array(z.number().int().nonnegative()).nonempty(),
+    /** What its runs ask of a cluster: partition, time, memory ... */
+    slurm: slurmSchema.partial().optional(),
   })
   .strict();
 
@@ -144,21 +147,3 @@ export async function expandGrid(grid: Grid, overrides: GridOverrides = {}): Pro
 
 const withoutReading = (spec: RunSpec): RunSpec =>
   readsEmbeddings(spec) ? spec : { ...spec, schedule: { ...spec.schedule, embeddings: 'always' } };
-
-/**
- * A run in a few words: `cola, lora, progressive (always), seed 1`.
- * @example
- * ```ts
- * import { experiments } from 'progtuning';
- *
- * const [spec] = await experiments.expandGrid(await experiments.readGrid('grid.json'));
- * console.log(experiments.runLabel(spec)); // sst2, full, full (embeddings always), seed 1
- * ```
- */
-export function runLabel(spec: RunSpec): string {
-  const { task, method, schedule, seed, learningRateSchedule } = spec;
-  const random = spec.randomWeights ? ', random weights' : '';
-  const block = schedule.kind === 'only-block' ? ` ${schedule.block}` : '';
-  const decay = learningRateSchedule.kind === 'linear' ? '' : `, ${learningRateSchedule.kind}`;
-  return `${task}, ${method.kind}, ${schedule.kind}${block} (embeddings ${schedule.embeddings})${decay}${random}, seed ${seed}`;
-}

@@ -4,11 +4,11 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import * as z from '../schema.js';
 import { hashFile } from '../datasets/corpus.js';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { parsedConfigJson } from '../models/config-file.js';
 import { weightFiles } from '../models/weights.js';
+import * as z from '../schema.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { canonicalJson, hashOf, type RunSpec } from './run-spec.js';
 import { selects } from './watched.js';

@@ -74,7 +74,13 @@ export async function learningRateRange(spec: RunSpec, options: RangeOptions = {
   const tokenizer = await loadTokenizer(folder, checkpoint.config.vocabSize);
   const { model: plain, values } = adaptedModel(checkpoint, spec);
   const model: Model = { ...plain, gradientCheckpointing: false };
-  const { features } = await task.training({ spec, tokenizer, onEvent, strict: false });
+  const { features } = await task.training({
+    spec,
+    tokenizer,
+    config: checkpoint.config,
+    onEvent,
+    strict: false,
+  });
   if (features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   centreRegression(checkpoint, values, features);
   const plan = fitPlan(spec, model, features, task, options.device);

@@ -6,13 +6,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
-import * as z from '../schema.js';
 import { packageData, readSplit, resolveModel } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
+import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import {
   type ModelIdentity,
@@ -119,13 +119,6 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
   known.set(key, found);
   return found;
 }
-
-/** Made before a record named the version of its engine: what the numbers of every legacy record are. */
-const LEGACY_NUMERICAL_VERSION = 3;
-
-/** Of the engine that gave a record's numbers. */
-export const numericalVersionOf = ({ identity }: LedgerRecord): number =>
-  identity?.numericalVersion ?? LEGACY_NUMERICAL_VERSION;
 
 /** The key that a record's content has; undefined for a legacy identity. */
 function keyOf({ spec, hashes, identity }: LedgerRecord): string | undefined {

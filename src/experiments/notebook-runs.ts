@@ -1,12 +1,15 @@
 /** Runs as notebooks ask for them: a grid's cells with their records, from the committed ledger or made on the spot. */
+
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { localModel } from '../datasets/source.js';
 import { processors } from '../engine/session.js';
-import { expandGrid, type GridOverrides, readGrid, runLabel } from './grid.js';
+import { expandGrid, type GridOverrides, readGrid } from './grid.js';
 import { hashWeights } from './identity.js';
-import { type LedgerRecord, namedSpec, numericalVersionOf, readLedger } from './ledger.js';
+import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
+import { numericalVersionOf } from './record-version.js';
 import { planGrid, runGrid } from './run-grid.js';
+import { runLabel } from './run-label.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
 
 /** The package's folder, seen from `dist/src/experiments/`. */

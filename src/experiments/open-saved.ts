@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { UsageError } from '../errors.js';
-import { type HeadSpec, longestRow } from '../models/config.js';
+import type { HeadSpec } from '../models/config.js';
 import { ADAPTER_CLASSES, isMultiLabel, readHead } from '../models/config-file.js';
-import type { TaskHead } from '../models/heads.js';
+import { familyOf } from '../models/families.js';
+import type { LabelledHead, TaskHead } from '../models/heads.js';
 import { adapterHead } from '../peft/formats.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { type Forward, openForward } from '../training/evaluate.js';
@@ -25,13 +26,17 @@ export type OpenOptions = CompileOptions & {
   readonly onNote?: (text: string) => void;
 };
 
-/** @throws UsageError for a model that fills in words; DataError for one without a head */
-export async function savedHead({ model, adapter }: SavedRequest): Promise<TaskHead> {
+/** @throws UsageError for a model of words or tokens alone; DataError for one without a head */
+export async function savedHead({ model, adapter }: SavedRequest): Promise<LabelledHead> {
   const folder = await resolveModel(model);
   const own = adapter === undefined ? undefined : await adapterHead(adapter);
   const head = own === undefined ? await readHead(folder) : await named(own, adapter as string);
   if (head.kind === 'masked-lm')
     throw new UsageError(`${model}: fills in words, and predicts nothing of a text; fine-tune it first`);
+  if (head.kind === 'causal-lm')
+    throw new UsageError(
+      `${model}: predicts the next token, and no label; fine-tune it for a task with labels first`,
+    );
   return head;
 }
 
@@ -63,7 +68,7 @@ export async function openSaved<H extends TaskHead>(
   const folder = await resolveModel(name);
   const labels = await classNamesOf(folder, adapter);
   const { model, values, notes } = await loadSaved(name, adapter, head);
-  const longest = longestRow(model.config);
+  const longest = familyOf(model.config).longestRow(model.config);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
   const tokenizer = await loadTokenizer(folder, model.config.vocabSize);

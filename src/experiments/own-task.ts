@@ -13,6 +13,7 @@ import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/cl
 import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
 import type { TaskHead } from '../models/heads.js';
 import { holding, predictionsOf } from '../training/predictions.js';
+import { causalLmTask, savedCausalLmTask } from './causal-lm-task.js';
 import { type OwnKind, ownKind, type RunSpec } from './run-spec.js';
 import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
 import { type ReadQuestions, spanTask } from './squad-task.js';
@@ -33,9 +34,16 @@ async function tableOf(
   maxExamples: number | null,
 ): Promise<LabelledTable> {
   if (!spec.columns) throw new Error('internal: own data without its columns');
-  const { delimiter, ...columns } = spec.columns;
+  const { delimiter, label, ...texts } = spec.columns;
+  if (label === undefined) throw new Error('internal: labelled data without its label');
   const path = await localFile(source);
-  return { path, delimiter, kind, columns, ...(maxExamples === null ? {} : { maxExamples }) };
+  return {
+    path,
+    delimiter,
+    kind,
+    columns: { ...texts, label },
+    ...(maxExamples === null ? {} : { maxExamples }),
+  };
 }
 
 const REGRESSION = { metrics: ['pearson', 'spearmanr'], labels: [] } as const;
@@ -223,7 +231,8 @@ async function questionTask(spec: RunSpec): Promise<RunTask> {
 }
 
 /** @throws DataError for a training file that is missing or malformed: `surveyTable`, `readQuestions` */
-export function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
+export async function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
+  if (kind === 'causal-lm') return causalLmTask(spec);
   return kind === 'question-answering' ? questionTask(spec) : labelledTask(spec, kind);
 }
 
@@ -233,6 +242,7 @@ export function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
  */
 export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Promise<RunTask> {
   const kind = ownKind(spec.task);
+  if (kind === 'causal-lm') return savedCausalLmTask(spec);
   if (kind === undefined || kind === 'question-answering') return questionTask(spec);
   return {
     name: kind,

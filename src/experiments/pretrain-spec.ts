@@ -1,7 +1,8 @@
 /** What a pre-training is asked, what it reports, what it leaves behind. */
-import * as z from '../schema.js';
+
 import type { CorpusHeader, CorpusProgress } from '../datasets/corpus.js';
 import type { CompileOptions } from '../engine/compile.js';
+import * as z from '../schema.js';
 import type { LearningRateSchedule } from '../training/learning-rate.js';
 import type { Machine } from './run-record.js';
 

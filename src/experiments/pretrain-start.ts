@@ -1,15 +1,15 @@
 /** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
-import type { HeadSpec, ModelConfig } from '../models/config.js';
+import type { EncoderConfig, HeadSpec, ModelConfig } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { modelSpecs } from '../models/specs.js';
+import * as z from '../schema.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
 import { newModelConfig } from './create-model.js';
 import { hashWeights } from './identity.js';
@@ -73,9 +73,10 @@ async function valuesOf(
 export async function startingModel(spec: PretrainSpec, folder: string | undefined): Promise<StartingModel> {
   const known = spec.continues === undefined ? undefined : folder;
   const saved = known
-    ? await readConfig(known)
+    ? // `continuedFrom` has seen that it is a BERT.
+      ((await readConfig(known)) as EncoderConfig)
     : newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
-  const config: ModelConfig = {
+  const config: EncoderConfig = {
     ...saved,
     hiddenDropoutProb: spec.dropout,
     attentionProbsDropoutProb: spec.dropout,

@@ -86,9 +86,11 @@ export async function checkedProgress(
   return loadSnapshot(folder, identity.key, state, fitProgressSchema);
 }
 
-/** When snapshots are due, if not after each epoch. */
-export const savesAt = ({ saveSteps }: RunOptions): ((steps: number) => boolean) | undefined =>
-  saveSteps === undefined ? undefined : (steps) => steps % saveSteps === 0;
+/** When snapshots are due: after each epoch unless so many steps are asked for, and when the run is to end. */
+export const savesAt =
+  ({ saveSteps, signal }: RunOptions, stepsPerEpoch: number): ((steps: number) => boolean) =>
+  (steps) =>
+    signal?.aborted === true || steps % (saveSteps ?? stepsPerEpoch) === 0;
 
 const CHECKPOINT = /^checkpoint-(\d+)$/;
 

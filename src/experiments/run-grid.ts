@@ -1,13 +1,17 @@
 /** Runs what is missing of a grid, each run in a process of its own. It can be stopped at any moment without loss. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { gpusOf } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
+import { exists } from '../exists.js';
 import { removeSnapshot } from '../training/resume.js';
+import { type Claim, folderTime, takeClaim } from './claim.js';
 import type { RunIdentity } from './identity.js';
 import { identifier, type LedgerRecord, ledgerRecord, readLedger, writeRecord } from './ledger.js';
 import type { RunOptions } from './run.js';
-import type { ChildMessage, ChildRequest } from './run-child.js';
+import type { ChildMessage, ChildRequest, ParentMessage } from './run-child.js';
 import type { RunRecord } from './run-record.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -29,15 +33,19 @@ export type GridEvent =
   | { readonly kind: 'progress'; readonly run: GridRun; readonly done: number }
   | { readonly kind: 'warning'; readonly run: GridRun; readonly text: string }
   | { readonly kind: 'done'; readonly run: GridRun; readonly record: LedgerRecord }
+  /** Another process is making the record, on whatever machine; this one leaves it alone, or waits. */
+  | { readonly kind: 'held'; readonly run: GridRun; readonly by: string }
+  /** Another process has made the record meanwhile. */
+  | { readonly kind: 'made'; readonly run: GridRun }
   | { readonly kind: 'failed'; readonly run: GridRun; readonly message: string };
 
 /** Where records are kept, and how runs share the machine. */
 export interface GridOptions extends Pick<RunOptions, 'threads' | 'device' | 'strict'> {
-  /** Folder of the ledger; unfinished runs lie in its `unfinished`, which is not committed. */
+  /** Folder of the ledger; unfinished runs lie in its `unfinished`, which is not committed. Several machines may share it. */
   readonly runs: string;
   /** Called while the grid lasts. */
   readonly onEvent?: (event: GridEvent) => void;
-  /** Ends the run in hand, which goes on from its last whole epoch next time. */
+  /** Ends the run in hand after its step; it goes on from there next time. */
   readonly signal?: AbortSignal;
   /** Runs at the same time (1). Small models are faster side by side on a thread each than one after the other on several. */
   readonly jobs?: number | undefined;
@@ -45,6 +53,10 @@ export interface GridOptions extends Pick<RunOptions, 'threads' | 'device' | 'st
   readonly timed?: boolean | undefined;
   /** No run begins after this many minutes. */
   readonly maxMinutes?: number | undefined;
+  /** Seconds after which a process that shares the ledger, and was not heard of, counts as dead (300). */
+  readonly lease?: number | undefined;
+  /** Waits for what others make: it is theirs, or free when they die. Otherwise such runs are passed over. */
+  readonly wait?: boolean | undefined;
 }
 
 /**
@@ -67,29 +79,79 @@ export async function planGrid(specs: readonly RunSpec[], runs: string): Promise
 
 const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
 
+/** Seconds that a run which is told to end may take for its step and its snapshot. */
+const STOP_SECONDS = 60;
+
+interface ChildOptions {
+  readonly onProgress: (done: number) => void;
+  readonly onWarning: (text: string) => void;
+  /** Ends it after its step, with a snapshot. */
+  readonly stop: AbortSignal | undefined;
+  /** Ends it at once: the run and its snapshot are another's now. */
+  readonly kill: AbortSignal;
+  /** That this run alone uses. */
+  readonly gpu: string | undefined;
+}
+
 /** @throws DataError with what the run said, or how its process ended */
 function runInChild(
-  request: ChildRequest,
-  on: { readonly progress: (done: number) => void; readonly warning: (text: string) => void },
-  signal: AbortSignal | undefined,
+  request: Omit<ChildRequest, 'kind'>,
+  { onProgress, onWarning, stop, kill, gpu }: ChildOptions,
 ): Promise<RunRecord> {
   return new Promise((resolve, reject) => {
-    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    const stop = (): void => void child.kill();
-    signal?.addEventListener('abort', stop);
+    const env = { ...process.env, ...(gpu === undefined ? {} : { CUDA_VISIBLE_DEVICES: gpu }) };
+    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env });
+    const say = (message: ParentMessage): void => void child.send(message);
+    let patience: NodeJS.Timeout | undefined;
+    const onKill = (): void => void child.kill('SIGKILL');
+    const onStop = (): void => {
+      if (child.connected) say({ kind: 'stop' });
+      patience = setTimeout(onKill, 1000 * STOP_SECONDS);
+    };
+    stop?.addEventListener('abort', onStop);
+    kill.addEventListener('abort', onKill);
     child.on('message', (message: ChildMessage) => {
-      if (message.kind === 'progress') on.progress(message.done);
-      else if (message.kind === 'warning') on.warning(message.text);
+      if (message.kind === 'progress') onProgress(message.done);
+      else if (message.kind === 'warning') onWarning(message.text);
       else if (message.kind === 'record') resolve(message.record);
       else reject(new DataError(message.message));
     });
     child.on('error', reject);
     child.on('exit', (code, killed) => {
-      signal?.removeEventListener('abort', stop);
+      stop?.removeEventListener('abort', onStop);
+      clearTimeout(patience);
       reject(new DataError(`its process ended with ${killed ?? `exit code ${code}`} before it was done`));
     });
-    child.send(request);
+    say({ kind: 'run', ...request });
+    if (stop?.aborted) onStop();
   });
+}
+
+/** How often a run that another makes is looked at. */
+const LOOK_MILLISECONDS = 2000;
+
+/** Waits, if so asked, until the claim is ours or the record is there. @returns undefined where it is not ours to make */
+async function claimed(run: GridRun, options: GridOptions): Promise<Claim | undefined> {
+  const { runs, lease, wait = false, signal, onEvent } = options;
+  const { key } = run.identity;
+  const folder = join(runs, 'unfinished');
+  for (let told = false; !signal?.aborted; ) {
+    const claim = await takeClaim(folder, key, lease);
+    // A machine may remember for a while that a file was not there: not after it has written in that folder.
+    await folderTime(runs);
+    const isMade = await exists(join(runs, `${key}.json`));
+    if (isMade) {
+      if (claim.kind === 'ours') await claim.finish();
+      onEvent?.({ kind: 'made', run });
+      return undefined;
+    }
+    if (claim.kind === 'ours') return claim;
+    if (!told) onEvent?.({ kind: 'held', run, by: claim.by });
+    if (!wait) return undefined;
+    told = true;
+    await sleep(LOOK_MILLISECONDS);
+  }
+  return undefined;
 }
 
 /**
@@ -113,36 +175,47 @@ export async function runGrid({ missing }: GridPlan, options: GridOptions): Prom
   const end = performance.now() + maxMinutes * 60_000;
   const engine = { ...(threads === undefined ? {} : { threads }), ...(device ? { device } : {}) };
   let failures = 0;
-  const make = async (run: GridRun): Promise<void> => {
-    onEvent?.({ kind: 'start', run });
-    const { spec, identity } = run;
-    const snapshots = join(runs, 'unfinished', identity.key);
+  const make = async (run: GridRun, gpu: string | undefined): Promise<void> => {
+    let claim: Claim | undefined;
     try {
+      claim = await claimed(run, options);
+      if (!claim) return;
+      onEvent?.({ kind: 'start', run });
+      const { spec, identity } = run;
+      const snapshots = join(runs, 'unfinished', identity.key);
       const measured = await runInChild(
         { spec, options: { snapshots, strict, ...engine } },
         {
-          progress: (done) => onEvent?.({ kind: 'progress', run, done }),
-          warning: (text) => onEvent?.({ kind: 'warning', run, text }),
+          onProgress: (done) => onEvent?.({ kind: 'progress', run, done }),
+          onWarning: (text) => onEvent?.({ kind: 'warning', run, text }),
+          ...{ stop: signal, kill: claim.lost, gpu },
         },
-        signal,
       );
       const record = ledgerRecord(measured, timed);
+      if (!(await claim.holds())) throw new DataError(LOST);
       await writeRecord(runs, record);
       await removeSnapshot(snapshots);
+      await claim.finish();
       onEvent?.({ kind: 'done', run, record });
     } catch (error) {
+      await claim?.release();
       if (signal?.aborted) return;
       failures++;
-      onEvent?.({ kind: 'failed', run, message: (error as Error).message });
+      const message = claim?.lost.aborted ? LOST : (error as Error).message;
+      onEvent?.({ kind: 'failed', run, message });
     }
   };
   const queue = missing.values();
-  const work = async (): Promise<void> => {
+  const gpus = device === undefined || device === 'cpu' ? [] : gpusOf(process.env);
+  const work = async (_: unknown, worker: number): Promise<void> => {
     for (const run of queue) {
       if (signal?.aborted || performance.now() > end) return;
-      await make(run);
+      await make(run, gpus[worker % gpus.length]);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
   return failures;
 }
+
+const LOST =
+  'this process was not heard of for longer than a lease, and another has taken the run over; nothing is lost';

@@ -1,10 +1,11 @@
 /** What a run leaves behind: its spec, what it gave, and on what machine. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import * as z from '../schema.js';
 import type { CompileOptions } from '../engine/compile.js';
+import { gpusOf } from '../engine/device.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
+import * as z from '../schema.js';
 import type { StepRecord } from '../training/fit.js';
 import type { EvaluationRecord } from '../training/selection.js';
 import type { RunIdentity } from './identity.js';
@@ -64,6 +65,8 @@ export const machineSchema = z.object({
   node: z.string(),
   /** Where the programs ran, if not on the CPU. */
   device: z.string().optional(),
+  /** Which cards of its host a run saw, as `CUDA_VISIBLE_DEVICES` has them. */
+  gpus: z.string().optional(),
 });
 
 /** What a run was made on. Memory in bytes; `threads` as used. */
@@ -92,8 +95,13 @@ export const thisMachine = ({
   threads: threads === 0 ? os.availableParallelism() : threads,
   memoryBytes: os.totalmem(),
   node: process.version,
-  ...(device === 'cpu' ? {} : { device }),
+  ...(device === 'cpu' ? {} : { device, ...visibleGpus() }),
 });
+
+function visibleGpus(): Pick<Machine, 'gpus'> {
+  const gpus = gpusOf(process.env);
+  return gpus.length === 0 ? {} : { gpus: gpus.join(',') };
+}
 
 /** `AMD EPYC, 2 threads`. */
 export const machineText = ({ processor, threads, device }: Machine): string =>

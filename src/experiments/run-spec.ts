@@ -3,13 +3,13 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
-import * as z from '../schema.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
 import { RECIPES } from '../peft/defaults.js';
 import { defaultHeadTraining, methodSchema } from '../peft/method.js';
 import { type Schedule, scheduleSchema } from '../progressive/schedule.js';
+import * as z from '../schema.js';
 import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { watched, watchedSchema } from './watched.js';
 
@@ -19,11 +19,14 @@ export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
   ['squad_v2', '2.0'],
 ]);
 
+/** Kinds of tasks on data of one's own: labelled tables, questions, running text. */
+export const OWN_KINDS = [...TASK_KINDS, 'causal-lm'] as const;
+
 /** Kinds of tasks on data of one's own. */
-export type OwnKind = (typeof TASK_KINDS)[number];
+export type OwnKind = (typeof OWN_KINDS)[number];
 
 /** Undefined for a task with a name of its own. */
-export const ownKind = (task: string): OwnKind | undefined => TASK_KINDS.find((kind) => kind === task);
+export const ownKind = (task: string): OwnKind | undefined => OWN_KINDS.find((kind) => kind === task);
 
 /** Whether answers are spans of a text. */
 export const isSpanTask = (task: string): boolean =>
@@ -33,7 +36,8 @@ export const isSpanTask = (task: string): boolean =>
 const columnsSchema = z.object({
   text: z.string(),
   textPair: z.string().optional(),
-  label: z.string(),
+  /** Of running text: the completion of a prompt, where there is one. */
+  label: z.string().optional(),
   /** Default: the file ending's. */
   delimiter: z.string().optional(),
 });
@@ -160,7 +164,7 @@ export function runSpec(request: RunRequest): RunSpec {
     learningRateSchedule: { kind: 'linear', warmupRatio: recipe.warmupRatio },
     weightDecay: recipe.weightDecay,
     maxGradientNorm: 1,
-    maxLength: isSquad ? 384 : 128,
+    maxLength: isSquad ? 384 : request.task === 'causal-lm' ? 256 : 128,
     dropout: null,
     shuffle: true,
     groupByLength: false,
@@ -184,9 +188,10 @@ function checkOwn({ task, columns, validationFile, validationSplit, testFile }: 
   const stray = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (kind === undefined && stray !== undefined)
     throw new UsageError(
-      `run: ${stray} is for own data (task ${TASK_KINDS.join(', ')}), not for task ${task}`,
+      `run: ${stray} is for own data (task ${OWN_KINDS.join(', ')}), not for task ${task}`,
     );
-  if (kind !== undefined && kind !== 'question-answering' && !columns)
+  const isTable = kind !== undefined && kind !== 'question-answering' && kind !== 'causal-lm';
+  if (isTable && columns?.label === undefined)
     throw new UsageError(`run: columns: own data wants the names of its text and label columns`);
   if (validationFile !== undefined && validationSplit !== undefined)
     throw new UsageError('run: validationFile, validationSplit: give one of them');

@@ -2,6 +2,7 @@
 import type { FeatureList } from '../datasets/batch.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { ModelConfig } from '../models/config.js';
 import type { TaskHead } from '../models/heads.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { RunSpec } from './run-spec.js';
@@ -15,6 +16,8 @@ export type DataEvent =
 export interface TaskInput {
   readonly spec: RunSpec;
   readonly tokenizer: TextTokenizer;
+  /** The model's. */
+  readonly config: ModelConfig;
   readonly onEvent: (event: DataEvent) => void;
   /** Data that would be read with a warning is refused. */
   readonly strict?: boolean | undefined;
@@ -32,7 +35,8 @@ export interface TrainingData {
 }
 
 /**
- * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end.
+ * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; causal-lm: negative
+ * log-probability of each token after the first, [tokens - 1].
  * @param split for the progress bar
  */
 export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;

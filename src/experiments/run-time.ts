@@ -20,11 +20,12 @@ export function passes({ method, schedule }: Pick<RunSpec, 'method' | 'schedule'
   return 1 + 2 * (1 - frozen) + (schedule.embeddings === 'always' ? frozen : 0);
 }
 
-/** Tokens of the training data, without padding. */
-async function trainingTokens(spec: RunSpec): Promise<number> {
+/** Tokens of the training data, without padding: of one epoch. */
+export async function trainingTokens(spec: RunSpec): Promise<number> {
   const folder = await resolveModel(spec.model);
-  const tokenizer = await loadTokenizer(folder, (await readConfig(folder)).vocabSize);
-  const data = await findRunTask(spec.task).training({ spec, tokenizer, onEvent: () => undefined });
+  const config = await readConfig(folder);
+  const tokenizer = await loadTokenizer(folder, config.vocabSize);
+  const data = await findRunTask(spec.task).training({ spec, tokenizer, config, onEvent: () => undefined });
   let tokens = 0;
   for (const { inputIds } of data.features) tokens += inputIds.length;
   return tokens;

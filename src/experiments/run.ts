@@ -1,11 +1,11 @@
 /** RunSpec -> RunRecord: fine-tuning and evaluation, the same for every task. */
 import { resolveModel } from '../datasets/source.js';
-import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
-import { longestRow, type ModelConfig } from '../models/config.js';
+import type { ModelConfig } from '../models/config.js';
+import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
 import { isTrainedHead, methodTrains } from '../peft/method.js';
 import { checkSchedule } from '../progressive/schedule.js';
@@ -25,7 +25,7 @@ import { checkedProgress, type SaveStrategy, saveRun, savesAt, snapshotFolder } 
 import { type RunEvent, stageRecord } from './run-events.js';
 import { openRunLog, type RunLog } from './run-log.js';
 import { type RunRecord, thisMachine } from './run-record.js';
-import { ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
+import { OWN_KINDS, ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
 import type { RunTask } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
@@ -56,6 +56,8 @@ export interface RunOptions extends CompileOptions {
   readonly saveTotalLimit?: number | undefined;
   /** Also writes the run's curves here, as TensorBoard reads them. */
   readonly loggingDir?: string | undefined;
+  /** Ends the run after the step in hand, with a snapshot where such are taken: the same run goes on from there. */
+  readonly signal?: AbortSignal | undefined;
   /** Called while the run lasts. */
   readonly onEvent?: (event: RunEvent) => void;
 }
@@ -76,13 +78,13 @@ export function findRunTask(name: string): RunTask {
   const version = SQUAD_VERSIONS.get(name);
   if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
-  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...TASK_KINDS];
+  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...OWN_KINDS];
   throw new UsageError(`unknown task '${name}'; known: ${known.join(', ')}`);
 }
 
 /** @throws UsageError for rows longer than the model takes */
 export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
-  const longest = longestRow(config);
+  const longest = familyOf(config).longestRow(config);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
 }
@@ -176,7 +178,7 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   for (const text of tokenizer.warnings) onEvent({ kind: 'warning', text });
   const { model: plain, values } = adaptedModel(checkpoint, spec);
   const model: Model = { ...plain, gradientCheckpointing: options.gradientCheckpointing ?? false };
-  const input = { spec, tokenizer, onEvent, strict: options.strict };
+  const input = { spec, tokenizer, config: checkpoint.config, onEvent, strict: options.strict };
   const train = await task.training(input);
   if (train.features.length === 0) throw new DataError(`${spec.data}: no row of ${spec.task} to train on`);
   const prepared = await task.prepare(input);
@@ -187,8 +189,9 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const identity = runIdentity(spec, modelParts, data);
   if (options.save !== undefined) await checkSave(options.save, identity, options.overwrite ?? false);
   centreRegression(checkpoint, values, train.features);
-  const plan = { ...fitPlan(spec, model, train.features, task, options.device), savesAt: savesAt(options) };
-  const { stepsPerEpoch, totalSteps } = plan;
+  const planned = fitPlan(spec, model, train.features, task, options.device);
+  const { stepsPerEpoch, totalSteps } = planned;
+  const plan = { ...planned, savesAt: savesAt(options, stepsPerEpoch) };
   const stages = plan.stages.map((stage) => stageRecord(stage, model.specs));
   const state = createTrainingState(
     model.specs,

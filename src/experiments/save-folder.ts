@@ -1,11 +1,12 @@
 /** Before the first step: the folder that a run is saved in is writable, has room, and holds nobody else's work. */
 import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import * as z from '../schema.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { parseJson } from '../json.js';
 import { ADAPTER_CLASSES } from '../models/config-file.js';
+import { partialOf } from '../partial.js';
+import * as z from '../schema.js';
 import { TOKENIZER_FILES } from '../tokenizers/files.js';
 import { snapshotIdentity } from '../training/resume.js';
 import { changesBetween, type RunIdentity } from './identity.js';
@@ -45,7 +46,7 @@ async function makeFolder(folder: string): Promise<void> {
 
 /** @throws DataError where files cannot be made in the folder */
 export async function checkWritable(folder: string): Promise<void> {
-  const probe = join(folder, `${process.pid}.partial`);
+  const probe = partialOf(join(folder, 'probe'));
   try {
     await makeFolder(resolve(folder));
     await writeFile(probe, 'x');
@@ -136,7 +137,7 @@ export async function checkSave(folder: string, identity: RunIdentity, overwrite
  * @param write what writes them into the folder it is given
  */
 export async function writeWhole(folder: string, write: (staging: string) => Promise<void>): Promise<void> {
-  const staging = join(folder, `saving.${process.pid}.partial`);
+  const staging = partialOf(join(folder, 'saving'));
   try {
     await mkdir(staging, { recursive: true });
     await write(staging);

@@ -1,10 +1,10 @@
 /** How a saved SQuAD model cuts windows and chooses answers: kept beside it, so that it is scored as it was trained. */
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
+import * as z from '../schema.js';
 import type { RunRequest, RunSpec } from './run-spec.js';
 
 export const SQUAD_SETTINGS_FILE = 'squad_settings.json';

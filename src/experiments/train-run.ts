@@ -1,4 +1,5 @@
 /** The middle of a run: trains from where it stands, evaluates and saves on the way, and evaluates what it leaves. */
+import { DataError } from '../errors.js';
 import type { Checkpoint } from '../models/checkpoint.js';
 import { predictFeatures } from '../training/evaluate.js';
 import { type FitHooks, type FitProgress, fit } from '../training/fit.js';
@@ -65,7 +66,12 @@ export async function trainAndEvaluate(
       onEvent({ kind: 'evaluated', record, ...(best ? { best } : {}) });
       if (stops && record.step < plan.totalSteps) onEvent({ kind: 'stopped', steps: record.step, waited });
     },
-    onSave: (progress) => save(job, options, progress),
+    async onSave(progress) {
+      await save(job, options, progress);
+      const steps = progress.steps.length;
+      if (options.signal?.aborted && steps < plan.totalSteps)
+        throw new DataError(`stopped after step ${steps} of ${plan.totalSteps}, as it was told to`);
+    },
   };
   const progress = await fit(model, state, plan, options, hooks, former);
   const { selection } = plan;

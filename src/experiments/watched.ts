@@ -2,8 +2,9 @@
  * Settings of how a run is watched and steered while it trains, by the names of Hugging Face's `TrainingArguments`. All are absent by
  * default, and what is given at its default is dropped: such a run is the same as one that does not name them.
  */
-import * as z from '../schema.js';
+
 import { UsageError } from '../errors.js';
+import * as z from '../schema.js';
 import type { Selection } from '../training/selection.js';
 
 export const EVAL_STRATEGIES = ['epoch', 'steps'] as const;
@@ -34,7 +35,7 @@ export type Watched = z.infer<typeof watchedSchema>;
 export const selects = ({ loadBestModelAtEnd, earlyStoppingPatience }: Watched): boolean =>
   loadBestModelAtEnd === true || earlyStoppingPatience !== undefined;
 
-const LOWER_IS_BETTER = /(^|_)(loss|mse|mae)$/;
+const LOWER_IS_BETTER = /(^|_)(loss|mse|mae|perplexity)$/;
 
 /** Settings without those that say nothing. */
 const without = <T extends Watched>(spec: T, names: readonly (keyof Watched)[]): T =>

@@ -3,12 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DataError, UsageError } from '../errors.js';
 import { copyTokenizer } from '../tokenizers/save.js';
-import { type HeadSpec, longestRow, type ModelConfig, type ModelType } from './config.js';
+import type { HeadSpec, ModelConfig } from './config.js';
 import { readConfig, writeConfig } from './config-file.js';
+import { familyOf } from './families.js';
+import type { Family } from './family.js';
 import { initialise } from './initialise.js';
 import type { ParameterSpec, Parameters } from './parameters.js';
 import { writeSafetensors } from './safetensors.js';
-import { modelSpecs, OUTPUT_EMBEDDING } from './specs.js';
+import { modelSpecs } from './specs.js';
 import { storedNames } from './stored-names.js';
 import { openWeights, type Weights } from './weights.js';
 
@@ -55,9 +57,9 @@ class Reader {
 
   constructor(
     private readonly weights: Weights,
-    type: ModelType,
+    private readonly family: Family,
   ) {
-    this.#stored = storedNames(weights.tensors.keys(), type, weights.path());
+    this.#stored = storedNames(weights.tensors.keys(), family, weights.path());
   }
 
   has(name: string): boolean {
@@ -99,7 +101,7 @@ class Reader {
   /** One line on the tensors that the model has no place for; a pooler and heads of other purposes are ordinary. */
   unused(): string[] {
     const names = [...this.weights.tensors.keys()].filter(
-      (name) => !this.#used.has(name) && !HEADS.test(name),
+      (name) => !this.#used.has(name) && !HEADS.test(name) && !this.family.buffers?.test(name),
     );
     if (names.length === 0) return [];
     const rest = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
@@ -138,7 +140,7 @@ export async function loadCheckpoint(
   const parameters = new Map<string, Float32Array>();
   const initialised: string[] = [];
   try {
-    const reader = new Reader(weights, config.modelType);
+    const reader = new Reader(weights, familyOf(config));
     for (const spec of specs) {
       if (except.has(spec.name)) {
         reader.skip(spec.name);
@@ -152,24 +154,23 @@ export async function loadCheckpoint(
       parameters.set(spec.name, known ?? initialise(spec, config, seed));
     }
     const loaded = { folder, config, head, specs, parameters, initialised };
-    const untied = head.kind === 'masked-lm' && !randomWeights ? await withDecoder(loaded, reader) : loaded;
+    const predicts = head.kind === 'masked-lm' || head.kind === 'causal-lm';
+    const untied = predicts && !randomWeights ? await withDecoder(loaded, reader) : loaded;
     return { ...untied, notes: [...weights.notes, ...reader.unused()] };
   } finally {
     await weights.close();
   }
 }
 
-/**
- * As in Python: a config that ties the output embedding of masked tokens to the word embedding is overruled by a file that holds both, where
- * they differ.
- */
+/** As in Python: a config that ties the output embedding to the word embedding is overruled by a file that holds both, where they differ. */
 async function withDecoder(loaded: Checkpoint, reader: Reader): Promise<Checkpoint> {
-  if (loaded.config.tieWordEmbeddings === false || !reader.has(OUTPUT_EMBEDDING)) return loaded;
+  const { outputEmbedding, wordEmbedding } = familyOf(loaded.config);
+  if (loaded.config.tieWordEmbeddings === false || !reader.has(outputEmbedding)) return loaded;
   const config: ModelConfig = { ...loaded.config, tieWordEmbeddings: false };
   const specs = modelSpecs(config, loaded.head);
-  const spec = specs.find(({ name }) => name === OUTPUT_EMBEDDING) as ParameterSpec;
+  const spec = specs.find(({ name }) => name === outputEmbedding) as ParameterSpec;
   const values = (await reader.read(spec)) as Float32Array;
-  const words = loaded.parameters.get(`${config.modelType}.embeddings.word_embeddings.weight`);
+  const words = loaded.parameters.get(wordEmbedding(config));
   if (values.every((value, i) => value === words?.[i])) return loaded;
   return { ...loaded, config, specs, parameters: new Map([...loaded.parameters, [spec.name, values]]) };
 }
@@ -204,7 +205,7 @@ export async function saveCheckpoint(
     throw new UsageError(`${folder}: a model is not saved over the one it was made from`);
   await mkdir(folder, { recursive: true });
   if (checkpoint.folder !== undefined)
-    await copyTokenizer(checkpoint.folder, folder, { maxLength: longestRow(config) });
+    await copyTokenizer(checkpoint.folder, folder, { maxLength: familyOf(config).longestRow(config) });
   await writeConfig(folder, config, head, labels);
   const tensors = specs.map(
     ({ name, shape }) => [name, { shape, data: parameters.get(name) as Float32Array }] as const,

@@ -1,73 +1,44 @@
 /** Hugging Face's `config.json`: a model's shape and its head, read and written. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
-import { embeddingSize, type HeadSpec, type ModelConfig, type ModelType } from './config.js';
+import { partialOf } from '../partial.js';
+import * as z from '../schema.js';
+import type { HeadSpec, ModelConfig, ModelType } from './config.js';
+import { classFields, parseFields, sharedFields } from './config-fields.js';
+import { FAMILIES, familyOf } from './families.js';
+import type { Family, ReadConfig } from './family.js';
 
-export const MODEL_TYPES: readonly ModelType[] = ['bert', 'roberta', 'electra'];
+const MODEL_TYPES = Object.keys(FAMILIES) as readonly ModelType[];
 
-const count = z.number().int().positive();
-const rate = z.number().min(0).lt(1);
-
-/** A class name; Python takes any value and shows it as text. */
-const name = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-
-const classFields = {
-  num_labels: z.number().int().positive().optional(),
-  id2label: z.record(z.string(), name).nullish(),
-  label2id: z.record(z.string(), z.number().int().nonnegative()).nullish(),
-};
 const classesSchema = z.object(classFields);
+const sharedSchema = z.object(sharedFields);
 
-const configSchema = z.object({
-  model_type: z.string().optional(),
-  architectures: z.array(z.string()).nullish(),
-  vocab_size: count,
-  hidden_size: count,
-  embedding_size: count.optional(),
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  hidden_act: z.enum(['gelu', 'gelu_new', 'relu', 'tanh', 'silu']).default('gelu'),
-  max_position_embeddings: count.default(512),
-  type_vocab_size: count.default(2),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  hidden_dropout_prob: rate.default(0.1),
-  attention_probs_dropout_prob: rate.default(0.1),
-  classifier_dropout: rate.nullish().transform((value) => value ?? undefined),
-  initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z.number().int().nonnegative().nullish(),
-  ...classFields,
-  problem_type: z.string().nullish(),
-  tie_word_embeddings: z.boolean().nullish(),
-  position_embedding_type: z.string().nullish(),
-  is_decoder: z.boolean().nullish(),
-});
+/** What stands in the way of models that are not supported, where their config says it. */
+const REASONS: readonly (readonly [field: string, reason: string])[] = [
+  ['num_local_experts', 'mixture of experts'],
+  ['num_experts', 'mixture of experts'],
+  ['n_routed_experts', 'mixture of experts'],
+  ['sliding_window', 'sliding windows'],
+];
 
-function modelType(raw: z.infer<typeof configSchema>, path: string): ModelType {
-  const byClass = MODEL_TYPES.find((type) => raw.architectures?.[0]?.startsWith(ARCHITECTURE[type]));
+/** @throws DataError for a model of no known family */
+function familyOfFile(json: unknown, path: string): Family {
+  const raw = parseFields(json, sharedSchema, path);
+  const byClass = MODEL_TYPES.find((type) => raw.architectures?.[0]?.startsWith(FAMILIES[type].className));
   const named = raw.model_type ?? byClass ?? 'bert';
   const known = MODEL_TYPES.find((type) => type === named);
-  if (!known)
-    throw new DataError(
-      `${path}: model_type '${named}' is not supported; supported: ${MODEL_TYPES.join(', ')}`,
-    );
-  return known;
+  if (known) return FAMILIES[known];
+  const says = json as Readonly<Record<string, unknown>>;
+  const reason = REASONS.find(([field]) => typeof says[field] === 'number')?.[1];
+  throw new DataError(
+    `${path}: model_type '${named}' is not supported${reason ? ` (${reason})` : ''}; supported: ${MODEL_TYPES.join(', ')}`,
+  );
 }
 
-/** @throws DataError that names file and field */
-async function readFields<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const parsed = schema.safeParse(await readJson(path));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue?.path.length ? `${issue.path.join('.')}: ` : '';
-  throw new DataError(`${path}: ${field}${issue?.message}`);
-}
-
-async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>> {
+async function readRawConfig(path: string): Promise<ReadConfig<ModelConfig>> {
   if (!(await exists(path))) {
     const isAdapter = await exists(join(dirname(path), 'adapter_config.json'));
     const what = isAdapter
@@ -75,20 +46,26 @@ async function readRawConfig(path: string): Promise<z.infer<typeof configSchema>
       : 'a model is a folder with config.json and model.safetensors';
     throw new DataError(`${path}: no such file; ${what}`);
   }
-  return readFields(path, configSchema);
+  const json = await readJson(path);
+  return familyOfFile(json, path).readConfig(json, path);
 }
+
+const readFields = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+  parseFields(await readJson(path), schema, path);
 
 /** The head that a saved model was trained with, by its `architectures`. @throws DataError where it says none */
 export async function readHead(folder: string): Promise<HeadSpec> {
   const path = join(folder, 'config.json');
-  const { architectures, num_labels, id2label, problem_type } = await readRawConfig(path);
+  const { fields } = await readRawConfig(path);
+  const { architectures, num_labels, id2label, problem_type } = parseFields(fields, sharedSchema, path);
   const name = architectures?.[0] ?? 'none';
   if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
   if (name.endsWith('ForPreTraining')) return { kind: 'masked-lm', nextSentence: true };
   if (name.endsWith('ForQuestionAnswering')) return { kind: 'span' };
+  if (name.endsWith('ForCausalLM') || name.endsWith('LMHeadModel')) return { kind: 'causal-lm' };
   if (!name.endsWith('ForSequenceClassification'))
     throw new DataError(
-      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining) is wanted`,
+      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining, ForCausalLM) is wanted`,
     );
   const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
   return { kind: 'classification', numLabels, ...(problem_type === MULTI_LABEL ? { multiLabel: true } : {}) };
@@ -96,8 +73,8 @@ export async function readHead(folder: string): Promise<HeadSpec> {
 
 /** `config.json` as it is understood: every field that is read, defaults filled in, by its own name. @throws DataError */
 export async function parsedConfigJson(folder: string): Promise<Record<string, unknown>> {
-  const path = join(folder, 'config.json');
-  return { ...(await readRawConfig(path)), ...configJson(await readConfig(folder)) };
+  const { fields, config } = await readRawConfig(join(folder, 'config.json'));
+  return { ...fields, ...configJson(config) };
 }
 
 const idsOf = (names: readonly string[]): string => names.map((label, id) => `${id} ${label}`).join(', ');
@@ -151,44 +128,8 @@ export async function savedClassNames(path: string): Promise<readonly string[] |
  * console.log(config.modelType, config.hiddenSize); // bert 32
  * ```
  */
-export async function readConfig(folder: string): Promise<ModelConfig> {
-  const path = join(folder, 'config.json');
-  const raw = await readRawConfig(path);
-  const type = modelType(raw, path);
-  if (raw.hidden_size % raw.num_attention_heads !== 0) {
-    throw new DataError(
-      `${path}: hidden_size ${raw.hidden_size} is not a multiple of num_attention_heads ${raw.num_attention_heads}`,
-    );
-  }
-  if (raw.position_embedding_type && raw.position_embedding_type !== 'absolute') {
-    throw new DataError(
-      `${path}: position_embedding_type '${raw.position_embedding_type}' is not supported; supported: absolute`,
-    );
-  }
-  if (raw.is_decoder) throw new DataError(`${path}: is_decoder is true; only encoders are supported`);
-  return {
-    modelType: type,
-    vocabSize: raw.vocab_size,
-    hiddenSize: raw.hidden_size,
-    // ElectraConfig's own default.
-    ...(type === 'electra' ? { embeddingSize: raw.embedding_size ?? 128 } : {}),
-    numHiddenLayers: raw.num_hidden_layers,
-    numAttentionHeads: raw.num_attention_heads,
-    intermediateSize: raw.intermediate_size,
-    hiddenAct: raw.hidden_act,
-    maxPositionEmbeddings: raw.max_position_embeddings,
-    typeVocabSize: raw.type_vocab_size,
-    layerNormEps: raw.layer_norm_eps,
-    hiddenDropoutProb: raw.hidden_dropout_prob,
-    attentionProbsDropoutProb: raw.attention_probs_dropout_prob,
-    ...(raw.classifier_dropout === undefined ? {} : { classifierDropout: raw.classifier_dropout }),
-    initializerRange: raw.initializer_range,
-    padTokenId: raw.pad_token_id ?? (type === 'roberta' ? 1 : 0),
-    ...(raw.tie_word_embeddings === false ? { tieWordEmbeddings: false as const } : {}),
-  };
-}
-
-const ARCHITECTURE: Record<ModelType, string> = { bert: 'Bert', roberta: 'Roberta', electra: 'Electra' };
+export const readConfig = async (folder: string): Promise<ModelConfig> =>
+  (await readRawConfig(join(folder, 'config.json'))).config;
 
 /** Whether a `config.json`, or an adapter's {@link ADAPTER_CLASSES}, says that any number of classes holds at once. */
 export async function isMultiLabel(path: string): Promise<boolean> {
@@ -226,45 +167,23 @@ function headFields(
   head: HeadSpec,
   labels: readonly string[] | undefined,
 ): Record<string, unknown> {
-  const name = ARCHITECTURE[config.modelType];
-  if (head.kind === 'masked-lm')
-    return { architectures: [`${name}${head.nextSentence ? 'ForPreTraining' : 'ForMaskedLM'}`] };
-  if (head.kind === 'span') return { architectures: [`${name}ForQuestionAnswering`] };
+  const architectures = [familyOf(config).architecture(head)];
+  if (head.kind !== 'classification') return { architectures };
   const names = labels ?? Array.from({ length: head.numLabels }, (_, i) => `LABEL_${i}`);
   return {
-    architectures: [`${name}ForSequenceClassification`],
+    architectures,
     num_labels: head.numLabels,
     ...classNamesJson(names),
     problem_type: problemType(head),
   };
 }
 
-export function configJson(config: ModelConfig): Record<string, unknown> {
-  return {
-    model_type: config.modelType,
-    vocab_size: config.vocabSize,
-    hidden_size: config.hiddenSize,
-    ...(config.modelType === 'electra' ? { embedding_size: embeddingSize(config) } : {}),
-    num_hidden_layers: config.numHiddenLayers,
-    num_attention_heads: config.numAttentionHeads,
-    intermediate_size: config.intermediateSize,
-    hidden_act: config.hiddenAct,
-    max_position_embeddings: config.maxPositionEmbeddings,
-    type_vocab_size: config.typeVocabSize,
-    layer_norm_eps: config.layerNormEps,
-    hidden_dropout_prob: config.hiddenDropoutProb,
-    attention_probs_dropout_prob: config.attentionProbsDropoutProb,
-    ...(config.classifierDropout === undefined ? {} : { classifier_dropout: config.classifierDropout }),
-    initializer_range: config.initializerRange,
-    pad_token_id: config.padTokenId,
-    position_embedding_type: 'absolute',
-    ...(config.tieWordEmbeddings === false ? { tie_word_embeddings: false } : {}),
-  };
-}
+export const configJson = (config: ModelConfig): Record<string, unknown> =>
+  familyOf(config).configJson(config);
 
 /** Writes text under a temporary name, then renames. @throws DataError where it cannot; nothing is left then */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = partialOf(path);
   try {
     await writeFile(partial, text);
     await rename(partial, path);

@@ -1,53 +1,107 @@
-/** The shape of an encoder, as Hugging Face's `config.json` gives it, and presets that need no weights. */
+/** The shape of a model, as Hugging Face's `config.json` gives it, and presets that need no weights. */
+
+import { DECODER_PRESETS } from './decoder-presets.js';
 
 /** By Hugging Face's `hidden_act`. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'tanh' | 'silu';
 
-/** Families, by Hugging Face's `model_type`. */
-export type ModelType = 'bert' | 'roberta' | 'electra';
+/** Encoders, by Hugging Face's `model_type`. */
+export type EncoderType = 'bert' | 'roberta' | 'electra';
 
-/** Hugging Face's `BertConfig` / `RobertaConfig` / `ElectraConfig` fields, in camelCase. */
-export interface ModelConfig {
-  readonly modelType: ModelType;
+/** Models that are built as LLaMA, by Hugging Face's `model_type`. */
+export type LlamaType = 'llama' | 'qwen2';
+
+/** Families, by Hugging Face's `model_type`. */
+export type ModelType = EncoderType | 'gpt2' | LlamaType;
+
+/** What every family has, by Hugging Face's names in camelCase. */
+export interface ModelShape {
   readonly vocabSize: number;
   readonly hiddenSize: number;
-  /** Width of the embeddings where a map takes them to the hidden size (ELECTRA small). */
-  readonly embeddingSize?: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly intermediateSize: number;
   readonly hiddenAct: Activation;
   readonly maxPositionEmbeddings: number;
-  readonly typeVocabSize: number;
-  readonly layerNormEps: number;
-  readonly hiddenDropoutProb: number;
   readonly attentionProbsDropoutProb: number;
-  /** Of a classification head. Absent: `hiddenDropoutProb`. */
-  readonly classifierDropout?: number;
   readonly initializerRange: number;
   readonly padTokenId: number;
-  /** False: masked tokens have an output embedding of their own. Absent: it is the word embedding. */
+  /** False: predicted tokens have an output embedding of their own. Absent: it is the word embedding. */
   readonly tieWordEmbeddings?: false;
 }
 
-export const embeddingSize = ({ embeddingSize, hiddenSize }: ModelConfig): number =>
+/** Hugging Face's `BertConfig` / `RobertaConfig` / `ElectraConfig` fields, in camelCase. */
+export interface EncoderConfig extends ModelShape {
+  readonly modelType: EncoderType;
+  /** Width of the embeddings where a map takes them to the hidden size (ELECTRA small). */
+  readonly embeddingSize?: number;
+  readonly typeVocabSize: number;
+  readonly layerNormEps: number;
+  readonly hiddenDropoutProb: number;
+  /** Of a classification head. Absent: `hiddenDropoutProb`. */
+  readonly classifierDropout?: number;
+}
+
+/** What a decoder's `config.json` says of its special tokens. */
+export interface DecoderShape extends ModelShape {
+  readonly bosTokenId?: number;
+  /** One, or several that each end a text. */
+  readonly eosTokenId?: number | readonly number[];
+}
+
+/** Hugging Face's `GPT2Config`; `hiddenDropoutProb` is `resid_pdrop`. */
+export interface Gpt2Config extends DecoderShape {
+  readonly modelType: 'gpt2';
+  readonly layerNormEps: number;
+  readonly hiddenDropoutProb: number;
+  readonly embeddingDropoutProb: number;
+}
+
+/** How rotary positions reach further than they were trained for (HF `rope_parameters`). */
+export type RopeScaling =
+  | { readonly kind: 'linear'; readonly factor: number }
+  | {
+      readonly kind: 'llama3';
+      readonly factor: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
+      readonly originalMaxPositionEmbeddings: number;
+    };
+
+/** Hugging Face's `LlamaConfig` / `Qwen2Config`. */
+export interface LlamaConfig extends DecoderShape {
+  readonly modelType: LlamaType;
+  /** Fewer than heads: as many queries share a key and a value (grouped-query attention). */
+  readonly numKeyValueHeads: number;
+  /** Width of a head. */
+  readonly headSize: number;
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScaling;
+  /** Which maps of the attention have a bias: none, query, key and value (Qwen2), or all four. */
+  readonly attentionBias: 'none' | 'query-key-value' | 'all';
+  readonly mlpBias: boolean;
+}
+
+/** A model's shape: told apart by `modelType`. */
+export type ModelConfig = EncoderConfig | Gpt2Config | LlamaConfig;
+
+export const embeddingSize = ({ embeddingSize, hiddenSize }: EncoderConfig): number =>
   embeddingSize ?? hiddenSize;
 
-/** Tokens in a row that the position embeddings reach; RoBERTa's first ones are for padding. */
-export const longestRow = ({ modelType, maxPositionEmbeddings, padTokenId }: ModelConfig): number =>
-  maxPositionEmbeddings - (modelType === 'roberta' ? padTokenId + 1 : 0);
-
 /**
- * What sits on top of the encoder. `classification` also serves regression (`numLabels` 1, MSE loss) and, with `multiLabel`, any number of
+ * What sits on top of the blocks. `classification` also serves regression (`numLabels` 1, MSE loss) and, with `multiLabel`, any number of
  * classes at once (sigmoid loss, HF `problem_type: multi_label_classification`).
  */
 export type HeadSpec =
   | { readonly kind: 'classification'; readonly numLabels: number; readonly multiLabel?: true }
   | { readonly kind: 'span' }
   /** `nextSentence`: with a second head over the pooler that says whether one segment follows the other (HF `BertForPreTraining`). */
-  | { readonly kind: 'masked-lm'; readonly nextSentence?: boolean };
+  | { readonly kind: 'masked-lm'; readonly nextSentence?: boolean }
+  /** Each token is predicted from those before it. */
+  | { readonly kind: 'causal-lm' };
 
-const bertBase: ModelConfig = {
+const bertBase: EncoderConfig = {
   modelType: 'bert',
   vocabSize: 30522,
   hiddenSize: 768,
@@ -64,7 +118,7 @@ const bertBase: ModelConfig = {
   padTokenId: 0,
 };
 
-const robertaBase: ModelConfig = {
+const robertaBase: EncoderConfig = {
   ...bertBase,
   modelType: 'roberta',
   vocabSize: 50265,
@@ -74,7 +128,7 @@ const robertaBase: ModelConfig = {
   padTokenId: 1,
 };
 
-const electraBase: ModelConfig = { ...bertBase, modelType: 'electra' };
+const electraBase: EncoderConfig = { ...bertBase, modelType: 'electra' };
 
 const large = {
   hiddenSize: 1024,
@@ -108,4 +162,5 @@ export const PRESETS: Readonly<Record<string, ModelConfig>> = {
     intermediateSize: 1024,
   },
   'google/electra-base-discriminator': electraBase,
+  ...DECODER_PRESETS,
 };

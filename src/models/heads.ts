@@ -1,62 +1,57 @@
-/** What sits on the encoder, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
+/** What sits on the blocks, and the losses. B rows, S their length, E examples, H hidden size, C labels. */
 
 import * as fused from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
-import type { HeadSpec } from './config.js';
-import { ownTokens, type PackedInputs, type Reads } from './encoder.js';
-import { activate, layerNorm, linear, type ModelContext, withRowsOf } from './layers.js';
-import { OUTPUT_EMBEDDING } from './specs.js';
+import { ownTokens } from './attending.js';
+import type { EncoderConfig, HeadSpec, ModelConfig } from './config.js';
+import { pool } from './families/bert.js';
+import { familyOf } from './families.js';
+import type { PackedInputs, Reads } from './inputs.js';
+import { activate, layerNorm, linear, type ModelContext, vector, withRowsOf } from './layers.js';
 
 /** The heads that a task is fine-tuned with. */
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
+
+/** Those whose examples have a label each, and logits of their own; the next token's are the vocabulary's. */
+export type LabelledHead = Exclude<TaskHead, { kind: 'causal-lm' }>;
+
+/** The table that gives the vocabulary's logits [vocabulary, H]: the word embedding, unless the model has one of its own. */
+export function outputEmbedding(context: ModelContext): tf.Tensor2D {
+  const { config } = context;
+  const family = familyOf(config);
+  return context.parameter(
+    config.tieWordEmbeddings === false ? family.outputEmbedding : family.wordEmbedding(config),
+  );
+}
 
 /**
  * Vocabulary logits of tokens (HF `BertForMaskedLM`). In training only chosen tokens come here.
  * @param rows hidden states [N, H] @returns [N, vocabulary]
  */
 export function maskedLmLogits(context: ModelContext, rows: tf.Tensor2D): tf.Tensor2D {
-  const inner = activate(context.config.hiddenAct, linear(context, 'cls.predictions.transform.dense', rows));
-  const normed = layerNorm(context, 'cls.predictions.transform.LayerNorm', inner);
-  const { modelType, tieWordEmbeddings } = context.config;
-  const words = context.parameter(
-    tieWordEmbeddings === false ? OUTPUT_EMBEDDING : `${modelType}.embeddings.word_embeddings.weight`,
-  );
-  return fused.linear(normed, words, context.parameter('cls.predictions.bias') as unknown as tf.Tensor1D);
+  // Encoders alone have this head.
+  const encoder = context as ModelContext<EncoderConfig>;
+  const inner = activate(encoder.config.hiddenAct, linear(encoder, 'cls.predictions.transform.dense', rows));
+  const normed = layerNorm(encoder, 'cls.predictions.transform.LayerNorm', inner);
+  return fused.linear(normed, outputEmbedding(context), vector(context, 'cls.predictions.bias'));
 }
-
-/** HF `BertPooler`: first tokens [E, H] -> [E, H]. */
-const pool = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
-  tf.tanh(linear(context, 'bert.pooler.dense', first));
 
 /** Next-sentence logits (HF `BertForPreTraining`): first tokens [E, H] -> [E, 2]; class 0: the second segment follows the first. */
 export const nextSentenceLogits = (context: ModelContext, first: tf.Tensor2D): tf.Tensor2D =>
   linear(context, 'cls.seq_relationship', pool(context, first));
 
-/**
- * HF `BertForSequenceClassification` (pooler, dropout, classifier), `RobertaClassificationHead` and `ElectraClassificationHead`, which
- * has a GELU where RoBERTa's has tanh: first [E, H] -> [E, C].
- */
-function classify(context: ModelContext, first: tf.Tensor2D): tf.Tensor2D {
-  const { modelType: type, hiddenDropoutProb, classifierDropout: rate = hiddenDropoutProb } = context.config;
-  if (type !== 'bert') {
-    const inner = linear(context, 'classifier.dense', context.dropout(first, rate));
-    const active = activate(type === 'electra' ? 'gelu' : 'tanh', inner);
-    return linear(context, 'classifier.out_proj', context.dropout(active, rate));
-  }
-  return linear(context, 'classifier', context.dropout(pool(context, first), rate));
-}
-
-/** The hidden states that the head takes from the encoder. */
-export const readsOf = (head: HeadSpec): Reads => ({
-  kind: head.kind === 'classification' ? 'first' : 'all',
+/** The hidden states that the head takes from the blocks. */
+export const readsOf = (config: ModelConfig, head: HeadSpec): Reads => ({
+  kind: head.kind !== 'classification' ? 'all' : familyOf(config).causal ? 'last' : 'first',
 });
 
 /**
  * Logits of the head over the hidden states it reads: classification and regression [E, C]; span [2, B S], the starts of all tokens,
  * then their ends (HF `BertForQuestionAnswering`).
  */
-export function headLogits(context: ModelContext, head: TaskHead, hidden: tf.Tensor2D): tf.Tensor2D {
-  if (head.kind === 'classification') return classify(withRowsOf(context, 'examples'), hidden);
+export function headLogits(context: ModelContext, head: LabelledHead, hidden: tf.Tensor2D): tf.Tensor2D {
+  if (head.kind === 'classification')
+    return familyOf(context.config).classify(withRowsOf(context, 'examples'), hidden);
   return tf.transpose(linear(context, 'qa_outputs', hidden), [1, 0]);
 }
 
@@ -90,7 +85,7 @@ export const softTargetLoss = (logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Sc
  * @param weights [E], summing to 1: 0 for slots without an example
  */
 export function headLoss(
-  head: TaskHead,
+  head: LabelledHead,
   logits: tf.Tensor2D,
   labels: tf.Tensor,
   weights: tf.Tensor1D,

@@ -1,10 +1,11 @@
 /** What every block is made of: linear maps and sub-layers with their hook points, activations, layer norm, dropout. */
 
 import * as fused from '../engine/fused.js';
+import { composedGeluTanh } from '../engine/fused-decoder.js';
 import { assertShape } from '../engine/shape.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation, HookContext } from './adaptation.js';
-import type { Activation, ModelConfig } from './config.js';
+import type { Activation, EncoderConfig, Gpt2Config, ModelConfig } from './config.js';
 
 /** Whose the rows of a layer's input are: all tokens', the examples' (their first tokens), or those of some tokens. */
 export type RowsOf = 'tokens' | 'examples' | 'place';
@@ -15,8 +16,8 @@ export interface MaskSource {
 }
 
 /** What a model function needs besides the batch. */
-export interface ModelContext extends HookContext {
-  readonly config: ModelConfig;
+export interface ModelContext<C extends ModelConfig = ModelConfig> extends HookContext {
+  readonly config: C;
   readonly adaptation: Adaptation;
   readonly parameters: Readonly<Record<string, tf.Tensor>>;
   readonly batch: number;
@@ -27,14 +28,17 @@ export interface ModelContext extends HookContext {
   readonly gradientCheckpointing: boolean;
 }
 
-export type ContextOptions = Pick<ModelContext, 'config' | 'adaptation' | 'parameters' | 'batch' | 'seq'> &
+export type ContextOptions<C extends ModelConfig = ModelConfig> = Pick<
+  ModelContext<C>,
+  'config' | 'adaptation' | 'parameters' | 'batch' | 'seq'
+> &
   Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing'>>;
 
-export function modelContext({
+export function modelContext<C extends ModelConfig>({
   random,
   gradientCheckpointing = false,
   ...given
-}: ContextOptions): ModelContext {
+}: ContextOptions<C>): ModelContext<C> {
   return {
     ...given,
     random,
@@ -54,20 +58,35 @@ const dropoutOf =
     fused.dropout(x, random?.mask(x.shape, rate, of));
 
 /** The same, for layers whose rows are not all tokens. */
-export const withRowsOf = (context: ModelContext, of: RowsOf): ModelContext => ({
+export const withRowsOf = <T extends ModelContext>(context: T, of: RowsOf): T => ({
   ...context,
   dropout: dropoutOf(context.random, of),
 });
 
-const vector = (context: HookContext, name: string): tf.Tensor1D =>
+export const vector = (context: HookContext, name: string): tf.Tensor1D =>
   context.parameter(name) as unknown as tf.Tensor1D;
 
-/** `torch.nn.Linear`, with the hook that LoRA uses: x [rows, in] -> [rows, out]. */
+/** `torch.nn.Linear` with a bias or without, with the hook that LoRA uses: x [rows, in] -> [rows, out]. */
 export function linear(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
   const weight = context.parameter(`${module}.weight`);
   assertShape(x, { rows: x.shape[0], in: weight.shape[1] }, `input of ${module}`);
-  return hooked(context, module, x, fused.linear(x, weight, vector(context, `${module}.bias`)));
+  return hooked(context, module, x, fused.linear(x, weight, biasOf(context, module)));
 }
+
+/** `Conv1D` of GPT-2, whose weight is [in, out], with the same hook. @param bias default: the module's own */
+export function conv1d(
+  context: ModelContext,
+  module: string,
+  x: tf.Tensor2D,
+  bias = vector(context, `${module}.bias`),
+): tf.Tensor2D {
+  const weight = context.parameter(`${module}.weight`);
+  assertShape(x, { rows: x.shape[0], in: weight.shape[0] }, `input of ${module}`);
+  return hooked(context, module, x, fused.linear(x, weight, bias, 'in-out'));
+}
+
+const biasOf = (context: ModelContext, module: string): tf.Tensor1D | undefined =>
+  context.parameters[`${module}.bias`] as tf.Tensor1D | undefined;
 
 /**
  * The key map. Softmax ignores what is added to all scores of a row, so the gradient of the key's bias is exactly 0; computed, it is
@@ -82,40 +101,33 @@ function hooked(context: ModelContext, module: string, x: tf.Tensor2D, y: tf.Ten
   return context.adaptation.linear?.(module, x, y, context) ?? y;
 }
 
-export function layerNorm(context: ModelContext, module: string, x: tf.Tensor2D): tf.Tensor2D {
-  return fused.layerNorm(
+export const layerNorm = (
+  context: ModelContext<EncoderConfig | Gpt2Config>,
+  module: string,
+  x: tf.Tensor2D,
+): tf.Tensor2D =>
+  fused.layerNorm(
     x,
     vector(context, `${module}.weight`),
     vector(context, `${module}.bias`),
     context.config.layerNormEps,
   );
-}
 
-/**
- * Dense map, dropout, adapter hook, residual, layer norm (HF `BertSelfOutput` and `BertOutput`).
- * @param h [rows, in] the sub-layer's inner result @param residual [rows, hidden] its input
- */
-export function closeSubLayer(
+/** The adapter hook on a sub-layer's output. */
+export const adapted = (
   context: ModelContext,
   module: string,
   subLayer: 'attention' | 'feed-forward',
   h: tf.Tensor2D,
-  residual: tf.Tensor2D,
-): tf.Tensor2D {
-  const projected = context.dropout(linear(context, `${module}.dense`, h), context.config.hiddenDropoutProb);
-  const adapted = context.adaptation.subLayer?.(module, subLayer, projected, context) ?? projected;
-  return layerNorm(context, `${module}.LayerNorm`, tf.add(adapted, residual));
-}
+): tf.Tensor2D => context.adaptation.subLayer?.(module, subLayer, h, context) ?? h;
 
 /** HF `ACT2FN`. `gelu_new` is the tanh form. */
 export function activate(name: Activation, x: tf.Tensor2D): tf.Tensor2D {
   switch (name) {
     case 'gelu':
       return fused.gelu(x);
-    case 'gelu_new': {
-      const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.mul(x, tf.mul(x, x)))));
-      return tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
-    }
+    case 'gelu_new':
+      return composedGeluTanh(x);
     case 'relu':
       return tf.relu(x);
     case 'tanh':

@@ -1,10 +1,12 @@
 /** What a model's parameters are called, where they sit, and which of them train. Names are Hugging Face's. */
 
 /** Where a parameter sits. Paper: E, B_1..B_L (here `index` 0..L-1, low to high), H. The pooler is kept apart from the
- * classifier because PEFT methods usually freeze it (see `HeadTraining`). */
+ * classifier because PEFT methods usually freeze it (see `HeadTraining`), and so is `final`: a decoder's last norm and an output
+ * embedding of its own, which belong to the pre-trained model. All three train in every stage. */
 export type Place =
   | { readonly kind: 'embeddings' }
   | { readonly kind: 'block'; readonly index: number }
+  | { readonly kind: 'final' }
   | { readonly kind: 'pooler' }
   | { readonly kind: 'classifier' };
 

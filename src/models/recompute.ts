@@ -3,6 +3,7 @@
  * once more when its gradient is asked for. Less memory for about a third more time; the numbers are the same.
  */
 import * as tf from '../engine/tfjs.js';
+import type { ModelConfig } from './config.js';
 import { type MaskSource, type ModelContext, modelContext } from './layers.js';
 
 /** tfjs forgets the tape of a gradient when another one is computed within it (4.22: `Engine.gradients` sets it to null). */
@@ -20,11 +21,11 @@ function withTapeOfItsOwn<T>(compute: () => T): T {
  * `block(context, x)`, whose inner values are not kept for the gradient.
  * @param names of the block's parameters: what the gradient is asked for besides x [rows, H]
  */
-export function recomputed(
-  context: ModelContext,
+export function recomputed<C extends ModelConfig>(
+  context: ModelContext<C>,
   names: readonly string[],
   x: tf.Tensor2D,
-  block: (context: ModelContext, x: tf.Tensor2D) => tf.Tensor2D,
+  block: (context: ModelContext<C>, x: tf.Tensor2D) => tf.Tensor2D,
 ): tf.Tensor2D {
   const compute = (random: MaskSource | undefined, [input, ...values]: readonly tf.Tensor[]): tf.Tensor2D => {
     const given = Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor]));

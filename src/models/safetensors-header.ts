@@ -2,8 +2,9 @@
  * The header of a safetensors file: 8 bytes length, then JSON that says of each tensor its type, shape and place. Nothing of it is
  * trusted: lengths, offsets and names are checked before a byte of data is read.
  */
-import * as z from '../schema.js';
+
 import { DataError } from '../errors.js';
+import * as z from '../schema.js';
 import { sizeOf } from './parameters.js';
 
 /** The reference implementation's limit on the header. */
@@ -37,7 +38,7 @@ export interface SafetensorsHeader {
 }
 
 /** What is asked of an open file; without Node's types, which a program that uses ours need not have. */
-interface OpenFile {
+export interface OpenFile {
   read(
     buffer: Uint8Array,
     offset: number,

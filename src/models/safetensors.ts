@@ -3,13 +3,22 @@
  */
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { DataError } from '../errors.js';
+import { partialOf } from '../partial.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
+import { sizeOf } from './parameters.js';
 import { readExactly, readHeader, type SafetensorsHeader } from './safetensors-header.js';
 
 /** A tensor of a file: shape and values, row-major. */
 export interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+}
+
+/** A tensor whose values are made when they are written, so that one is in memory at a time. */
+export interface LazyTensor {
+  readonly shape: readonly number[];
+  /** As many values as the shape says. */
+  read(): Promise<Float32Array>;
 }
 
 /** Types that are read: bytes of a value, and the value at a place. */
@@ -38,7 +47,7 @@ function allFinite(data: Float32Array): boolean {
 }
 
 /** @throws DataError that names the tensor and the first value that is no number or infinite */
-function checkFinite(name: string, data: Float32Array, path: string): void {
+export function checkFinite(name: string, data: Float32Array, path: string): void {
   if (allFinite(data)) return;
   const at = data.findIndex((value) => !Number.isFinite(value));
   const wrong = data.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
@@ -147,14 +156,14 @@ function encode(data: Float32Array, dtype: 'F32' | 'F16'): Uint8Array {
  */
 export async function writeSafetensors(
   path: string,
-  tensors: Iterable<readonly [string, NamedTensor]>,
+  tensors: Iterable<readonly [string, NamedTensor | LazyTensor]>,
   { dtype = 'F32', metadata = { format: 'pt' } }: WriteOptions = {},
 ): Promise<void> {
   const list = [...tensors];
   let offset = 0;
-  const entries = list.map(([name, { shape, data }]) => {
+  const entries = list.map(([name, { shape }]) => {
     const begin = offset;
-    offset += data.length * (dtype === 'F32' ? 4 : 2);
+    offset += sizeOf(shape) * (dtype === 'F32' ? 4 : 2);
     return [name, { dtype, shape, data_offsets: [begin, offset] }] as const;
   });
   const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
@@ -163,18 +172,20 @@ export async function writeSafetensors(
   );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = partialOf(path);
   const file = await open(partial, 'w');
   try {
     await file.write(length);
     await file.write(header);
-    for (const [, { data }] of list) await file.write(encode(data, dtype));
+    for (const [, tensor] of list)
+      await file.write(encode('data' in tensor ? tensor.data : await tensor.read(), dtype));
     await file.sync();
     await file.close();
     await rename(partial, path);
   } catch (cause) {
     await file.close().catch(() => undefined);
     await rm(partial, { force: true });
+    if (cause instanceof DataError) throw cause;
     throw new DataError(`${path}: could not be written: ${(cause as Error).message}`, { cause });
   }
 }

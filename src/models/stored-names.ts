@@ -1,6 +1,6 @@
 /** The names under which checkpoints hold a model's tensors: with or without the model's prefix, wrapped, or with old layer-norm names. */
 import { DataError } from '../errors.js';
-import type { ModelType } from './config.js';
+import type { Family } from './family.js';
 
 /** What PyTorch's wrappers (`DataParallel`, `torch.compile`, FSDP, checkpointing) put into names. */
 const WRAPPERS: ReadonlySet<string> = new Set([
@@ -10,17 +10,13 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   '_checkpoint_wrapped_module',
 ]);
 
-const BARE = /^(?:embeddings|embeddings_project|encoder|pooler)\./;
-
-function canonicalName(stored: string, type: ModelType): string {
-  const name = stored
+function canonicalName(stored: string, family: Family): string {
+  const unwrapped = stored
     .split('.')
     .filter((part) => !WRAPPERS.has(part))
-    .join('.')
-    .replace(/^model\./, '')
-    .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
-    .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
-  return BARE.test(name) ? `${type}.${name}` : name;
+    .join('.');
+  const name = family.canonicalName(unwrapped);
+  return family.bareNames.test(name) ? `${family.prefix}.${name}` : name;
 }
 
 /**
@@ -29,13 +25,13 @@ function canonicalName(stored: string, type: ModelType): string {
  */
 export function storedNames(
   names: Iterable<string>,
-  type: ModelType,
+  family: Family,
   path: string,
 ): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const doubled = new Map<string, readonly [string, string]>();
   for (const stored of names) {
-    const name = canonicalName(stored, type);
+    const name = canonicalName(stored, family);
     const former = found.get(name);
     if (former === undefined || stored === name) found.set(name, stored);
     else if (former !== name) doubled.set(name, [former, stored]);

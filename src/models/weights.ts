@@ -1,9 +1,9 @@
 /** The weights of a Hugging Face model folder, in one file or in shards that an index lists, read as one. */
 import { basename, join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
+import * as z from '../schema.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import type { TensorEntry } from './safetensors-header.js';
 

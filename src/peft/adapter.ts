@@ -3,14 +3,14 @@
  * Houlsby et al. 2019 (arXiv 1902.00751): after both sub-layers. Pfeiffer et al. 2020 (arXiv 2005.00052): after the feed-forward only.
  */
 
-import * as z from '../schema.js';
 import { gelu, linear } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
 import { UsageError } from '../errors.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
-import { headTrains, type MethodBase, subLayers } from './modules.js';
+import * as z from '../schema.js';
+import { blockNorms, headTrains, isWithin, type MethodBase, subLayers } from './modules.js';
 
 export const ADAPTER_STYLES = ['houlsby', 'pfeiffer'] as const;
 
@@ -112,9 +112,10 @@ export function adapterAdaptation({ config }: MethodBase, method: Adapter): Adap
   };
 }
 
-export const adapterTrains =
-  ({ headTraining }: MethodBase, method: Adapter): Trains =>
-  (spec) =>
+export function adapterTrains(base: MethodBase, method: Adapter): Trains {
+  const norms = method.layerNorms ? blockNorms(base) : [];
+  return (spec) =>
     spec.origin === 'peft' ||
-    headTrains(spec, headTraining) ||
-    (method.layerNorms && spec.place.kind === 'block' && spec.name.includes('LayerNorm'));
+    headTrains(spec, base.headTraining) ||
+    norms.some((module) => isWithin(spec.name, module));
+}

@@ -8,6 +8,7 @@ import { DataError, UsageError } from '../errors.js';
 import { readJson } from '../json.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { writeTextAtomically } from '../models/config-file.js';
+import { familyOf } from '../models/families.js';
 import type { HeadTraining, ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { type NamedTensor, openSafetensors, writeSafetensors } from '../models/safetensors.js';
 import { modelSpecs } from '../models/specs.js';
@@ -38,11 +39,12 @@ export interface AdapterToSave {
 
 /** What is written: PEFT keeps RoBERTa's and ELECTRA's `classifier` whole, dense layer included; BERT's pooler comes when it trains or is fresh. */
 function baseToSave({ config, head, headTraining, initialised = [] }: AdapterToSave): MethodBase {
-  const pooler =
-    config.modelType !== 'bert' ||
+  const { pooler } = familyOf(config);
+  const whole =
+    pooler === undefined ||
     headTraining === 'classifier+pooler' ||
-    initialised.some((name) => name.startsWith('bert.pooler.'));
-  return { config, head, headTraining: pooler ? 'classifier+pooler' : 'classifier' };
+    initialised.some((name) => name.startsWith(`${pooler}.`));
+  return { config, head, headTraining: whole ? 'classifier+pooler' : 'classifier' };
 }
 
 const allSpecs = (base: MethodBase, method: PeftMethod): ParameterSpec[] => [
@@ -135,8 +137,15 @@ function checkExpected(method: PeftMethod, expected: PeftMethod, path: string): 
   throw new DataError(`${path}: another method: ${list}`);
 }
 
-const blocksIn = (names: Iterable<string>): number =>
-  Math.max(0, ...[...names].map((name) => 1 + Number(/\.encoder\.layer\.(\d+)\./.exec(name)?.[1] ?? -1)));
+/** How many blocks there are, by the highest number among the names. */
+function blocksIn(config: ModelConfig, names: Iterable<string>): number {
+  const list = familyOf(config).blockName(config, 0).replace(/0$/, '');
+  const numbers = [...names].map((name) => {
+    const at = name.indexOf(list);
+    return at < 0 ? 0 : 1 + Number.parseInt(name.slice(at + list.length), 10);
+  });
+  return Math.max(0, ...numbers);
+}
 
 /** Every tensor has a place in the model and its shape; everything that the method trains is there. */
 function checkTensors(
@@ -147,7 +156,7 @@ function checkTensors(
   path: string,
 ): void {
   const trained = new Map([...known].filter(([, spec]) => trains(spec)));
-  const [blocks, wantedBlocks] = [blocksIn(tensors.keys()), blocksIn(trained.keys())];
+  const [blocks, wantedBlocks] = [blocksIn(config, tensors.keys()), blocksIn(config, trained.keys())];
   if (blocks > 0 && blocks !== wantedBlocks)
     throw new DataError(`${path}: made for another base model: ${blocks} blocks, here ${wantedBlocks}`);
   for (const [name, { shape }] of tensors) {

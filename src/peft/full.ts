@@ -1,7 +1,8 @@
 /** Full fine-tuning: no extra parameters, no hooks, everything trains. */
-import * as z from '../schema.js';
+
 import { type Adaptation, noAdaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
+import * as z from '../schema.js';
 import type { MethodBase } from './modules.js';
 
 export const fullSchema = z.object({ kind: z.literal('full') });

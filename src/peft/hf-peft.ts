@@ -3,8 +3,11 @@
  * Source: huggingface/peft, src/peft/tuners/lora/config.py (`LoraConfig`), src/peft/peft_model.py (`modules_to_save` per task type),
  * src/peft/utils/save_and_load.py (names without the adapter's own name), src/peft/tuners/tuners_utils.py (`_get_learnable_bias_state_dict`).
  */
-import * as z from '../schema.js';
+
 import { DataError } from '../errors.js';
+import type { HeadSpec } from '../models/config.js';
+import { familyOf } from '../models/families.js';
+import * as z from '../schema.js';
 import { LORA_BIASES, type Lora, loraSchema } from './lora.js';
 import { loraMaps, modulesToSave } from './lora-targets.js';
 import { headModules, type MethodBase, moduleOf } from './modules.js';
@@ -17,7 +20,6 @@ const NEUTRAL_FIELDS = {
   auto_mapping: null,
   corda_config: null,
   eva_config: null,
-  fan_in_fan_out: false,
   inference_mode: true,
   init_lora_weights: true,
   layer_replication: null,
@@ -33,6 +35,13 @@ const NEUTRAL_FIELDS = {
   use_qalora: false,
 };
 
+const TASK_TYPES: Readonly<Record<HeadSpec['kind'], string>> = {
+  classification: 'SEQ_CLS',
+  span: 'QUESTION_ANS',
+  'causal-lm': 'CAUSAL_LM',
+  'masked-lm': 'FEATURE_EXTRACTION',
+};
+
 /** `adapter_config.json` for a LoRA, with the fields that PEFT 0.17 writes, in its (alphabetical) order. */
 export function loraConfigJson(
   base: MethodBase,
@@ -45,6 +54,8 @@ export function loraConfigJson(
     base_model_name_or_path: baseModel,
     bias: method.bias ?? 'none',
     exclude_modules: method.excludeModules ?? null,
+    // Weights as `Conv1D` has them.
+    fan_in_fan_out: loraMaps(base, method).some(({ layout }) => layout === 'in-out'),
     layers_pattern: method.layersPattern ?? null,
     layers_to_transform: method.layersToTransform ?? null,
     lora_alpha: method.alpha,
@@ -54,7 +65,7 @@ export function loraConfigJson(
     r: method.rank,
     rank_pattern: Object.fromEntries(method.rankPattern ?? []),
     target_modules: method.targets,
-    task_type: base.head.kind === 'span' ? 'QUESTION_ANS' : 'SEQ_CLS',
+    task_type: TASK_TYPES[base.head.kind],
     use_rslora: method.useRslora ?? false,
   };
   return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -84,6 +95,8 @@ const READ_OR_INERT: ReadonlySet<string> = new Set([
   'ensure_weight_tying',
   'eva_config',
   'exclude_modules',
+  // PEFT sets it right by the layer, whatever is said.
+  'fan_in_fan_out',
   'inference_mode',
   'layers_pattern',
   'layers_to_transform',
@@ -144,7 +157,7 @@ function splitModules(
   saved: readonly string[],
   { config, head }: Pick<MethodBase, 'config' | 'head'>,
 ): { headTraining: MethodBase['headTraining']; others: string[] } {
-  const withPooler = config.modelType !== 'bert' || saved.includes('pooler');
+  const withPooler = familyOf(config).pooler === undefined || saved.includes('pooler');
   const trained = withPooler ? 'classifier+pooler' : 'classifier';
   const isTrained = saved.includes(head.kind === 'span' ? 'qa_outputs' : 'classifier');
   const headTraining = isTrained ? trained : 'none';

@@ -4,15 +4,9 @@
  * src/peft/utils/other.py (`get_pattern_key`, `_set_trainable`), src/peft/tuners/lora/layer.py (scaling).
  */
 import { UsageError } from '../errors.js';
+import type { LinearMap } from '../models/modules.js';
 import type { Lora } from './lora.js';
-import {
-  headModules,
-  isWithin,
-  type LinearMap,
-  linearMaps,
-  type MethodBase,
-  moduleNames,
-} from './modules.js';
+import { headModules, isWithin, linearMaps, type MethodBase, moduleNames, nameInBlock } from './modules.js';
 import { layerNumbers, matchedModules, modulesByEnd, modulesWithin } from './python-regex.js';
 
 export interface LoraMap extends LinearMap {
@@ -99,8 +93,8 @@ function byModule(
 const shown = ({ targets }: Lora): string => (typeof targets === 'string' ? targets : targets.join(','));
 
 /** The names that a list of targets can have, e.g. `attention.self.query`, `pooler.dense`. */
-const knownNames = (maps: readonly LinearMap[]): string[] => [
-  ...new Set(maps.map(({ module }) => module.replace(/^\w+\.(encoder\.layer\.\d+\.)?/, ''))),
+const knownNames = (base: MethodBase, maps: readonly LinearMap[]): string[] => [
+  ...new Set(maps.map((map) => nameInBlock(base, map))),
 ];
 
 /** @throws UsageError for targets that match no linear map, or something else too */
@@ -111,7 +105,10 @@ export function loraMaps(base: MethodBase, method: Lora): LoraMap[] {
   const targeted = maps.filter(({ module }) => targets.has(module));
   if (targeted.length === 0)
     throw new UsageError(
-      `lora targets: no linear map '${shown(method)}'; there are: ${knownNames(maps.filter(({ module }) => !excluded.has(module))).join(', ')}`,
+      `lora targets: no linear map '${shown(method)}'; there are: ${knownNames(
+        base,
+        maps.filter(({ module }) => !excluded.has(module)),
+      ).join(', ')}`,
     );
   const other = [...targets].find((module) => !targeted.some((map) => map.module === module));
   if (other !== undefined)
@@ -156,7 +153,7 @@ export function checkLora(base: MethodBase, method: Lora, initialised: readonly 
         'targets',
         maps.some(({ module }) => isNamed(module, target))
           ? `'${target}' is excluded, kept whole, or in none of the chosen layers`
-          : `no linear map '${target}'; there are: ${knownNames(maps).join(', ')}`,
+          : `no linear map '${target}'; there are: ${knownNames(base, maps).join(', ')}`,
       );
   for (const { module, rank, outputs, inputs } of targeted) {
     // PEFT saves a fresh map with `modules_to_save`, which keeps LoRA out of it.
@@ -166,7 +163,10 @@ export function checkLora(base: MethodBase, method: Lora, initialised: readonly 
         `the model's file has no ${module}, so it must train whole: --head classifier+pooler`,
       );
     const limit = Math.min(outputs, inputs);
-    const name = knownNames(maps.filter((map) => map.module === module)).join();
+    const name = knownNames(
+      base,
+      maps.filter((map) => map.module === module),
+    ).join();
     if (rank < 1 || rank > limit)
       refuse('rank', `${rank} is not from 1 to ${limit}, the limit of ${name} [${outputs}, ${inputs}]`);
   }

@@ -1,9 +1,9 @@
 /** LoRA (Hu et al. 2021, arXiv 2106.09685): W x + (alpha / r) B A x, as Hugging Face PEFT builds it. */
 
-import * as z from '../schema.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
+import * as z from '../schema.js';
 import { loraMaps, wholeModules } from './lora-targets.js';
 import { headTrains, isWithin, type MethodBase, moduleOf } from './modules.js';
 
@@ -126,7 +126,7 @@ export function loraTrains(base: MethodBase, method: Lora): Trains {
  */
 export function mergeLora(base: MethodBase, method: Lora, parameters: Parameters): Map<string, Float32Array> {
   const merged = new Map(parameters);
-  for (const { module, outputs, inputs, rank, scale } of loraMaps(base, method)) {
+  for (const { module, outputs, inputs, layout, rank, scale } of loraMaps(base, method)) {
     const [a, b, weight] = [`${module}.lora_A.weight`, `${module}.lora_B.weight`, `${module}.weight`].map(
       (name) => parameters.get(name) as Float32Array,
     ) as [Float32Array, Float32Array, Float32Array];
@@ -135,7 +135,8 @@ export function mergeLora(base: MethodBase, method: Lora, parameters: Parameters
       for (let i = 0; i < inputs; i++) {
         let product = 0;
         for (let r = 0; r < rank; r++) product += (b[o * rank + r] as number) * (a[r * inputs + i] as number);
-        sum[o * inputs + i] = (weight[o * inputs + i] as number) + scale * product;
+        const at = layout === 'out-in' ? o * inputs + i : i * outputs + o;
+        sum[at] = (weight[at] as number) + scale * product;
       }
     }
     merged.set(`${module}.weight`, sum);

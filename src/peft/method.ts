@@ -1,7 +1,8 @@
 /** The methods behind one interface: extra parameters, where they enter, which names train. What trains in a stage is method AND stage. */
-import * as z from '../schema.js';
+
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadTraining, ParameterSpec, Trains } from '../models/parameters.js';
+import * as z from '../schema.js';
 import { type Adapter, adapterAdaptation, adapterSchema, adapterSpecs, adapterTrains } from './adapter.js';
 import { type Bitfit, bitfitAdaptation, bitfitSchema, bitfitSpecs, bitfitTrains } from './bitfit.js';
 import { type Full, fullAdaptation, fullSchema, fullSpecs, fullTrains } from './full.js';

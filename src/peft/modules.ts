@@ -1,7 +1,10 @@
 /** A model as PEFT sees it: its modules by Hugging Face's names, which of them are linear maps, and which are kept whole. */
 import type { HeadSpec, ModelConfig } from '../models/config.js';
-import type { HeadTraining, ParameterSpec, Place } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
+import { familyOf } from '../models/families.js';
+import type { SubLayer } from '../models/family.js';
+import type { LinearMap } from '../models/modules.js';
+import type { HeadTraining, ParameterSpec } from '../models/parameters.js';
+import { modelModules, modelSpecs } from '../models/specs.js';
 
 /** What a method is laid over. */
 export interface MethodBase {
@@ -11,58 +14,32 @@ export interface MethodBase {
   readonly headTraining: HeadTraining | 'none';
 }
 
-/** `torch.nn.Linear` with a bias. */
-export interface LinearMap {
-  readonly module: string;
-  readonly place: Place;
-  readonly outputs: number;
-  readonly inputs: number;
-}
-
 /** Of a parameter: `bert.pooler.dense.weight` -> `bert.pooler.dense`. */
 export const moduleOf = (parameter: string): string => parameter.slice(0, parameter.lastIndexOf('.'));
 
-/** Every linear map, from the embeddings up to the head. */
-export function linearMaps({ config, head }: Pick<MethodBase, 'config' | 'head'>): LinearMap[] {
-  const specs = modelSpecs(config, head);
-  const names = new Set(specs.map(({ name }) => name));
-  return specs.flatMap(({ name, shape, place }) => {
-    const [outputs, inputs] = shape;
-    const module = moduleOf(name);
-    // An embedding has no bias, a layer norm's weight is a vector.
-    if (!name.endsWith('.weight') || inputs === undefined || !names.has(`${module}.bias`)) return [];
-    return [{ module, place, outputs: outputs as number, inputs }];
-  });
-}
+type ModelAndHead = Pick<MethodBase, 'config' | 'head'>;
 
-/** Modules without parameters, which a pattern may match all the same. */
-function plainModules({ config, head }: Pick<MethodBase, 'config' | 'head'>): string[] {
-  const type = config.modelType;
-  const blocks = Array.from({ length: config.numHiddenLayers }, (_, index) =>
-    [
-      'attention.self.dropout',
-      'attention.output.dropout',
-      'intermediate.intermediate_act_fn',
-      'output.dropout',
-    ].map((name) => `${type}.encoder.layer.${index}.${name}`),
+/** Every linear map, from the embeddings up to the head. */
+export const linearMaps = ({ config, head }: ModelAndHead): LinearMap[] =>
+  modelModules(config, head).filter((module) => module.kind === 'linear');
+
+/** The layer norms, or RMS norms, of the blocks. */
+export const blockNorms = ({ config, head }: ModelAndHead): string[] =>
+  modelModules(config, head).flatMap(({ kind, place, module }) =>
+    kind === 'norm' && place.kind === 'block' ? [module] : [],
   );
-  const ofHead = {
-    bert: ['bert.pooler.activation', 'dropout'],
-    roberta: ['classifier.dropout'],
-    electra: ['classifier.activation', 'classifier.dropout'],
-  };
-  return [
-    `${type}.embeddings.dropout`,
-    ...blocks.flat(),
-    ...(head.kind === 'classification' ? ofHead[type] : []),
-  ];
-}
+
+/** A linear map's name within its block, e.g. `attention.self.query`; outside of blocks without the model's own: `pooler.dense`. */
+export const nameInBlock = ({ config }: ModelAndHead, { module, place }: LinearMap): string =>
+  place.kind === 'block'
+    ? module.slice(familyOf(config).blockName(config, place.index).length + 1)
+    : module.replace(/^\w+\./, '');
 
 /** The names of PyTorch's `named_modules()` of the model in Hugging Face's transformers, but for the model itself. */
-export function moduleNames(base: Pick<MethodBase, 'config' | 'head'>): string[] {
+export function moduleNames({ config, head }: ModelAndHead): string[] {
   const paths = [
-    ...modelSpecs(base.config, base.head).map(({ name }) => moduleOf(name)),
-    ...plainModules(base),
+    ...modelSpecs(config, head).map(({ name }) => moduleOf(name)),
+    ...familyOf(config).plainModules(config, head),
   ].map((module) => module.split('.'));
   const prefixes = paths.flatMap((path) => path.map((_, i) => path.slice(0, i + 1).join('.')));
   return [...new Set(prefixes)];
@@ -70,9 +47,9 @@ export function moduleNames(base: Pick<MethodBase, 'config' | 'head'>): string[]
 
 /** PEFT's own list per task type, after BERT's pooler where it trains as part of the head. */
 export function headModules({ config, head, headTraining }: MethodBase): string[] {
-  if (headTraining === 'none') return [];
+  if (headTraining === 'none' || head.kind === 'causal-lm') return [];
   if (head.kind === 'span') return ['qa_outputs'];
-  const pooler = config.modelType === 'bert' && headTraining === 'classifier+pooler';
+  const pooler = familyOf(config).pooler !== undefined && headTraining === 'classifier+pooler';
   return [...(pooler ? ['pooler'] : []), 'classifier', 'score'];
 }
 
@@ -86,16 +63,7 @@ export const headTrains = ({ place }: ParameterSpec, head: MethodBase['headTrain
   (place.kind === 'classifier' || (place.kind === 'pooler' && head === 'classifier+pooler'));
 
 /** Sub-layers of every block: where an adapter can sit. */
-export function subLayers({ modelType, numHiddenLayers }: ModelConfig): {
-  readonly module: string;
-  readonly kind: 'attention' | 'feed-forward';
-  readonly index: number;
-}[] {
-  return Array.from({ length: numHiddenLayers }, (_, index) => {
-    const block = `${modelType}.encoder.layer.${index}`;
-    return [
-      { module: `${block}.attention.output`, kind: 'attention', index },
-      { module: `${block}.output`, kind: 'feed-forward', index },
-    ] as const;
-  }).flat();
-}
+export const subLayers = (config: ModelConfig): SubLayer[] =>
+  Array.from({ length: config.numHiddenLayers }, (_, index) =>
+    familyOf(config).subLayers(config, index),
+  ).flat();

@@ -6,10 +6,11 @@
  *   and layer norms are values, not differences. Adapters are `<module>.adapter.down|up.weight|bias`, weights [out, in]; the `adapters`
  *   library calls them `<module>.adapters.<name>.adapter_down.0.weight|bias` and `.adapter_up.weight|bias`.
  */
-import * as z from '../schema.js';
+
 import { DataError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
 import type { HeadTraining } from '../models/parameters.js';
+import * as z from '../schema.js';
 import { adapterSchema } from './adapter.js';
 import { bitfitSchema } from './bitfit.js';
 

@@ -2,11 +2,12 @@
  * Schedules as values: which blocks, and whether the embeddings, train in which stage. S_t of the paper is what
  * {@link stageTrains} lets through in stage t: parts P_t..P_T and the head. The head trains in every stage.
  */
-import * as z from '../schema.js';
+
 import { UsageError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
 import type { Trains } from '../models/parameters.js';
 import { permutation, STREAM } from '../random.js';
+import * as z from '../schema.js';
 import { parts } from './parts.js';
 
 /**

@@ -1,36 +1,12 @@
 /** How many parameters a run updates: by counting specs, and in closed form from the model's shape alone. The two must agree. */
-import { embeddingSize, type ModelConfig } from '../models/config.js';
+import type { HeadSpec, ModelConfig } from '../models/config.js';
 import { both, countParameters, type ParameterSpec, type Trains } from '../models/parameters.js';
+import { placeCounts } from '../models/specs.js';
 import { type Schedule, stageOfEpoch, stageTrains, trainedBlocks, trainsEmbeddings } from './schedule.js';
-
-/** Scalars per place. */
-export interface PlaceCounts {
-  readonly embeddings: number;
-  readonly perBlock: number;
-  readonly pooler: number;
-  readonly classifier: number;
-}
-
-/** BERT, RoBERTa and ELECTRA in closed form, with a classification head of `numLabels`. H hidden, E embedding, I intermediate, V vocabulary. */
-export function placeCounts(config: ModelConfig, numLabels: number): PlaceCounts {
-  const {
-    hiddenSize: h,
-    intermediateSize: i,
-    vocabSize: v,
-    maxPositionEmbeddings: p,
-    typeVocabSize: t,
-  } = config;
-  const e = embeddingSize(config);
-  return {
-    embeddings: (v + p + t) * e + 2 * e + (e === h ? 0 : h * e + h),
-    perBlock: 4 * (h * h + h) + 2 * h + (i * h + i) + (h * i + h) + 2 * h,
-    pooler: h * h + h,
-    classifier: numLabels * h + numLabels,
-  };
-}
 
 /**
  * Updated parameters per epoch of full fine-tuning of everything that the schedule lets through, in closed form.
+ * @param head of the model; a number: of a classifier with so many labels
  * @returns scalars, an epoch each @throws UsageError as {@link trainedBlocks}
  * @example
  * ```ts
@@ -45,15 +21,17 @@ export function closedFormUpdates(
   schedule: Schedule,
   epochs: number,
   config: ModelConfig,
-  numLabels: number,
+  head: number | HeadSpec,
 ): number[] {
-  const counts = placeCounts(config, numLabels);
+  const counts = placeCounts(
+    config,
+    typeof head === 'number' ? { kind: 'classification', numLabels: head } : head,
+  );
   return Array.from({ length: epochs }, (_, epoch) => {
     const stage = stageOfEpoch(schedule, epoch, epochs);
     const blocks = trainedBlocks(schedule, stage, config).size * counts.perBlock;
-    return (
-      blocks + (trainsEmbeddings(schedule, stage) ? counts.embeddings : 0) + counts.pooler + counts.classifier
-    );
+    const embeddings = trainsEmbeddings(schedule, stage) ? counts.embeddings : 0;
+    return embeddings + blocks + counts.final + counts.pooler + counts.classifier;
   });
 }
 

@@ -5,6 +5,23 @@
 export type { Batch, Feature, FeatureList } from '../datasets/batch.js';
 export type { PlanOptions } from '../datasets/batches.js';
 export { type BatchOptions, batchesOf } from '../datasets/batches.js';
+export {
+  type CompletionFeature,
+  type CompletionReport,
+  completionFeatures,
+  type PromptFormat,
+  promptIds,
+} from '../datasets/completion.js';
+export { parseSlots, type Slot } from '../datasets/data-to-text/e2e.js';
+export { type DataToTextExample, type InputOutput, inputOutputs } from '../datasets/data-to-text/example.js';
+export {
+  type DataToTextOptions,
+  type DataToTextPart,
+  type DataToTextSplit,
+  type DataToTextTask,
+  readDataToText,
+} from '../datasets/data-to-text/read.js';
+export { parseTriple, type Triple } from '../datasets/data-to-text/webnlg.js';
 export { featuresOf } from '../datasets/features.js';
 export type { Split } from '../datasets/glue.js';
 export type { Example, RowOptions, RowReport, Rows } from '../datasets/glue-rows.js';

@@ -12,6 +12,12 @@ export {
 } from '../experiments/predict-answers.js';
 export { type Prediction, type PredictRequest, predictTexts } from '../experiments/predict-run.js';
 export type { ClassReport, ClassScore } from '../metrics/classes.js';
+export { type BleuOptions, bleu } from '../metrics/generation/bleu.js';
+export { cider } from '../metrics/generation/cider.js';
+export { generationMetrics } from '../metrics/generation/generation.js';
+export { nist } from '../metrics/generation/nist.js';
+export { perplexity } from '../metrics/generation/perplexity.js';
+export { rougeL } from '../metrics/generation/rouge.js';
 export { glueMetrics } from '../metrics/glue.js';
 export type { Metrics } from '../metrics/metrics.js';
 export {

@@ -13,7 +13,7 @@ export {
   LEDGER_GRIDS,
   LIVE_GRIDS,
 } from '../experiments/evidence-grids.js';
-export { expandGrid, type Grid, type GridOverrides, readGrid, runLabel } from '../experiments/grid.js';
+export { expandGrid, type Grid, type GridOverrides, readGrid } from '../experiments/grid.js';
 export type { IdentityParts, ModelIdentity, RunIdentity } from '../experiments/identity.js';
 export { type LedgerRecord, readLedger } from '../experiments/ledger.js';
 export type { ProgressLine } from '../experiments/notebook-runs.js';
@@ -28,5 +28,6 @@ export {
   planGrid,
   runGrid,
 } from '../experiments/run-grid.js';
+export { runLabel } from '../experiments/run-label.js';
 export type { SquadSettings } from '../experiments/run-spec.js';
 export type { DataEvent } from '../experiments/run-task.js';

@@ -16,12 +16,23 @@ export {
 } from '../models/checkpoint.js';
 export {
   type Activation,
+  type DecoderShape,
+  type EncoderConfig,
+  type EncoderType,
+  type Gpt2Config,
   type HeadSpec,
+  type LlamaConfig,
+  type LlamaType,
   type ModelConfig,
+  type ModelShape,
   type ModelType,
   PRESETS,
+  type RopeScaling,
 } from '../models/config.js';
 export { readConfig } from '../models/config-file.js';
+export { type GgufFile, openGguf } from '../models/gguf.js';
+export { type ConvertedGguf, convertGguf } from '../models/gguf-folder.js';
+export type { GgufHeader, GgufTensor, GgufValue } from '../models/gguf-header.js';
 export type { TaskHead } from '../models/heads.js';
 export { initialise } from '../models/initialise.js';
 export {
@@ -34,6 +45,7 @@ export {
   type Trains,
 } from '../models/parameters.js';
 export {
+  type LazyTensor,
   type NamedTensor,
   openSafetensors,
   readSafetensors,

@@ -3,6 +3,12 @@
  * @module
  */
 
+export {
+  type ChatMessage,
+  type ChatOptions,
+  chatTemplate,
+  type RenderChat,
+} from '../tokenizers/chat-template.js';
 export type { Template } from '../tokenizers/template.js';
 export { type EncodedText, encodeTexts, loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 export { trainVocabulary, type VocabularyOptions, writeTokenizer } from '../tokenizers/train.js';

@@ -11,15 +11,24 @@ export function numberText(value: number, digits: number): string {
   return tooSmall ? Number(value.toPrecision(SIGNIFICANT)).toExponential() : roundedText(value, digits);
 }
 
-/** Rounded to so many digits, without a sign on a nought. */
-export function roundedText(value: number, digits: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  return value.toLocaleString('en-US', {
+/** By digits: to make one takes longer than to format a hundred numbers. */
+const FORMATS = new Map<number, Intl.NumberFormat>();
+
+function formatOf(digits: number): Intl.NumberFormat {
+  const known = FORMATS.get(digits);
+  if (known) return known;
+  const made = new Intl.NumberFormat('en-US', {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
     signDisplay: 'negative',
   });
+  FORMATS.set(digits, made);
+  return made;
 }
+
+/** Rounded to so many digits, without a sign on a nought. */
+export const roundedText = (value: number, digits: number): string =>
+  Number.isFinite(value) ? formatOf(digits).format(value) : String(value);
 
 /** Of a metric that has no value for its predictions and labels. @param reason e.g. `one class predicted` */
 export const undefinedText = (reason = 'one class predicted'): string => `undefined: ${reason}`;

@@ -1,6 +1,8 @@
 /** Runs that differ in one thing, and by how many points. A run that learnt nothing counts: it is what the setting gave. */
-import { type LedgerRecord, numericalVersionOf } from '../experiments/ledger.js';
+
+import type { LedgerRecord } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
+import { numericalVersionOf } from '../experiments/record-version.js';
 import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
 import { score } from './run-table.js';
 

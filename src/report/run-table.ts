@@ -1,6 +1,8 @@
 /** Records of runs -> groups over seeds -> rows of a table and points of a figure. What was not run stays visible. */
-import { type LedgerRecord, numericalVersionOf } from '../experiments/ledger.js';
+
+import type { LedgerRecord } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
+import { numericalVersionOf } from '../experiments/record-version.js';
 import { machineText } from '../experiments/run-record.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
 import { undefinedText } from './number-text.js';

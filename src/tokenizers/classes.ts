@@ -30,14 +30,21 @@ const WORDPIECE = new Set(
 );
 const BYTE_LEVEL = new Set('Roberta Longformer Bart LED Mvp'.split(' ').map((name) => `${name}Tokenizer`));
 const JSON_ALONE = new Set(['TokenizersBackend', 'PythonBackend', 'PreTrainedTokenizer']);
+/**
+ * Of decoders. Deviation: transformers 5.24 builds their tokenizer anew from the vocabulary, which is another one where `tokenizer.json`
+ * says more (SmolLM2's `GPT2Tokenizer` parts digits); here the file is taken as it is, as its model was trained.
+ */
+const DECODERS: ReadonlySet<string> = new Set(
+  'CodeLlama GPT2 GPTNeoX Llama Qwen2'.split(' ').map((name) => `${name}Tokenizer`),
+);
 
 /** Classes of transformers 5.24 that build their tokenizer in a way of their own. */
 const OTHERS = new Set(
   `Albert Barthez Bartpho BertGeneration BertJapanese BertLegacy Bertweet BigBird BioGpt Blenderbot BlenderbotSmall ByT5 CLIP CTRL
-  Camembert Canine Clvp CodeLlama Cohere ConvBert CpmAnt Cpm DPRQuestionEncoder DPRContextEncoder DPRReader Deberta DebertaV2 Dia Esm
-  Esmc FNet FSMT Flaubert Funnel GPT2 GPTNeoX GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Llama Luke
+  Camembert Canine Clvp Cohere ConvBert CpmAnt Cpm DPRQuestionEncoder DPRContextEncoder DPRReader Deberta DebertaV2 Dia Esm
+  Esmc FNet FSMT Flaubert Funnel GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Luke
   M2M100 MBart MBart50 MLuke MPNet Marian MarkupLM Mgpstr MyT5 Nllb Nougat OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert
-  ProphetNet Qwen2 Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter T5 Tapas
+  ProphetNet Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter T5 Tapas
   Tipsv2 Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLMRoberta XLNet`
     .split(/\s+/)
     .map((name) => `${name}Tokenizer`),
@@ -48,6 +55,9 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   electra: 'BertTokenizer',
   roberta: 'RobertaTokenizer',
 };
+
+/** Whether a class, as a folder names it, is a decoder's: its model has no token types. */
+export const isDecoderClass = (name: string): boolean => DECODERS.has(name.replace(/Fast$/, ''));
 
 /** @throws DataError where the class is one that is not rebuilt here */
 export function tokenizerClass({ folder, json, config, modelConfig }: TokenizerFolder): TokenizerClass {
@@ -78,5 +88,10 @@ function named(given: string, source: string): TokenizerClass {
       `${source}: tokenizer_class '${given}' is not supported; supported: BertTokenizer, RobertaTokenizer, ElectraTokenizer, and PreTrainedTokenizerFast, which takes tokenizer.json as it is`,
     );
   const kind = WORDPIECE.has(name) ? 'wordpiece' : BYTE_LEVEL.has(name) ? 'byte-level' : 'json';
-  return { name: given, kind, source, known: kind !== 'json' || JSON_ALONE.has(name) };
+  return {
+    name: given,
+    kind,
+    source,
+    known: kind !== 'json' || JSON_ALONE.has(name) || isDecoderClass(name),
+  };
 }

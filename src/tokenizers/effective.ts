@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DataError } from '../errors.js';
 import { type AddedToken, type NumberedToken, numberTokens, parseToken } from './added-tokens.js';
 import { BYTE_LEVEL_TOKENS, type ByteLevelOptions, byteLevelJson } from './byte-level.js';
+import { type ChatTemplate, chatTemplateOf } from './chat-template.js';
 import { type TokenizerClass, tokenizerClass } from './classes.js';
 import type { JsonObject, TokenizerFolder, TokenizerJson } from './folder.js';
 import { type SpecialTokens, specialTokens } from './special-tokens.js';
@@ -23,6 +24,8 @@ export interface EffectiveTokenizer {
   readonly added: readonly NumberedToken[];
   /** Tokens in a row as `tokenizer_config.json` says; undefined where it says none, or Python's "very large". */
   readonly modelMaxLength: number | undefined;
+  /** Writes a conversation as one text (Jinja). */
+  readonly chatTemplate: ChatTemplate | undefined;
 }
 
 /** Larger ones stand for "no limit": Python writes 1e30. */
@@ -120,5 +123,10 @@ export async function effectiveTokenizer(files: TokenizerFolder): Promise<Effect
   const { settings } = built.special;
   if (option(settings, 'split_special_tokens', false, where))
     throw new DataError(`${where}: split_special_tokens: true is not supported; remove it`);
-  return { class: tokenizer, ...built, modelMaxLength: readMaxLength(settings, where) };
+  return {
+    class: tokenizer,
+    ...built,
+    modelMaxLength: readMaxLength(settings, where),
+    chatTemplate: chatTemplateOf(files, settings),
+  };
 }

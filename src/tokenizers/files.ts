@@ -7,4 +7,5 @@ export const TOKENIZER_FILES = [
   'merges.txt',
   'added_tokens.json',
   'special_tokens_map.json',
+  'chat_template.jinja',
 ] as const;

@@ -22,6 +22,8 @@ export interface TokenizerFolder {
   readonly addedTokens: JsonObject | undefined;
   /** The model's own `config.json`: its `model_type` tells the class where `tokenizer_config.json` does not. */
   readonly modelConfig: JsonObject | undefined;
+  /** `chat_template.jinja` */
+  readonly chatTemplate: string | undefined;
 }
 
 export const emptyFolder = (folder: string): TokenizerFolder => ({
@@ -32,6 +34,7 @@ export const emptyFolder = (folder: string): TokenizerFolder => ({
   specialTokensMap: undefined,
   addedTokens: undefined,
   modelConfig: undefined,
+  chatTemplate: undefined,
 });
 
 export const isObject = (value: unknown): value is JsonObject =>
@@ -75,13 +78,15 @@ async function readTokenizerJson(path: string): Promise<TokenizerJson | undefine
 
 /** @throws DataError that names the malformed file */
 export async function readTokenizerFolder(folder: string): Promise<TokenizerFolder> {
-  const [json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig] = await Promise.all([
-    readTokenizerJson(join(folder, 'tokenizer.json')),
-    readObject(join(folder, 'tokenizer_config.json')),
-    readText(join(folder, 'vocab.txt')),
-    readObject(join(folder, 'special_tokens_map.json')),
-    readObject(join(folder, 'added_tokens.json')),
-    readObject(join(folder, 'config.json')),
-  ]);
-  return { folder, json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig };
+  const [json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig, chatTemplate] =
+    await Promise.all([
+      readTokenizerJson(join(folder, 'tokenizer.json')),
+      readObject(join(folder, 'tokenizer_config.json')),
+      readText(join(folder, 'vocab.txt')),
+      readObject(join(folder, 'special_tokens_map.json')),
+      readObject(join(folder, 'added_tokens.json')),
+      readObject(join(folder, 'config.json')),
+      readText(join(folder, 'chat_template.jinja')),
+    ]);
+  return { folder, json, config, vocabTxt, specialTokensMap, addedTokens, modelConfig, chatTemplate };
 }

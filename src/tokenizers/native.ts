@@ -27,6 +27,7 @@ export interface NativeTokenizer {
   getVocabSize(withAddedTokens?: boolean): number;
   tokenToId(token: string): number | null;
   getNormalizer(): { normalizeString(text: string): string } | null;
+  decode(ids: number[], skipSpecialTokens: boolean): Promise<string>;
   disableTruncation(): void;
   disablePadding(): void;
 }

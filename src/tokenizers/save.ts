@@ -22,7 +22,7 @@ export interface SaveTokenizerOptions {
 
 /** The same tokenizer under the class that builds it, where there is one: both readers then know its token types. */
 async function underItsClass(tokenizer: TextTokenizer): Promise<TextTokenizer> {
-  const { class: own, json, special } = tokenizer.effective;
+  const { class: own, json, special, chatTemplate } = tokenizer.effective;
   if (own.kind !== 'json') return tokenizer;
   const { normalizer, post_processor: frame } = json;
   const bert = isObject(normalizer) && normalizer.type === 'BertNormalizer' ? normalizer : undefined;
@@ -40,7 +40,10 @@ async function underItsClass(tokenizer: TextTokenizer): Promise<TextTokenizer> {
         add_prefix_space: bpe?.add_prefix_space,
         trim_offsets: bpe?.trim_offsets,
       };
-  const config = { ...settings, ...special.named, model_max_length: tokenizer.modelMaxLength };
+  const config = {
+    ...{ ...settings, ...special.named, model_max_length: tokenizer.modelMaxLength },
+    ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate.text }),
+  };
   const rebuilt = await textTokenizer({ ...emptyFolder('rebuilt'), json, config }).catch(() => undefined);
   return rebuilt?.hash === tokenizer.hash ? rebuilt : tokenizer;
 }
@@ -77,6 +80,7 @@ function configOf(
     ...special.named,
     // The old name of `extra_special_tokens`: transformers 4 and 5 read it.
     ...(extra.length > 0 ? { additional_special_tokens: extra.map(({ content }) => content) } : {}),
+    ...(effective.chatTemplate === undefined ? {} : { chat_template: effective.chatTemplate.text }),
   };
 }
 

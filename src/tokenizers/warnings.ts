@@ -1,5 +1,6 @@
 /** What Python does silently with a folder's tokenizer, and what a reader would hardly expect: one line each. */
 import { join } from 'node:path';
+import { isDecoderClass } from './classes.js';
 import type { EffectiveTokenizer } from './effective.js';
 import { isObject, type TokenizerFolder } from './folder.js';
 import { highestId, parseVocabTxt } from './vocabulary.js';
@@ -143,7 +144,7 @@ function typesUnsaid(
   const names = special.settings.model_input_names;
   const typed = own.kind === 'wordpiece' && !own.name.startsWith('DistilBert');
   const given = Array.isArray(names) ? names.includes('token_type_ids') : typed;
-  if (!hasTypes || given) return [];
+  if (!hasTypes || given || isDecoderClass(own.name)) return [];
   return [
     `${join(folder, 'tokenizer_config.json')}: ${own.name} without "token_type_ids" in model_input_names: Python hands out no token types, so that a model takes the second text of a pair for type 0; here it is type 1, as the template says`,
   ];

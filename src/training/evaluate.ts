@@ -7,9 +7,9 @@ import type { Device } from '../engine/device.js';
 import { openModelSession } from '../engine/session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
-import { exportModel } from './export-model.js';
+import { exportModel, modelOutputs } from './export-model.js';
 import { checkFiniteLogits } from './finite.js';
-import { forward, type Model, paddedInputs, parameterInputs } from './model.js';
+import { type Model, paddedInputs, parameterInputs } from './model.js';
 
 /** Gives the logits of one batch after another. */
 export interface Forward {
@@ -21,14 +21,15 @@ export interface Forward {
 const PIECE_BYTES = 2 ** 24;
 
 /** Rows of each piece; a GPU takes the batch whole. */
-function rowsAtOnce({ rows, length }: PaddedBatch, { config }: Model, device: Device): number {
+function rowsAtOnce({ rows, length }: PaddedBatch, { config, head }: Model, device: Device): number {
   if (device !== 'cpu') return rows;
-  const bytes = 4 * rows * length * config.intermediateSize;
+  const { intermediateSize, vocabSize } = config;
+  const bytes = 4 * rows * length * (head.kind === 'causal-lm' ? vocabSize : intermediateSize);
   return Math.ceil(rows / Math.ceil(bytes / PIECE_BYTES));
 }
 
-/** Of an exported model: a classifier has the first, a span head the others. */
-const OUTPUTS = ['logits', 'start_logits', 'end_logits'] as const;
+/** Of an exported model: a classifier has the first, a model of the next token the second, a span head the others. */
+const OUTPUTS = ['logits', 'token_losses', 'start_logits', 'end_logits'] as const;
 
 function concatenated(parts: readonly Float32Array[]): Float32Array {
   const [first] = parts;
@@ -48,7 +49,11 @@ export async function openExported(
   parameters: Parameters,
   { device = 'cpu', threads = 0, profile }: CompileOptions,
 ): Promise<Forward> {
-  const session = await openModelSession(exportModel(model, parameters), { device, threads, profile });
+  const session = await openModelSession(exportModel(model, parameters, 'token_losses'), {
+    device,
+    threads,
+    profile,
+  });
   return {
     async logits(batch) {
       const { inputIds, attentionMask, tokenTypeIds, rows, length } = batch;
@@ -78,12 +83,14 @@ function openEager(model: Model, parameters: Parameters, options: CompileOptions
     async logits(batch) {
       const program = await compile(
         { ...specs, ...paddedInputs(batch) },
-        (tensors) => ({ logits: forward(model, batch, tensors, undefined) }),
+        (tensors) => modelOutputs(model, batch, tensors, 'token_losses'),
         options,
       );
       const { inputIds, attentionMask, tokenTypeIds } = batch;
-      const { logits } = await program.run({ ...values, inputIds, attentionMask, tokenTypeIds });
-      return Float32Array.from(logits as Float32Array);
+      const outputs = await program.run({ ...values, inputIds, attentionMask, tokenTypeIds });
+      return concatenated(
+        OUTPUTS.flatMap((name) => (outputs[name] as Float32Array | undefined) ?? []),
+      ).slice();
     },
     close: async () => undefined,
   };
@@ -127,7 +134,8 @@ export async function predict(
 const ROWS = 32;
 
 /**
- * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; what the model
+ * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; of a model of the next
+ * token the negative log-probability of each token after the first, [tokens - 1]. What the model
  * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
  * @throws DataError for a score that is not a finite number
  * @param options device, threads, and the longest row that the model takes @param onProgress called with features done
@@ -197,6 +205,7 @@ function rowLogits(
 ): Float32Array {
   const width = logits.length / rows / (head.kind === 'span' ? 2 : 1);
   if (head.kind === 'classification') return logits.slice(row * width, (row + 1) * width);
+  if (head.kind === 'causal-lm') return logits.slice(row * width, row * width + tokens - 1);
   const of = (start: number): Float32Array => logits.subarray(start * width, start * width + tokens);
   const both = new Float32Array(2 * tokens);
   both.set(of(row));

@@ -1,6 +1,7 @@
 /** The loss of an evaluation, from its logits: HF's `eval_loss`. */
 import type { Feature, FeatureList } from '../datasets/batch.js';
 import type { TaskHead } from '../models/heads.js';
+import { firstPredicted } from './next-token.js';
 
 /** ln(sum e^x), without overflow. */
 function logSumExp(values: Float32Array): number {
@@ -23,6 +24,13 @@ function lossOf(
   return logSumExp(logits) - (logits[label] as number);
 }
 
+/** Mean over the predicted tokens of all features. @param losses of each token after the first, by feature */
+function nextTokenMean(features: FeatureList, losses: readonly Float32Array[]): number {
+  const predicted = losses.map((row, i) => row.subarray(firstPredicted(features.at(i)?.label) - 1));
+  const sum = predicted.reduce((total, row) => row.reduce((a, b) => a + b, total), 0);
+  return sum / predicted.reduce((total, { length }) => total + length, 0);
+}
+
 /**
  * Mean over the features: cross-entropy, for scores the squared error, for multi-label the mean over the classes (as `headLoss`).
  * Smoothing and class weights are of training only, so that the losses of different settings can be compared.
@@ -34,6 +42,7 @@ export function evaluationLoss(
   logits: readonly Float32Array[],
 ): number | undefined {
   if (head.kind === 'span') return undefined;
+  if (head.kind === 'causal-lm') return nextTokenMean(features, logits);
   return (
     logits.reduce((sum, row, i) => sum + lossOf(head, row, features.at(i) as Feature), 0) / logits.length
   );

@@ -6,11 +6,14 @@ import { writeModel } from '../engine/onnx-writer.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
-import { type EncoderInputs, encode } from '../models/encoder.js';
-import { headLogits, maskedLmLogits, readsOf } from '../models/heads.js';
+import { familyOf } from '../models/families.js';
+import { hiddenStates } from '../models/forward.js';
+import { headLogits, maskedLmLogits, outputEmbedding, readsOf } from '../models/heads.js';
+import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { type BatchShape, paddedInputs, parameterInputs, type Tensors } from './model.js';
+import { nextTokenLosses } from './next-token.js';
 
 export interface ExportableModel {
   readonly config: ModelConfig;
@@ -19,13 +22,27 @@ export interface ExportableModel {
   readonly adaptation: Adaptation;
 }
 
-/** `logits` [B, C] or, for masked tokens, [B, S, vocabulary]; a span head has `start_logits` and `end_logits`, [B, S]. */
-function outputs(model: ExportableModel, { rows, length }: BatchShape, tensors: Tensors): Tensors {
+/** Of a model of the next token: `logits` of the vocabulary, or `token_losses` [B, S], the negative log-probability of each next token. */
+export type NextTokenOutput = 'logits' | 'token_losses';
+
+/** `logits` [B, C] or, for masked and next tokens, [B, S, vocabulary]; a span head has `start_logits` and `end_logits`, [B, S]. */
+export function modelOutputs(
+  model: ExportableModel,
+  { rows, length }: BatchShape,
+  tensors: Tensors,
+  next: NextTokenOutput = 'logits',
+): Tensors {
   const { config, adaptation, head } = model;
   const context = modelContext({ config, adaptation, parameters: tensors, batch: rows, seq: length });
-  const hidden = encode(context, tensors as unknown as EncoderInputs, readsOf(head));
+  const hidden = hiddenStates(context, tensors as unknown as ModelInputs, readsOf(config, head));
   if (head.kind === 'masked-lm')
     return { logits: tf.reshape(maskedLmLogits(context, hidden), [rows, length, config.vocabSize]) };
+  if (head.kind === 'causal-lm') {
+    if (next === 'token_losses')
+      return { token_losses: nextTokenLosses(context, tensors.inputIds as tf.Tensor, hidden) };
+    const flat = tf.matMul(hidden, outputEmbedding(context), false, true);
+    return { logits: tf.reshape(flat, [rows, length, config.vocabSize]) };
+  }
   const logits = headLogits(context, head, hidden);
   if (head.kind !== 'span') return { logits };
   const part = (at: number): tf.Tensor =>
@@ -33,19 +50,22 @@ function outputs(model: ExportableModel, { rows, length }: BatchShape, tensors: 
   return { start_logits: part(0), end_logits: part(1) };
 }
 
-/** RoBERTa's exporters leave token types out: it has one. */
-const inputNames = ({ modelType }: ModelConfig): Record<string, string> => ({
+const inputNames = (config: ModelConfig): Record<string, string> => ({
   inputIds: 'input_ids',
   attentionMask: 'attention_mask',
-  ...(modelType !== 'roberta' ? { tokenTypeIds: 'token_type_ids' } : {}),
+  ...(familyOf(config).tokenTypes ? { tokenTypeIds: 'token_type_ids' } : {}),
 });
 
 /** The model as one program with its weights, free batch size and sequence length. */
-export const exportModel = (model: ExportableModel, parameters: Parameters): ExportedGraph =>
+export const exportModel = (
+  model: ExportableModel,
+  parameters: Parameters,
+  next: NextTokenOutput = 'logits',
+): ExportedGraph =>
   exportGraph(
     (size) =>
       trace({ ...parameterInputs(model.specs), ...paddedInputs(size) }, (tensors) =>
-        outputs(model, size, tensors),
+        modelOutputs(model, size, tensors, next),
       ).graph,
     inputNames(model.config),
     Object.fromEntries(parameters),

@@ -2,11 +2,12 @@
  * The training loop: epochs of batches, one {@link Stage} per set of trained parameters, AdamW after every step, and between two steps
  * evaluations and snapshots. It knows no task and no PEFT method: what trains comes in as a predicate per stage.
  */
-import * as z from '../schema.js';
+
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { countParameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
+import * as z from '../schema.js';
 import { type ChunkedStage, openChunkedStage, type PlannedStep, runsInChunks } from './chunked-stage.js';
 import { checkFinite } from './finite.js';
 import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';

@@ -11,7 +11,8 @@ import {
   compileFree,
   type SizedFunction,
 } from '../engine/compile.js';
-import { type EncoderInputs, statesBefore } from '../models/encoder.js';
+import { statesBefore } from '../models/forward.js';
+import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
 import { type Model, type PackedShape, packedInputs, parameterInputs } from './model.js';
@@ -79,11 +80,11 @@ function openPrefix(
     const { rows: batch, length: seq } = shape;
     const known = start > 0 ? { hidden: { shape: [batch * seq, hidden] } } : {};
     return {
-      inputs: { ...specs, ...packedInputs(shape), ...known },
+      inputs: { ...specs, ...packedInputs(model, shape), ...known },
       fn: (parameters) => {
         const context = modelContext({ config, adaptation, parameters, batch, seq });
         const from = start > 0 ? { block: start, hidden: parameters.hidden as never } : undefined;
-        return { states: statesBefore(context, parameters as unknown as EncoderInputs, block, from) };
+        return { states: statesBefore(context, parameters as unknown as ModelInputs, block, from) };
       },
     };
   };
@@ -97,7 +98,7 @@ function openPrefix(
 
   async function compute(batch: Batch, start: number, from: Float32Array): Promise<Float32Array> {
     const program = await programFrom(start, batch);
-    const feeds = { ...values, ...packedFeeds(batch), ...(start > 0 ? { hidden: from } : {}) };
+    const feeds = { ...values, ...packedFeeds(model, batch), ...(start > 0 ? { hidden: from } : {}) };
     return (await program.run(batch, feeds)).states as Float32Array;
   }
 

@@ -9,8 +9,9 @@ import { crossEntropy } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
 import { noAdaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
-import { type EncoderInputs, encode } from '../models/encoder.js';
+import { hiddenStates } from '../models/forward.js';
 import { maskedLmLogits, nextSentenceLogits } from '../models/heads.js';
+import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { Tensors } from './model.js';
@@ -46,8 +47,8 @@ export function maskedLmObjective(config: ModelConfig, specs: readonly Parameter
       inputIds: given.inputIds as tf.Tensor,
       attentionMask: tf.ones([rows, length], 'int32'),
       tokenTypeIds: pairs ? (given.tokenTypeIds as tf.Tensor) : tf.zeros([rows, length], 'int32'),
-    } satisfies EncoderInputs;
-    const read = encode(context, inputs, { kind: 'rows', rows: given.positions as tf.Tensor1D });
+    } satisfies ModelInputs;
+    const read = hiddenStates(context, inputs, { kind: 'rows', rows: given.positions as tf.Tensor1D });
     const [count, width] = [maskedPositions.length, config.hiddenSize];
     const masked = (hidden: tf.Tensor2D): tf.Scalar =>
       crossEntropy(

@@ -4,9 +4,11 @@ import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { ModelConfig } from '../models/config.js';
-import { type EncoderInputs, encode, type KnownStates } from '../models/encoder.js';
-import { headLogits, readsOf, type TaskHead } from '../models/heads.js';
-import { modelContext } from '../models/layers.js';
+import { familyOf } from '../models/families.js';
+import { hiddenStates, type KnownStates } from '../models/forward.js';
+import { readsOf, type TaskHead } from '../models/heads.js';
+import type { ModelInputs } from '../models/inputs.js';
+import { type ModelContext, modelContext } from '../models/layers.js';
 import type { ParameterSpec } from '../models/parameters.js';
 
 /** A model as training sees it: parameters, head, and how a method enters. */
@@ -34,7 +36,7 @@ export type Tensors = Readonly<Record<string, tf.Tensor>>;
 
 const tokens = ({ rows, length }: BatchShape) => ({ shape: [rows, length], dtype: 'int32' }) as const;
 
-/** Inputs of a compiled encoder besides its parameters, one example a row. */
+/** The same of one example a row. */
 export const paddedInputs = (shape: BatchShape) =>
   ({
     inputIds: tokens(shape),
@@ -42,35 +44,49 @@ export const paddedInputs = (shape: BatchShape) =>
     tokenTypeIds: tokens(shape),
   }) as const satisfies TensorSpecs;
 
-/** The same for packed rows. */
-export const packedInputs = (shape: PackedShape) =>
-  ({
-    inputIds: tokens(shape),
-    tokenTypeIds: tokens(shape),
-    positions: tokens(shape),
-    segments: tokens(shape),
-    starts: { shape: [shape.slots], dtype: 'int32' },
-  }) as const satisfies TensorSpecs;
+const perSlot = ({ slots }: PackedShape) => ({ shape: [slots], dtype: 'int32' }) as const;
+
+/** What of packed rows says who attends to whom, and what a classifier reads: a decoder's reads the last token of each example. */
+export function attendingInputs({ config }: Pick<Model, 'config'>, shape: PackedShape): TensorSpecs {
+  const { causal } = familyOf(config);
+  return {
+    ...(causal ? { positions: tokens(shape) } : {}),
+    ...{ segments: tokens(shape), starts: perSlot(shape) },
+    ...(causal ? { ends: perSlot(shape) } : {}),
+  };
+}
+
+/** Inputs of a compiled model besides its parameters, of packed rows. */
+export const packedInputs = (model: Pick<Model, 'config'>, shape: PackedShape): TensorSpecs => ({
+  ...{ inputIds: tokens(shape), tokenTypeIds: tokens(shape), positions: tokens(shape) },
+  ...attendingInputs(model, shape),
+});
 
 export const parameterInputs = (specs: readonly ParameterSpec[]): TensorSpecs =>
   Object.fromEntries(specs.map(({ name, shape }) => [name, { shape }]));
 
-/** The head's logits for a batch, padded or packed; dropout only where `random` is given. With `known`, only blocks from there on are computed. */
-export function forward(
+/** What the head reads of a batch, and what it is computed in. */
+export interface ReadStates {
+  readonly context: ModelContext;
+  readonly hidden: tf.Tensor2D;
+}
+
+/**
+ * The hidden states that the head reads, of a batch padded or packed; dropout only where `random` is given. With `known`, only blocks from
+ * there on are computed.
+ */
+export function readStates(
   model: Model,
   { rows, length }: BatchShape,
   tensors: Tensors,
   random: Randomness | undefined,
   known?: KnownStates,
-): tf.Tensor2D {
+): ReadStates {
   const { config, adaptation, head, gradientCheckpointing = false } = model;
   const context = modelContext({
     ...{ config, adaptation, parameters: tensors, batch: rows, seq: length, random },
     gradientCheckpointing,
   });
-  return headLogits(
-    context,
-    head,
-    encode(context, tensors as unknown as EncoderInputs, readsOf(head), known),
-  );
+  const hidden = hiddenStates(context, tensors as unknown as ModelInputs, readsOf(config, head), known);
+  return { context, hidden };
 }

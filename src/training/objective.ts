@@ -5,17 +5,21 @@ import type { Randomness, TensorSpecs } from '../engine/compile.js';
 import type { Placement } from '../engine/dropout.js';
 import type { Feeds } from '../engine/session.js';
 import type * as tf from '../engine/tfjs.js';
-import type { KnownStates, PackedInputs } from '../models/encoder.js';
-import { headLoss, softTargetLoss } from '../models/heads.js';
+import { familyOf } from '../models/families.js';
+import type { KnownStates } from '../models/forward.js';
+import { headLogits, headLoss, type LabelledHead, softTargetLoss } from '../models/heads.js';
+import type { PackedInputs } from '../models/inputs.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import {
+  attendingInputs,
   type BatchShape,
-  forward,
   type Model,
   type PackedShape,
   packedInputs,
+  readStates,
   type Tensors,
 } from './model.js';
+import { nextTokenFeeds, nextTokenInputs, nextTokenLoss, predictedTokens } from './next-token.js';
 
 /** `S`: what of a batch its program depends on. */
 export interface Objective<B extends S, S extends BatchShape = B> {
@@ -62,16 +66,21 @@ export interface LossSettings {
   readonly labelSmoothing?: number | undefined;
   /** `weight`, by class id: the mean over a step is weighted by its labels' classes. */
   readonly classWeights?: readonly number[] | undefined;
+  /**
+   * Next tokens: the rows' logits are computed in so many pieces, one after another. It changes memory, and no number beyond rounding.
+   * A power of 2 up to 8; default 1.
+   */
+  readonly vocabularyPieces?: number | undefined;
 }
 
 /** Labels as the head's loss wants them: see `headLoss`. */
-function labelSpec({ head }: Model, { slots }: PackedShape): TensorSpecs[string] {
+function labelSpec(head: LabelledHead, { slots }: PackedShape): TensorSpecs[string] {
   if (head.kind === 'span') return { shape: [2, slots], dtype: 'int32' };
   if (head.multiLabel) return { shape: [slots, head.numLabels], dtype: 'int32' };
   return { shape: [slots], dtype: head.numLabels === 1 ? 'float32' : 'int32' };
 }
 
-function labelData({ head }: Model, { labels, starts, slots }: Batch): Float32Array | Int32Array {
+function labelData(head: LabelledHead, { labels, starts, slots }: Batch): Float32Array | Int32Array {
   if (head.kind === 'span') {
     const ends = Int32Array.from({ length: 2 * slots }, (_, i) => {
       const slot = i % slots;
@@ -114,24 +123,33 @@ function softTargets(
 
 function taskInputs(model: Model, shape: PackedShape, { labelSmoothing }: LossSettings): TensorSpecs {
   const { head } = model;
+  if (head.kind === 'causal-lm') return nextTokenInputs(shape);
   if (labelSmoothing && head.kind === 'classification')
     return { targets: { shape: [shape.slots, head.numLabels] } };
-  return { labels: labelSpec(model, shape), weights: { shape: [shape.slots] } };
+  return { labels: labelSpec(head, shape), weights: { shape: [shape.slots] } };
 }
 
 function taskFeeds(model: Model, batch: Batch, total: number, loss: LossSettings): Feeds {
   const { head } = model;
+  if (head.kind === 'causal-lm') return nextTokenFeeds(batch, total);
   if (loss.labelSmoothing && head.kind === 'classification')
     return { targets: softTargets(head, batch, total, loss) };
-  return { labels: labelData(model, batch), weights: weightsOf(batch, total, loss) };
+  return { labels: labelData(head, batch), weights: weightsOf(batch, total, loss) };
 }
 
-export const packedFeeds = ({ inputIds, tokenTypeIds, positions, segments, starts }: Batch): Feeds => ({
-  inputIds,
-  tokenTypeIds,
-  positions,
-  segments,
-  starts,
+/** Index of each example's last token; that of the first in an empty slot. */
+const endsOf = ({ starts, lengths }: Batch): Int32Array =>
+  starts.map((start, slot) => start + Math.max(0, (lengths[slot] as number) - 1));
+
+/** What {@link attendingInputs} wants. */
+function attendingFeeds({ config }: Model, batch: Batch): Feeds {
+  const { positions, segments, starts } = batch;
+  return { segments, starts, ...(familyOf(config).causal ? { positions, ends: endsOf(batch) } : {}) };
+}
+
+export const packedFeeds = (model: Model, batch: Batch): Feeds => ({
+  ...{ inputIds: batch.inputIds, tokenTypeIds: batch.tokenTypeIds, positions: batch.positions },
+  ...attendingFeeds(model, batch),
 });
 
 function taskLoss(
@@ -139,30 +157,34 @@ function taskLoss(
   shape: PackedShape,
   tensors: Tensors,
   random: Randomness | undefined,
+  loss: LossSettings,
   known?: KnownStates,
 ): tf.Scalar {
+  const { head } = model;
   const { labels, weights, targets } = tensors as Record<string, tf.Tensor>;
-  const logits = forward(model, shape, tensors, random, known);
+  const { context, hidden } = readStates(model, shape, tensors, random, known);
+  if (head.kind === 'causal-lm') return nextTokenLoss(context, hidden, tensors, loss.vocabularyPieces ?? 1);
+  const logits = headLogits(context, head, hidden);
   if (targets) return softTargetLoss(logits, targets as tf.Tensor2D);
   const inputs = tensors as unknown as PackedInputs;
-  return headLoss(model.head, logits, labels as tf.Tensor, weights as tf.Tensor1D, inputs);
+  return headLoss(head, logits, labels as tf.Tensor, weights as tf.Tensor1D, inputs);
 }
 
-const task = (loss: LossSettings) =>
+const task = ({ head }: Model, loss: LossSettings) =>
   ({
     anySize: true,
-    size: (batch: Batch) => sizeOf(batch, loss),
+    size: (batch: Batch) => (head.kind === 'causal-lm' ? predictedTokens(batch) : sizeOf(batch, loss)),
     placement: ({ length, examples, starts, lengths }: Batch) => ({ length, examples, starts, lengths }),
   }) as const;
 
 /** Fine-tuning on a task. */
 export const taskObjective = (model: Model, loss: LossSettings = {}): WideObjective<Batch, PackedShape> => ({
-  ...task(loss),
+  ...task(model, loss),
   widened,
   specs: model.specs,
-  inputs: (shape) => ({ ...packedInputs(shape), ...taskInputs(model, shape, loss) }),
-  feeds: (batch, total) => ({ ...packedFeeds(batch), ...taskFeeds(model, batch, total, loss) }),
-  loss: (shape, tensors, random) => taskLoss(model, shape, tensors, random),
+  inputs: (shape) => ({ ...packedInputs(model, shape), ...taskInputs(model, shape, loss) }),
+  feeds: (batch, total) => ({ ...packedFeeds(model, batch), ...taskFeeds(model, batch, total, loss) }),
+  loss: (shape, tensors, random) => taskLoss(model, shape, tensors, random, loss),
 });
 
 /** A batch with its hidden states [rows length, H] before some block. */
@@ -176,19 +198,17 @@ export const upperObjective = (
   block: number,
   loss: LossSettings = {},
 ): Objective<StatedBatch, PackedShape> => ({
-  ...task(loss),
+  ...task(model, loss),
   specs: model.specs,
   inputs: (shape) => {
-    const { segments, starts } = packedInputs(shape);
     const hidden = { shape: [shape.rows * shape.length, model.config.hiddenSize] };
-    return { hidden, segments, starts, ...taskInputs(model, shape, loss) };
+    return { hidden, ...attendingInputs(model, shape), ...taskInputs(model, shape, loss) };
   },
   feeds: (batch, total) => ({
     hidden: batch.hidden,
-    segments: batch.segments,
-    starts: batch.starts,
+    ...attendingFeeds(model, batch),
     ...taskFeeds(model, batch, total, loss),
   }),
   loss: (shape, tensors, random) =>
-    taskLoss(model, shape, tensors, random, { block, hidden: tensors.hidden as tf.Tensor2D }),
+    taskLoss(model, shape, tensors, random, loss, { block, hidden: tensors.hidden as tf.Tensor2D }),
 });

@@ -2,12 +2,13 @@
  * Masked-language-model pre-training: an endless sequence of batches, each a pure function of (seed, step), so that a run that was
  * cut off at any step goes on with the same numbers, bit for bit.
  */
-import * as z from '../schema.js';
+
 import type { MaskedBatch } from '../datasets/masking.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import type { ModelConfig } from '../models/config.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
 import { STREAM } from '../random.js';
+import * as z from '../schema.js';
 import type { AdamWOptions } from './adamw.js';
 import { checkFinite, checkFiniteHeldOut } from './finite.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';

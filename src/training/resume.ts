@@ -4,11 +4,12 @@
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from '../schema.js';
 import { DataError } from '../errors.js';
+import { exists } from '../exists.js';
 import { parseJson } from '../json.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.js';
+import * as z from '../schema.js';
 import type { TrainingState } from './state.js';
 
 const manifestSchema = z.object({
@@ -115,7 +116,10 @@ export async function loadSnapshot<P>(
   const manifest = await readManifest(folder);
   const progress = progressSchema.safeParse(manifest?.progress).data;
   if (manifest?.key !== key || progress === undefined) return undefined;
-  const tensors = await readSafetensors(join(folder, manifest.tensors));
+  const path = join(folder, manifest.tensors);
+  // Two that wrote at once, as one does that was away for longer than its claim held, may have removed each other's.
+  if (!(await exists(path))) return undefined;
+  const tensors = await readSafetensors(path);
   for (const [name, trained] of state.trained) {
     const steps = manifest.optimiserSteps[name];
     for (const part of steps === undefined ? (['p'] as const) : (['p', ...MOMENTS] as const)) {

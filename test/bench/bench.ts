@@ -45,7 +45,15 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
   const { shape, firstBlock = 0, embeddings = true, forward = false, method } = row;
   const dropout = forward ? 0 : 0.1;
   switch (peer) {
-    case 'pytorch': {
+    case 'pytorch':
+    case 'pytorch bfloat16': {
+      if (row.decoder !== undefined) {
+        const { batch, length } = shape;
+        const dtype = peer === 'pytorch' ? 'float32' : 'bfloat16';
+        const trained = { firstBlock, embeddings: Number(embeddings) };
+        const options = { decoder: row.decoder, batch, length, dtype, ...trained };
+        return startPython({ ...options, device: flags['pytorch-device'] }, threads, 'pytorch_decoder.py');
+      }
       const rank = method?.kind === 'lora' ? method.rank : 0;
       const frozen = { firstBlock, embeddings: Number(embeddings), lora: rank };
       const where = { device: flags['pytorch-device'] };
@@ -57,7 +65,7 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
         ...{ vocab: shape.vocab, folder, threads },
       });
     case 'ours, full':
-      return startWorker('step', { shape, dropout, threads, device });
+      return startWorker('step', { shape, decoder: row.decoder, dropout, threads, device });
     case 'tfjs cpu':
       return startWorker('step', { ...row, dropout, device: 'tfjs' });
     default:
@@ -77,7 +85,7 @@ interface Result {
 }
 
 /** Peers that run where ours does. */
-const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'ours, full']);
+const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'pytorch bfloat16', 'ours, full']);
 
 async function measure(row: Row, product: Child): Promise<Result> {
   const rivals = row.peers.filter((peer) => device === 'cpu' || ANY_DEVICE.has(peer));

@@ -4,7 +4,9 @@ import { makeBatch } from '../../src/datasets/batches.js';
 import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
 import type { Graph } from '../../src/engine/graph.js';
-import { type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { type EncoderConfig, type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { familyOf } from '../../src/models/families.js';
+import type { TaskHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
@@ -13,9 +15,11 @@ import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
 import { openChunkedStage, runsInChunks } from '../../src/training/chunked-stage.js';
 import { featureLogits, openExported } from '../../src/training/evaluate.js';
+import { modelOutputs } from '../../src/training/export-model.js';
 import { fit } from '../../src/training/fit.js';
 import { type FitPlan, stagesOfEpochs } from '../../src/training/fit-plan.js';
-import { forward, paddedInputs, parameterInputs } from '../../src/training/model.js';
+import { paddedInputs, parameterInputs } from '../../src/training/model.js';
+import { vocabularyPieces } from '../../src/training/next-token.js';
 import { taskObjective } from '../../src/training/objective.js';
 import { compileStep, openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
@@ -34,6 +38,8 @@ export interface Shape {
 
 export interface Options extends CompileOptions {
   readonly shape: Shape;
+  /** Preset of a decoder that learns next tokens, without dropout. */
+  readonly decoder?: string;
   readonly method?: Method;
   /** Blocks from this one up train. */
   readonly firstBlock?: number;
@@ -49,8 +55,8 @@ export interface Contestant {
   close?(): Promise<void>;
 }
 
-const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): ModelConfig => ({
-  ...(PRESETS['bert-base-uncased'] as ModelConfig),
+const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout: number): EncoderConfig => ({
+  ...(PRESETS['bert-base-uncased'] as EncoderConfig),
   vocabSize: vocab,
   hiddenSize: hidden,
   numHiddenLayers: layers,
@@ -72,9 +78,15 @@ function madeUpBatches({ batch: rows, length, vocab }: Shape) {
   return { padded, packed: packedBatch(padded, labels) };
 }
 
-function modelOf({ shape, method = { kind: 'full' }, dropout }: Options) {
-  const config = configOf(shape, dropout);
-  const head = { kind: 'classification', numLabels: 2 } as const;
+function decoderOf(name: string): ModelConfig {
+  const config = PRESETS[name] as ModelConfig;
+  return familyOf(config).withDropout(config, 0);
+}
+
+function modelOf({ shape, decoder, method = { kind: 'full' }, dropout }: Options) {
+  const config = decoder === undefined ? configOf(shape, dropout) : decoderOf(decoder);
+  const head: TaskHead =
+    decoder === undefined ? { kind: 'classification', numLabels: 2 } : { kind: 'causal-lm' };
   const base = {
     config,
     head,
@@ -101,7 +113,8 @@ export async function ourStep(options: Options): Promise<Contestant> {
   const stageTrains: Trains = ({ place }) =>
     place.kind === 'block' ? place.index >= firstBlock : place.kind !== 'embeddings' || embeddings;
   const trains = both(byMethod, stageTrains);
-  const objective = taskObjective(model);
+  const sizes = { batchSize: shape.batch, maxLength: shape.length };
+  const objective = taskObjective(model, { vocabularyPieces: vocabularyPieces(model.config, sizes) });
   const { packed: batch } = madeUpBatches(shape);
   const from = performance.now();
   const counted = await compileStep(objective, batch, model.specs.filter(trains), options);
@@ -195,9 +208,9 @@ export async function ourTask(options: TaskOptions): Promise<Contestant> {
 export async function ourForward(options: Options): Promise<Contestant> {
   const { model, values } = modelOf({ ...options, dropout: 0 });
   const { padded: batch } = madeUpBatches(options.shape);
-  const { graph } = trace({ ...parameterInputs(model.specs), ...paddedInputs(batch) }, (tensors) => ({
-    logits: forward(model, batch, tensors, undefined),
-  }));
+  const { graph } = trace({ ...parameterInputs(model.specs), ...paddedInputs(batch) }, (tensors) =>
+    modelOutputs(model, batch, tensors),
+  );
   const from = performance.now();
   const program = await openExported(model, values, options);
   return {

@@ -11,13 +11,15 @@ const DEFAULT = { layers: 6, hidden: 256, heads: 4, intermediate: 1024, vocab: 8
 const TOY = { layers: 2, hidden: 64, heads: 2, intermediate: 256, vocab: 1000 };
 
 /** `ours, full`: our own step of full fine-tuning, so that a stage is compared with it under the same noise. */
-export type Peer = 'pytorch' | 'transformers.js' | 'tfjs cpu' | 'ours, full';
+export type Peer = 'pytorch' | 'pytorch bfloat16' | 'transformers.js' | 'tfjs cpu' | 'ours, full';
 
 export interface Row {
   readonly name: string;
   /** How the summary finds it. */
   readonly id: string;
   readonly shape: Shape;
+  /** Preset of a decoder that learns next tokens, without dropout; batch and length are the shape's. */
+  readonly decoder?: string;
   readonly forward?: boolean;
   readonly method?: Method;
   readonly firstBlock?: number;
@@ -42,6 +44,18 @@ const stages = (id: string, name: string, method: Method, peers: readonly Peer[]
     }),
   );
 
+/** The first and the last stage of three of a decoder. */
+const decoder = (id: string, name: string, preset: string, firstBlock: number): Row[] => {
+  const shared = { decoder: preset, shape: { ...BASE, batch: 4, length: 256 } };
+  return [
+    base(id, `${name} 4 x 256, next tokens`, { ...shared, peers: ['pytorch', 'pytorch bfloat16'] }),
+    base(`${id}-3`, '  stage 3 of 3, embeddings frozen', {
+      ...{ ...shared, firstBlock, embeddings: false },
+      peers: ['pytorch', 'ours, full'],
+    }),
+  ];
+};
+
 export const ROWS: readonly Row[] = [
   base('full', 'BERT-base 8 x 128, full', {}),
   stage('always-2', '  stage 2 of 3, embeddings trained', { firstBlock: 4 }),
@@ -64,6 +78,8 @@ export const ROWS: readonly Row[] = [
     shape: { ...TOY, batch: 8, length: 32 },
     peers: ['pytorch', 'tfjs cpu'],
   }),
+  ...decoder('gpt2', 'GPT-2 small', 'gpt2', 8),
+  ...decoder('smollm2', 'SmolLM2-135M', 'HuggingFaceTB/SmolLM2-135M', 20),
 ];
 
 /** Runs of T = 3 stages as means of their stages' times, and the share that arithmetic alone expects of full fine-tuning. */

@@ -434,7 +434,7 @@ test('own data with every setting that steers, watches and keeps: told before th
     '24 steps, 9 an epoch; evaluated every 8 steps; keeps the weights with the highest accuracy; stops after 3 evaluations without a better accuracy by more than 0.001',
   );
   assert.match(lines[2] ?? '', /stage 3: steps 17-24, block 3 and embeddings, head: 0\.\d\d M parameters/);
-  assert.ok(lines.some((line) => /^train \d+\/192 examples \| .*stage 1, blocks 1-3/.test(line)));
+  assert.ok(lines.some((line) => /^train \d+\/190 examples \| .*stage 1, blocks 1-3/.test(line)));
   assert.match(result.stdout, /kept {5}weights of step (8|16|24): accuracy/);
   assert.match(result.stdout, /test_accuracy/);
   assert.match(result.stdout, /class +precision +recall/);

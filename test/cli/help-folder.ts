@@ -3,7 +3,10 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createModel } from '../../src/experiments/create-model.js';
+import { type Gpt2Config, PRESETS } from '../../src/models/config.js';
+import { byteModel } from '../byte-model.js';
 import { packageRoot } from '../golden/golden.js';
+import { tinyLlama } from '../models/gguf-file.js';
 
 /** Rows of each file of a task. */
 const ROWS = 16;
@@ -73,12 +76,18 @@ export async function layOut(folder: string): Promise<string> {
       out: join(folder, 'bert-base-uncased'),
       ...{ layers: 3, hidden: 16, heads: 2, vocabSize: 500, texts: lines, seed: 1 },
     }),
+    byteModel(join(folder, 'gpt2'), {
+      ...(PRESETS.gpt2 as Gpt2Config),
+      ...{ vocabSize: 257, hiddenSize: 16, numHiddenLayers: 3, numAttentionHeads: 2, intermediateSize: 32 },
+      ...{ maxPositionEmbeddings: 256, padTokenId: 256, eosTokenId: 256 },
+    }),
     write(folder, 'reviews.csv', reviews()),
     write(folder, 'new.csv', 'text\nwhat a fine hall\n'),
     write(folder, 'questions.csv', 'question,context\nWho has the key?,The porter has the key.\n'),
     write(folder, 'book.txt', lines.join('\n\n')),
     write(folder, 'law-1.txt.gz', gzipSync(lines.slice(0, 200).join('\n\n'))),
     write(folder, 'data/grids/glue.json', JSON.stringify(GRID)),
+    write(folder, 'model.gguf', tinyLlama()),
     write(folder, 'lesson.md', NOTEBOOK),
     write(folder, 'notebooks/source/01-lesson.md', NOTEBOOK),
     mkdir(join(folder, 'bin')),

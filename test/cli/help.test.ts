@@ -115,6 +115,11 @@ describe('examples run', { concurrency: 3 }, () => {
     await runExamples('progtuning params');
     await runExamples('progtuning generate');
     await there('my-data/glue/CoLA/train.tsv');
+    const [converted] = await runExamples('progtuning convert');
+    assert.match(
+      converted as string,
+      /^models\/from-gguf: 17,760 parameters, float32 \(of the tensors 2 in Q8_0/,
+    );
     await runExamples('progtuning notebooks');
     await there('executed/lesson.ipynb');
     const lists = await runExamples('progtuning grid');
@@ -123,6 +128,8 @@ describe('examples run', { concurrency: 3 }, () => {
     assert.match(stdout, /^4 of 4 runs done$/m);
     await cp(join(home, 'data/runs'), join(home, 'runs'), { recursive: true });
     for (const text of await runExamples('progtuning rerun')) assert.doesNotMatch(text, /DIFFERS/);
+    for (const command of ['', ' list', ' check', ' merge']) await runExamples(`progtuning ledger${command}`);
+    await there('merged-runs');
   });
 
   test('init, pretrain', async () => {

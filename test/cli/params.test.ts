@@ -170,3 +170,24 @@ test('the same through the command itself', () => {
   assert.deepEqual([bad.status, bad.stdout], [2, '']);
   assert.match(bad.stderr, /^progtuning: stages: 13 parts cannot be cut from 12 blocks; use at most 12\n$/);
 });
+
+test('decoders: language models tied and untied, classifiers, and what they refuse', async () => {
+  const total = async (args: string): Promise<unknown> => (await json(args)).totalParameters;
+  assert.equal(await total('--model gpt2'), 124_439_808);
+  assert.equal(await total('--model gpt2 --untied'), 163_037_184);
+  assert.equal(await total('--model gpt2 --labels 3'), 124_439_808 + 3 * 768);
+  const lora = await json('--model HuggingFaceTB/SmolLM2-135M --method lora --stages 3');
+  // q: 9 heads of 64, v: 3; A has 576 columns.
+  assert.equal(lora.trainableParameters, 30 * 8 * (2 * 576 + 576 + 192));
+  assert.deepEqual(lora.updatedParameters, [460_800, 307_200, 153_600]);
+  const refused = async (args: string): Promise<string> => (await params(args)).stderr;
+  assert.match(
+    await refused('--model HuggingFaceTB/SmolLM2-135M --method bitfit'),
+    /llama model has no biases/,
+  );
+  assert.match(
+    await refused('--model bert-base-uncased --task causal-lm'),
+    /bert has no head for the next token/,
+  );
+  assert.match(await refused('--model gpt2 --labels 2 --untied'), /--untied is for --task causal-lm/);
+});

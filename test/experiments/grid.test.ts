@@ -1,4 +1,5 @@
 /** Grid and ledger: what is run, what is not run twice, what survives an interruption, what bad files get. */
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { takeClaim } from '../../src/experiments/claim.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { BERT_BASE_ORDER } from '../../src/experiments/evidence-grids.js';
-import { expandGrid, type Grid, readGrid, runLabel } from '../../src/experiments/grid.js';
+import { expandGrid, type Grid, readGrid } from '../../src/experiments/grid.js';
 import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
 import { gridPath, ofOneVersion } from '../../src/experiments/notebook-runs.js';
-import { planGrid, runGrid } from '../../src/experiments/run-grid.js';
+import { type GridEvent, planGrid, runGrid } from '../../src/experiments/run-grid.js';
+import { runLabel } from '../../src/experiments/run-label.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
 import { groupRuns, runRow } from '../../src/report/run-table.js';
 
@@ -219,6 +222,9 @@ test('a run that is killed goes on, and gives the record of an undisturbed one',
     },
   });
   assert.equal((await readLedger(cut)).size, 0);
+  const [snapshot] = (await readdir(join(cut, 'unfinished'))).filter((name) => !name.includes('.'));
+  const saved = await readFile(join(cut, 'unfinished', snapshot as string, 'snapshot.json'), 'utf8');
+  assert.ok(JSON.parse(saved).progress.steps.length < 18, 'it was saved before its end');
   await runGrid(await planGrid([spec], cut), { runs: cut, threads: 1 });
   const measured = async (runs: string) => {
     const [record] = (await readLedger(runs)).values();
@@ -227,6 +233,30 @@ test('a run that is killed goes on, and gives the record of an undisturbed one',
     return { metrics, losses, updatedParameters };
   };
   assert.deepEqual(await measured(cut), await measured(whole));
+});
+
+test('what another process makes is left to it, or waited for', async () => {
+  const [spec] = await small();
+  assert.ok(spec);
+  const [runs, former] = [join(home, 'shared'), join(home, 'runs')];
+  const plan = await planGrid([spec], runs);
+  const { key } = plan.missing[0]!.identity;
+  const claim = await takeClaim(join(runs, 'unfinished'), key);
+  assert.ok(claim.kind === 'ours');
+  const events: string[] = [];
+  const onEvent = ({ kind }: GridEvent): void => {
+    events.push(kind);
+  };
+  assert.equal(await runGrid(plan, { runs, onEvent }), 0);
+  assert.deepEqual(events, ['held']);
+  const waiting = runGrid(plan, { runs, wait: true, onEvent });
+  await cp(join(former, `${key}.json`), join(runs, `${key}.json`));
+  await claim.finish();
+  assert.equal(await waiting, 0);
+  assert.deepEqual(
+    events.slice(1).filter((kind) => kind !== 'held'),
+    ['made'],
+  );
 });
 
 test('a failed run is told and the others go on', async () => {

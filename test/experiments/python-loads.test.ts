@@ -6,11 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
+import { padBatch } from '../../src/datasets/batches.js';
+import { compile } from '../../src/engine/compile.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { predictAnswers } from '../../src/experiments/predict-answers.js';
 import { predictTexts } from '../../src/experiments/predict-run.js';
 import { run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
+import { loadCheckpoint, saveCheckpoint } from '../../src/models/checkpoint.js';
+import { initialise } from '../../src/models/initialise.js';
+import type { Parameters } from '../../src/models/parameters.js';
+import { loadAdapter, saveAdapter } from '../../src/peft/formats.js';
+import { LORA_DEFAULTS, mergeLora } from '../../src/peft/lora.js';
+import { methodAdaptation, methodSpecs } from '../../src/peft/method.js';
+import { modelOutputs } from '../../src/training/export-model.js';
+import { type Model, paddedInputs, parameterInputs } from '../../src/training/model.js';
+import { goldenPath } from '../golden/golden.js';
 
 const python = process.env.PROGTUNING_PYTHON ?? '';
 const skip = python === '' ? 'PROGTUNING_PYTHON names no Python with transformers' : false;
@@ -45,6 +56,76 @@ best = max(((i, j) for i in inside for j in inside if j >= i), key=lambda p: flo
 found["answer"] = [int(offsets[best[0]][0]), int(offsets[best[1]][1])]
 print(json.dumps(found))
 `;
+
+/** Logits of the next token: of saved models, and of LoRAs on them. */
+const DECODERS = `
+import json, sys, peft, torch, transformers
+home, ids = sys.argv[1], torch.tensor([json.loads(sys.argv[2])])
+found = {}
+for name in sys.argv[3:]:
+    model = transformers.AutoModelForCausalLM.from_pretrained(f"{home}/{name}").eval()
+    with torch.no_grad():
+        found[name] = [model(ids).logits.flatten().tolist()]
+        found[name].append(peft.PeftModel.from_pretrained(model, f"{home}/{name}-lora").eval()(ids).logits.flatten().tolist())
+print(json.dumps(found))
+`;
+
+const IDS = [5, 9, 3, 17, 4, 11];
+
+async function nextTokenLogits(model: Model, values: Parameters): Promise<Float32Array> {
+  const batch = padBatch([{ inputIds: IDS, tokenTypeIds: IDS.map(() => 0) }], 0);
+  const { inputIds, attentionMask, tokenTypeIds } = batch;
+  const program = await compile(
+    { ...parameterInputs(model.specs), ...paddedInputs(batch) },
+    (tensors) => modelOutputs(model, batch, tensors),
+    { threads: 1 },
+  );
+  const feeds = { ...Object.fromEntries(values), inputIds, attentionMask, tokenTypeIds };
+  const logits = Float32Array.from((await program.run(feeds)).logits as Float32Array);
+  await program.close();
+  return logits;
+}
+
+test('decoders, and LoRAs on them', { skip }, async () => {
+  const names = ['gpt2', 'llama', 'llama3', 'linear', 'qwen2'];
+  const head = { kind: 'causal-lm' } as const;
+  const ours: Record<string, Float32Array[]> = {};
+  for (const name of names) {
+    const checkpoint = await loadCheckpoint(goldenPath('decoders', name, 'model'), head, { seed: 0 });
+    const { config, specs } = checkpoint;
+    const folder = join(home, name);
+    await saveCheckpoint(folder, checkpoint);
+    const base = { config, head, headTraining: 'classifier' } as const;
+    const targets = name === 'gpt2' ? ['c_attn', 'c_proj'] : ['q_proj', 'down_proj'];
+    const method = { ...LORA_DEFAULTS, rank: 2, targets };
+    const extra = methodSpecs(base, method);
+    const drawn = extra.map((spec, i): [string, Float32Array] => [
+      spec.name,
+      initialise({ ...spec, initialiser: { kind: 'normal', deviation: 0.3 } }, config, i),
+    ]);
+    const values = new Map([...checkpoint.parameters, ...drawn]);
+    await saveAdapter(`${folder}-lora`, { ...base, method, parameters: values, baseModel: folder });
+    assert.deepEqual((await loadAdapter(`${folder}-lora`, config, head)).method, method);
+    const model = { config, head, specs, adaptation: {} };
+    const adapted = { ...model, specs: [...specs, ...extra], adaptation: methodAdaptation(base, method) };
+    ours[name] = [
+      await nextTokenLogits(model, checkpoint.parameters),
+      await nextTokenLogits(adapted, values),
+      await nextTokenLogits(model, mergeLora(base, method, values)),
+    ];
+  }
+  const { stdout } = await promisify(execFile)(python, ['-c', DECODERS, home, JSON.stringify(IDS), ...names]);
+  const found = JSON.parse(stdout) as Record<string, number[][]>;
+  for (const name of names)
+    for (const [i, logits] of (ours[name] ?? []).entries()) {
+      const wanted = found[name]?.[Math.min(i, 1)] ?? [];
+      assert.equal(logits.length, wanted.length);
+      assert.ok(
+        logits.every((x, at) => Math.abs(x - (wanted[at] as number)) < 1e-4),
+        `${name} ${i}`,
+      );
+    }
+});
 
 async function save(task: string, rows: string, more: Partial<RunRequest>): Promise<void> {
   const data = join(home, `${task}.${task === 'question-answering' ? 'jsonl' : 'csv'}`);

@@ -12,8 +12,9 @@ import type * as tf from '../../src/engine/tfjs.js';
 import { exportRun } from '../../src/experiments/export-run.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { loadCheckpoint } from '../../src/models/checkpoint.js';
-import { type EncoderInputs, encode } from '../../src/models/encoder.js';
+import { hiddenStates } from '../../src/models/forward.js';
 import { maskedLmLogits } from '../../src/models/heads.js';
+import type { ModelInputs } from '../../src/models/inputs.js';
 import { modelContext } from '../../src/models/layers.js';
 import { loadTokenizer } from '../../src/tokenizers/tokenizer.js';
 import { paddedInputs, parameterInputs } from '../../src/training/model.js';
@@ -45,7 +46,7 @@ async function ourLogits(folder: string): Promise<(ids: readonly number[]) => Pr
           batch: 1,
           seq: length,
         });
-        const hidden = encode(context, tensors as unknown as EncoderInputs, { kind: 'all' });
+        const hidden = hiddenStates(context, tensors as unknown as ModelInputs, { kind: 'all' });
         return { logits: maskedLmLogits(context, hidden) as tf.Tensor };
       },
       { threads: 1 },

@@ -6,8 +6,9 @@ import { matrixFlops } from '../../src/engine/flops.js';
 import * as tf from '../../src/engine/tfjs.js';
 import { noAdaptation } from '../../src/models/adaptation.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
-import { type EncoderInputs, encode, type Reads } from '../../src/models/encoder.js';
+import { hiddenStates } from '../../src/models/forward.js';
 import { initialise } from '../../src/models/initialise.js';
+import type { ModelInputs, Reads } from '../../src/models/inputs.js';
 import { modelContext } from '../../src/models/layers.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { paddedInputs, parameterInputs } from '../../src/training/model.js';
@@ -40,7 +41,7 @@ async function hidden(reads: () => Reads): Promise<{ values: Float32Array; progr
         batch: rows,
         seq: length,
       });
-      return { y: encode(context, parameters as unknown as EncoderInputs, reads()) };
+      return { y: hiddenStates(context, parameters as unknown as ModelInputs, reads()) };
     },
     { threads: 1 },
   );

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compile } from '../../src/engine/compile.js';
 import * as tf from '../../src/engine/tfjs.js';
-import type { PackedInputs } from '../../src/models/encoder.js';
-import { headLoss, type TaskHead } from '../../src/models/heads.js';
+import { headLoss, type LabelledHead } from '../../src/models/heads.js';
+import type { PackedInputs } from '../../src/models/inputs.js';
 import { goldenJson } from '../golden/golden.js';
 
 interface Case {
@@ -17,7 +17,7 @@ interface Case {
 
 const { cases } = goldenJson<{ cases: Case[] }>('head_losses.json');
 
-async function lossOf(head: TaskHead, { logits, labels }: Case) {
+async function lossOf(head: LabelledHead, { logits, labels }: Case) {
   const [examples, classes] = [logits.length, logits[0]?.length ?? 0];
   const shape = Array.isArray(labels[0]) ? [examples, classes] : [examples];
   const program = await compile(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type HeadSpec, type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { familyOf } from '../../src/models/families.js';
 import { countParameters, type ParameterSpec } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { parts } from '../../src/progressive/parts.js';
@@ -87,9 +88,22 @@ test('epochs are shared out among the stages', () => {
 });
 
 test('closed form equals counting, for every preset, T, schedule and reading of the embeddings', () => {
-  for (const config of Object.values(PRESETS)) {
+  const decoders = Object.values(PRESETS).filter((config) => familyOf(config).causal);
+  const models: [ModelConfig, HeadSpec][] = [
+    ...Object.values(PRESETS).map((config): [ModelConfig, HeadSpec] => [config, head]),
+    ...decoders.map((config): [ModelConfig, HeadSpec] => [config, { kind: 'causal-lm' }]),
+    ...decoders.map((config): [ModelConfig, HeadSpec] => [
+      { ...config, tieWordEmbeddings: false },
+      { kind: 'causal-lm' },
+    ]),
+    ...['span', 'masked-lm'].map((kind): [ModelConfig, HeadSpec] => [
+      PRESETS['google/electra-small-discriminator'] as ModelConfig,
+      { kind } as HeadSpec,
+    ]),
+  ];
+  for (const [config, head] of models) {
     const specs = modelSpecs(config, head);
-    for (let T = 1; T <= config.numHiddenLayers; T++) {
+    for (let T = 1; T <= config.numHiddenLayers; T += familyOf(config).causal ? 7 : 1) {
       for (const embeddings of EMBEDDINGS) {
         const schedules: Schedule[] = [
           { kind: 'full', stages: T, embeddings },
@@ -100,7 +114,7 @@ test('closed form equals counting, for every preset, T, schedule and reading of 
         ];
         for (const schedule of schedules) {
           assert.deepEqual(
-            closedFormUpdates(schedule, T, config, 2),
+            closedFormUpdates(schedule, T, config, head),
             countedUpdates(schedule, T, config, specs),
           );
         }
@@ -213,6 +227,20 @@ test('published parameter totals', () => {
   assert.equal(total('bert-base-uncased'), 109_483_778);
   assert.equal(total('bert-large-uncased'), 335_143_938);
   assert.equal(total('roberta-base'), 124_647_170);
+});
+
+test('published parameter totals of decoders, tied and untied', () => {
+  const total = (model: string, more: Partial<ModelConfig> = {}): number =>
+    countParameters(
+      modelSpecs({ ...(PRESETS[model] as ModelConfig), ...more } as ModelConfig, { kind: 'causal-lm' }),
+    );
+  assert.equal(total('gpt2'), 124_439_808);
+  assert.equal(total('gpt2', { tieWordEmbeddings: false }), 124_439_808 + 50_257 * 768);
+  assert.equal(total('gpt2-medium'), 354_823_168);
+  assert.equal(total('HuggingFaceTB/SmolLM2-135M'), 134_515_008);
+  assert.equal(total('Qwen/Qwen2.5-0.5B'), 494_032_768);
+  assert.equal(total('meta-llama/Llama-3.2-1B'), 1_235_814_400);
+  assert.equal(total('meta-llama/Llama-2-7b-hf'), 6_738_415_616);
 });
 
 test('the head trains in every stage; frozen embeddings and blocks do not', () => {

@@ -8,10 +8,11 @@ import { after, test } from 'node:test';
 import ts from 'typescript';
 import * as door from '../../src/index.js';
 import { packageRoot } from '../golden/golden.js';
+import { tinyLlama } from '../models/gguf-file.js';
 import { docstringExamples, type ExampleCode, pageExamples } from './examples.js';
 
 /** These make files that others read. */
-const FIRST = ['createModel', 'run', 'saveAdapter', 'readGrid', 'runGrid'];
+const FIRST = ['createModel', 'convertGguf', 'run', 'saveAdapter', 'readGrid', 'runGrid'];
 /** Groups whose names need no example of their own: pieces for `engine.compile`. */
 const WITHOUT = ['fused', 'tf'];
 
@@ -30,6 +31,8 @@ rmSync(programs, { recursive: true, force: true });
 mkdirSync(programs, { recursive: true });
 const home = mkdtempSync(join(tmpdir(), 'progtuning-examples-'));
 after(() => rmSync(home, { recursive: true, force: true }));
+mkdirSync(join(home, 'models'));
+writeFileSync(join(home, 'models/tiny-llama.gguf'), tinyLlama());
 const files = examples.map(({ name, code }, i) => {
   const path = join(programs, `${String(i).padStart(3, '0')}-${name.replace(/\W+/g, '-')}.ts`);
   writeFileSync(path, code);

@@ -6,7 +6,7 @@ import { makeBatch } from '../../src/datasets/batches.js';
 import { lackingOnCuda } from '../../src/engine/cuda-operators.js';
 import { Graph } from '../../src/engine/graph.js';
 import { type ModelConfig, PRESETS } from '../../src/models/config.js';
-import type { TaskHead } from '../../src/models/heads.js';
+import type { LabelledHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { both } from '../../src/models/parameters.js';
 import { modelSpecs } from '../../src/models/specs.js';
@@ -24,7 +24,7 @@ const config: ModelConfig = {
   ...{ maxPositionEmbeddings: 64, hiddenDropoutProb: 0.1, attentionProbsDropoutProb: 0.1 },
 };
 
-const features = (head: TaskHead): Feature[] =>
+const features = (head: LabelledHead): Feature[] =>
   [5, 17, 3, 9, 31, 8, 12, 6, 14, 4].map((length, i) => ({
     inputIds: Int32Array.from({ length }, (_, j) => (7 * i + 11 * j) % 60),
     tokenTypeIds: Int32Array.from({ length }, (_, j) => (j > length / 2 ? 1 : 0)),
@@ -36,7 +36,7 @@ const features = (head: TaskHead): Feature[] =>
   }));
 
 /** Batches of 2 examples of unlike lengths, so of unlike shapes. */
-const batchesFor = (head: TaskHead) =>
+const batchesFor = (head: LabelledHead) =>
   [0, 2, 4, 6, 8].map((first) =>
     makeBatch(
       features(head).slice(first, first + 2),
@@ -46,7 +46,7 @@ const batchesFor = (head: TaskHead) =>
   );
 
 interface Case {
-  readonly head?: TaskHead;
+  readonly head?: LabelledHead;
   readonly method?: Method;
   readonly gradientAccumulationSteps?: number;
   readonly learningRate?: number;
@@ -60,7 +60,7 @@ interface Trained {
   readonly error: string | undefined;
 }
 
-const classes: TaskHead = { kind: 'classification', numLabels: 2 };
+const classes: LabelledHead = { kind: 'classification', numLabels: 2 };
 
 /** Two stages, one epoch each; the second leaves the embeddings and the first block. */
 async function train(

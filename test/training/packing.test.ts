@@ -5,8 +5,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Batch, Feature } from '../../src/datasets/batch.js';
 import { makeBatch } from '../../src/datasets/batches.js';
 import type { Device } from '../../src/engine/device.js';
-import { type ModelConfig, PRESETS } from '../../src/models/config.js';
-import type { TaskHead } from '../../src/models/heads.js';
+import {
+  type EncoderConfig,
+  type Gpt2Config,
+  type LlamaConfig,
+  type ModelConfig,
+  PRESETS,
+} from '../../src/models/config.js';
+import type { LabelledHead, TaskHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
@@ -17,10 +23,16 @@ import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
 
-const config: ModelConfig = {
-  ...(PRESETS['bert-base-uncased'] as ModelConfig),
+const shape = {
   ...{ vocabSize: 60, hiddenSize: 20, numHiddenLayers: 3, numAttentionHeads: 2, intermediateSize: 36 },
   ...{ maxPositionEmbeddings: 64, hiddenDropoutProb: 0.2, attentionProbsDropoutProb: 0.3 },
+};
+const bert: ModelConfig = { ...(PRESETS['bert-base-uncased'] as EncoderConfig), ...shape };
+const gpt2: ModelConfig = { ...(PRESETS.gpt2 as Gpt2Config), ...shape };
+const { hiddenDropoutProb: _none, ...without } = shape;
+const llama: ModelConfig = {
+  ...(PRESETS['HuggingFaceTB/SmolLM2-135M'] as LlamaConfig),
+  ...{ ...without, numKeyValueHeads: 1, headSize: 10 },
 };
 
 const features: Feature[] = [5, 17, 3, 9, 31, 8, 12].map((length, i) => ({
@@ -65,7 +77,8 @@ async function train(
     device = 'cpu',
     threads = 1,
     gradientCheckpointing = false,
-  }: { device?: Device; threads?: number; gradientCheckpointing?: boolean } = {},
+    config = bert,
+  }: { device?: Device; threads?: number; gradientCheckpointing?: boolean; config?: ModelConfig } = {},
 ): Promise<Result> {
   const base = { config, head, headTraining: 'classifier+pooler' } as const;
   const specs = [...modelSpecs(config, head), ...methodSpecs(base, method)];
@@ -96,7 +109,7 @@ function assertClose(a: Result, b: Result, tolerance = 2e-6): void {
 
 const options = { batchSize: 7, padTokenId: 0, maxLength: 48, shapes: 'any' } as const;
 const batch = makeBatch(features, options);
-const HEADS: readonly TaskHead[] = [
+const HEADS: readonly LabelledHead[] = [
   { kind: 'classification', numLabels: 2 },
   { kind: 'classification', numLabels: 1 },
   { kind: 'span' },
@@ -119,6 +132,16 @@ for (const head of HEADS)
       assertClose(packed, await train([[spread], [spread]], head, method));
     });
   }
+
+for (const config of [gpt2, llama])
+  for (const head of [{ kind: 'classification', numLabels: 2 }, { kind: 'causal-lm' }] as const)
+    test(`${config.modelType}, ${head.kind}: packed rows under dropout as one example a row`, async () => {
+      const labelled = { ...batch, labels: Float32Array.from(features, (f) => f.label ?? 0) };
+      const spread = onePerRow(labelled);
+      const method = { kind: 'full' } as const;
+      const packed = await train([[labelled], [labelled]], head, method, { config });
+      assertClose(packed, await train([[spread], [spread]], head, method, { config }));
+    });
 
 const head = { kind: 'classification', numLabels: 2 } as const;
 const full = { kind: 'full' } as const;

@@ -198,6 +198,7 @@ test('what is written is a checkpoint for any head, in either precision', async 
     { kind: 'classification', numLabels: 3 },
     { seed: 0 },
   );
+  assert.ok('hiddenDropoutProb' in loaded.config);
   assert.equal(loaded.config.hiddenDropoutProb, 0.1);
   assert.deepEqual(loaded.initialised, [
     'bert.pooler.dense.weight',

@@ -105,6 +105,8 @@ export const elementwise = {
   Rsqrt: chained(squareRoot, reciprocal),
   Square: square,
   Tanh: unary('Tanh', Math.tanh),
+  Cos: unary('Cos', Math.cos),
+  Sin: unary('Sin', Math.sin),
   Sigmoid: unary('Sigmoid', (x) => 1 / (1 + Math.exp(-x))),
   Relu: unary('Relu', (x) => Math.max(0, x)),
   Erf: ((graph, { x }) => graph.node('Erf', [x], { shape: x.shape })) as Unary,

@@ -7,20 +7,24 @@ import { matrixProduct } from './reduction.js';
 import { apply, cast, reshape, transpose } from './rule.js';
 
 /** The tensors a fused kernel takes: name -> graph value. */
-type In<Names extends string> = { readonly [K in Names]: Value };
+export type In<Names extends string> = { readonly [K in Names]: Value };
 
-const scalar = (graph: Graph, number: number): Value => graph.scalar(graph.uniform(number));
+export const scalar = (graph: Graph, number: number): Value => graph.scalar(graph.uniform(number));
 
-const onto = (graph: Graph, op: string, x: Value, attributes = {}): Value =>
+export const onto = (graph: Graph, op: string, x: Value, attributes = {}): Value =>
   graph.node(op, [x], { shape: x.shape }, { attributes });
 
-/** y = x W^T + b. x [rows, in], w [out, in], b [out] -> [rows, out]. */
-const linear = (graph: Graph, { x, w, b }: In<'x' | 'w' | 'b'>): Value =>
+/** y = x W^T + b, w [out, in]; not `transposed`: y = x W + b, w [in, out]. x [rows, in], b [out] -> [rows, out]. */
+const linear = (
+  graph: Graph,
+  { x, w, b }: In<'x' | 'w' | 'b'>,
+  { transposed }: { transposed: boolean },
+): Value =>
   graph.node(
     'Gemm',
     [x, w, b],
-    { shape: [x.shape[0] as number, w.shape[0] as number] },
-    { attributes: { transB: 1 } },
+    { shape: [x.shape[0] as number, b.shape[0] as number] },
+    { attributes: transposed ? { transB: 1 } : {} },
   );
 
 /** [y, 1 / standard deviation]: the second is [rows, 1]. */
@@ -64,10 +68,10 @@ function layerNormGrad(
   return [dx, columnSum(graph, product), columnSum(graph, dy)];
 }
 
-const ones = (graph: Graph, shape: readonly number[]): Value => graph.settle(graph.uniform(1, shape));
+export const ones = (graph: Graph, shape: readonly number[]): Value => graph.settle(graph.uniform(1, shape));
 
 /** Sum over the rows of a matrix, as a product with ones: several times as fast as `ReduceSum` over the outer axis. */
-function columnSum(graph: Graph, x: Value): Value {
+export function columnSum(graph: Graph, x: Value): Value {
   const [rows, columns] = x.shape as [number, number];
   if (x.uniform !== undefined) return graph.uniform(rows * x.uniform, [columns]);
   return reshape(graph, matrixProduct(graph, ones(graph, [1, rows]), x, false, false), [columns]);
@@ -100,10 +104,12 @@ function geluGrad(graph: Graph, { dy, x }: In<'dy' | 'x'>): Value {
 export interface AttentionAttrs {
   readonly batch: number;
   readonly heads: number;
+  /** Of keys and values. */
+  readonly keyHeads: number;
 }
 
 /** [batch seq, hidden] -> [batch, heads, seq, depth]. */
-function splitHeads(graph: Graph, x: Value, { batch, heads }: AttentionAttrs): Value {
+function splitHeads(graph: Graph, x: Value, batch: number, heads: number): Value {
   const [rows, hidden] = x.shape as [number, number];
   return transpose(graph, reshape(graph, x, [batch, rows / batch, heads, hidden / heads]), [0, 2, 1, 3]);
 }
@@ -112,6 +118,21 @@ function splitHeads(graph: Graph, x: Value, { batch, heads }: AttentionAttrs): V
 function joinHeads(graph: Graph, x: Value): Value {
   const [batch, heads, seq, depth] = x.shape as [number, number, number, number];
   return reshape(graph, transpose(graph, x, [0, 2, 1, 3]), [batch * seq, heads * depth]);
+}
+
+/**
+ * Where several heads of queries share one of keys, their rows come one below the other: [batch, heads, queries, n] ->
+ * [batch, key heads, heads / key heads * queries, n], the same memory.
+ */
+function grouped(graph: Graph, x: Value, { heads, keyHeads }: AttentionAttrs): Value {
+  const [batch, , queries, n] = x.shape as [number, number, number, number];
+  return reshape(graph, x, [batch, keyHeads, (heads / keyHeads) * queries, n]);
+}
+
+/** The inverse of {@link grouped}. */
+function ungrouped(graph: Graph, x: Value, { heads, keyHeads }: AttentionAttrs): Value {
+  const [batch, , rows, n] = x.shape as [number, number, number, number];
+  return reshape(graph, x, [batch, heads, (rows * keyHeads) / heads, n]);
 }
 
 /**
@@ -124,15 +145,21 @@ function attention(
   inputs: In<'q' | 'k' | 'v' | 'bias'> & { readonly mask?: Value },
   attrs: AttentionAttrs,
 ): Value[] {
-  const [q, k, v] = [inputs.q, inputs.k, inputs.v].map((x) => splitHeads(graph, x, attrs)) as [
-    Value,
+  const q = splitHeads(graph, inputs.q, attrs.batch, attrs.heads);
+  const [k, v] = [inputs.k, inputs.v].map((x) => splitHeads(graph, x, attrs.batch, attrs.keyHeads)) as [
     Value,
     Value,
   ];
-  const scores = matrixProduct(graph, q, k, false, true, 1 / Math.sqrt(q.shape[3] as number));
+  const scale = 1 / Math.sqrt(q.shape[3] as number);
+  const scores = ungrouped(
+    graph,
+    matrixProduct(graph, grouped(graph, q, attrs), k, false, true, scale),
+    attrs,
+  );
   const probabilities = onto(graph, 'Softmax', apply(graph, 'Add', scores, inputs.bias), { axis: -1 });
   const kept = inputs.mask ? apply(graph, 'Mul', probabilities, inputs.mask) : probabilities;
-  return [joinHeads(graph, matrixProduct(graph, kept, v, false, false)), probabilities, q, k, v];
+  const context = matrixProduct(graph, grouped(graph, kept, attrs), v, false, false);
+  return [joinHeads(graph, ungrouped(graph, context, attrs)), probabilities, q, k, v];
 }
 
 /** Row sums of a [batch queries, hidden] matrix head by head: [batch, heads, queries, 1]. */
@@ -156,16 +183,17 @@ function attentionGrad(
   attrs: AttentionAttrs,
 ): Value[] {
   const { q, k, v, probabilities, mask } = inputs;
-  const dy = splitHeads(graph, inputs.dy, attrs);
+  const dy = grouped(graph, splitHeads(graph, inputs.dy, attrs.batch, attrs.heads), attrs);
   const scale = 1 / Math.sqrt(q.shape[3] as number);
-  const dKept = matrixProduct(graph, dy, v, false, true);
+  const dKept = ungrouped(graph, matrixProduct(graph, dy, v, false, true), attrs);
   const kept = mask ? apply(graph, 'Mul', probabilities, mask) : probabilities;
-  const dv = matrixProduct(graph, kept, dy, true, false);
+  const dv = matrixProduct(graph, grouped(graph, kept, attrs), dy, true, false);
   const dProbabilities = mask ? apply(graph, 'Mul', dKept, mask) : dKept;
   const rowSums = headSums(graph, apply(graph, 'Mul', inputs.dy, inputs.context), attrs);
-  const dScores = apply(graph, 'Mul', probabilities, apply(graph, 'Sub', dProbabilities, rowSums));
-  const dq = matrixProduct(graph, dScores, k, false, false, scale);
-  const dk = matrixProduct(graph, dScores, q, true, false, scale);
+  const byHead = apply(graph, 'Mul', probabilities, apply(graph, 'Sub', dProbabilities, rowSums));
+  const dScores = grouped(graph, byHead, attrs);
+  const dq = ungrouped(graph, matrixProduct(graph, dScores, k, false, false, scale), attrs);
+  const dk = matrixProduct(graph, dScores, grouped(graph, q, attrs), true, false, scale);
   return [dq, dk, dv].map((x) => joinHeads(graph, x));
 }
 

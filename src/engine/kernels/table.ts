@@ -1,4 +1,5 @@
 /** Every kernel the tracer knows. A name in {@link KernelName} without a rule does not compile. */
+import { decoderKernels } from './decoder.js';
 import { elementwise } from './elementwise.js';
 import { fusedKernels } from './fused.js';
 import { reductions } from './reduction.js';
@@ -7,6 +8,7 @@ import { shapes } from './shape.js';
 /** What our models, PEFT methods and losses need, with the gradients of all of it. */
 export type KernelName =
   | keyof typeof fusedKernels
+  | keyof typeof decoderKernels
   | 'Add'
   | 'Sub'
   | 'Multiply'
@@ -33,6 +35,8 @@ export type KernelName =
   | 'Rsqrt'
   | 'Square'
   | 'Tanh'
+  | 'Cos'
+  | 'Sin'
   | 'Sigmoid'
   | 'Relu'
   | 'Erf'
@@ -71,4 +75,5 @@ export const kernelRules = {
   ...shapes,
   ...reductions,
   ...fusedKernels,
+  ...decoderKernels,
 } satisfies Record<KernelName, unknown>;

@@ -1,0 +1,74 @@
+/** Records by what they say: `task=cola`, `learningRate<=3e-5`, `metrics.accuracy>0.9`. */
+
+import { UsageError } from '../errors.js';
+import type { LedgerRecord } from './ledger.js';
+import { numericalVersionOf } from './record-version.js';
+
+type Scalar = string | number | boolean | null;
+
+const OPERATORS: Readonly<Record<string, (found: Scalar, wanted: readonly string[]) => boolean>> = {
+  '=': (found, wanted) => wanted.some((value) => isSame(found, value)),
+  '!=': (found, wanted) => !wanted.some((value) => isSame(found, value)),
+  '<': (found, [value]) => typeof found === 'number' && found < Number(value),
+  '<=': (found, [value]) => typeof found === 'number' && found <= Number(value),
+  '>': (found, [value]) => typeof found === 'number' && found > Number(value),
+  '>=': (found, [value]) => typeof found === 'number' && found >= Number(value),
+};
+
+/** `3e-5` is `0.00003`. */
+const isSame = (found: Scalar, value: string): boolean =>
+  typeof found === 'number' ? value.trim() !== '' && found === Number(value) : String(found) === value;
+
+/** The value at `a.b`; of a union such as a method its `kind`. */
+function at(value: unknown, path: readonly string[]): Scalar | undefined {
+  const found = path.reduce<unknown>(
+    (inner, name) => (inner as Readonly<Record<string, unknown>> | null | undefined)?.[name],
+    value,
+  );
+  if (typeof found !== 'object' || found === null) return found as Scalar | undefined;
+  return (found as { readonly kind?: string }).kind;
+}
+
+/** Looked for in settings, schedule, metrics, machine and the record itself, in this order. */
+function wordOf(record: LedgerRecord, name: string): Scalar | undefined {
+  if (name === 'numericalVersion') return numericalVersionOf(record);
+  const { spec, metrics, machine } = record;
+  const path = name.split('.');
+  for (const place of [spec, spec.schedule, metrics, machine, record]) {
+    const found = at(place, path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * What holds of a record for which all conditions hold.
+ * @param conditions `name`, one of = != < <= > >=, and a value; for = and != several values with commas between them
+ * @throws UsageError for a text that is no condition
+ */
+export function recordFilter(conditions: readonly string[]): (record: LedgerRecord) => boolean {
+  const tests = conditions.map((text) => {
+    const [, name, operator, value] = /^\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$/.exec(text) ?? [];
+    if (name === undefined || operator === undefined || value === undefined)
+      throw new UsageError(`where: '${text}' is no condition; one is, for example, task=cola or seed<3`);
+    if (operator.match(/[<>]/) && !Number.isFinite(Number(value || 'none')))
+      throw new UsageError(`where: '${text}': ${operator} wants a number, not '${value}'`);
+    const wanted = value.split(',').map((part) => part.trim());
+    const holds = OPERATORS[operator] as (found: Scalar, wanted: readonly string[]) => boolean;
+    return (record: LedgerRecord): boolean => {
+      const found = wordOf(record, name);
+      return found === undefined ? operator === '!=' : holds(found, wanted);
+    };
+  });
+  return (record) => tests.every((test) => test(record));
+}
+
+/** @throws UsageError for a condition on what no record has: a misspelt name would quietly find nothing */
+export function checkNames(conditions: readonly string[], records: readonly LedgerRecord[]): void {
+  for (const text of conditions) {
+    const name = /[\w.]+/.exec(text)?.[0] ?? '';
+    if (records.length === 0 || records.some((record) => wordOf(record, name) !== undefined)) continue;
+    const known = Object.keys(records[0]?.spec ?? {}).join(', ');
+    throw new UsageError(`where: no record has '${name}'; settings are ${known}`);
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * Text from a model: greedy, sampled and beam search over any function that gives the next token's logits.
+ * @module
+ */
+export { type Beam, beamSearch } from '../generation/beam-search.js';
+export { decode } from '../generation/decode.js';
+export type { NextLogits, Row } from '../generation/next-logits.js';
+export type { BeamOptions, DecodeOptions, Ending, Sampling } from '../generation/options.js';
+export { type Decode, stopsAt, textPieces } from '../generation/text.js';
