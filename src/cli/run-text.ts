@@ -120,7 +120,11 @@ const SHOWN_STAGES = 24;
 /** What a run will do, before its first step: a line for its budget and one for each stage. */
 export function stagesText(
   spec: RunSpec,
-  { totalSteps, stepsPerEpoch, stages }: Extract<RunEvent, { kind: 'loaded' }>,
+  {
+    totalSteps,
+    stepsPerEpoch,
+    stages,
+  }: Pick<Extract<RunEvent, { kind: 'loaded' }>, 'totalSteps' | 'stepsPerEpoch' | 'stages'>,
 ): string {
   const most = isAdaptive(spec.schedule) ? 'at most ' : '';
   const line = (stage: StageRecord): string =>
