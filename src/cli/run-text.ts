@@ -110,7 +110,7 @@ const ENOUGH_FOR_GENERATED = 2000;
 const fewStepsText = ({ data, task }: RunSpec, totalSteps: number): string[] =>
   data === 'embedded' && !isSpanTask(task) && totalSteps < ENOUGH_FOR_GENERATED
     ? [
-        `generated text is learnt slowly: of sst2 the model that ships tells 54 % right after 189 steps, 71 % after 2250; for as many: --batch-size 8 --epochs 9 --stages 3`,
+        `generated text is learnt slowly: of sst2 the model that ships tells 54 % right after 189 steps, 71 % after 2250; for as many: --batch-size 8 --epochs 9 --stages 3 --warmup-ratio 0.1`,
       ]
     : [];
 
