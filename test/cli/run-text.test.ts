@@ -17,7 +17,10 @@ test('generated text is named in the first line; where its steps are too few, wh
     /generated text in the shape/,
   );
   const [hint, budget] = told('embedded', 189);
-  assert.match(hint ?? '', /54 % right after 189 steps, .*--batch-size 8 --epochs 9 --stages 3 --warmup-ratio 0.1$/);
+  assert.match(
+    hint ?? '',
+    /54 % right after 189 steps, .*--batch-size 8 --epochs 9 --stages 3 --warmup-ratio 0.1$/,
+  );
   assert.equal(budget, '189 steps, 63 an epoch');
   assert.equal(told('embedded', 2250)[0], '2250 steps, 63 an epoch');
   assert.equal(told('glue/', 189)[0], budget);
