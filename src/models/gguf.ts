@@ -1,18 +1,11 @@
 /** GGUF files (llama.cpp's): the header at once (gguf-header.ts), values on demand, dequantised to float32. */
-import { open, stat } from 'node:fs/promises';
-import { DataError } from '../errors.js';
 import { dequantised } from './gguf-blocks.js';
 import { type GgufHeader, readGgufHeader } from './gguf-header.js';
-import { checkFinite } from './safetensors.js';
-import { readExactly } from './safetensors-header.js';
+import { openTensorFile, type TensorFile } from './tensor-file.js';
 
 /** An open GGUF file. */
-export interface GgufFile extends GgufHeader {
+export interface GgufFile extends GgufHeader, TensorFile {
   readonly path: string;
-  /** Float32 values of one tensor, row-major. @throws DataError when it is not there, or holds NaN or infinity */
-  read(name: string): Promise<Float32Array>;
-  /** Closes the file. */
-  close(): Promise<void>;
 }
 
 /**
@@ -29,30 +22,11 @@ export interface GgufFile extends GgufHeader {
  * console.log(values.length); // 512
  * ```
  */
-export async function openGguf(path: string): Promise<GgufFile> {
-  const size = await stat(path).then(
-    (entry) => entry.size,
-    () => undefined,
-  );
-  if (size === undefined) throw new DataError(`${path}: no such file`);
-  const file = await open(path, 'r');
-  try {
-    const header = await readGgufHeader(file, size, path);
-    return {
-      ...header,
-      path,
-      async read(name) {
-        const entry = header.tensors.get(name);
-        if (!entry) throw new DataError(`${path}: no tensor '${name}'`);
-        const buffer = Buffer.allocUnsafeSlow(entry.bytes);
-        const data = dequantised(await readExactly(file, buffer, entry.offset, path), entry.dtype);
-        checkFinite(name, data, path);
-        return data;
-      },
-      close: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
+export const openGguf = async (path: string): Promise<GgufFile> => ({
+  ...(await openTensorFile(path, {
+    readHeader: readGgufHeader,
+    bytesOf: ({ offset, bytes }) => ({ begin: offset, bytes }),
+    valuesOf: (bytes, { dtype }) => dequantised(bytes, dtype),
+  })),
+  path,
+});

@@ -1,12 +1,13 @@
 /**
  * safetensors files (https://github.com/huggingface/safetensors): a header (safetensors-header.ts), then raw little-endian data.
  */
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { DataError } from '../errors.js';
 import { partialOf } from '../partial.js';
 import { fromBfloat16, fromFloat16, toFloat16 } from './half.js';
 import { sizeOf } from './parameters.js';
-import { readExactly, readHeader, type SafetensorsHeader } from './safetensors-header.js';
+import { readHeader, type SafetensorsHeader } from './safetensors-header.js';
+import { openTensorFile, type TensorFile } from './tensor-file.js';
 
 /** A tensor of a file: shape and values, row-major. */
 export interface NamedTensor {
@@ -39,30 +40,8 @@ function toFloat32(bytes: Buffer, dtype: string): Float32Array | undefined {
   return data;
 }
 
-/** One pass without a branch or a call, since it goes over every weight of a model: 0 times NaN or infinity is NaN. */
-function allFinite(data: Float32Array): boolean {
-  let zero = 0;
-  for (let i = 0; i < data.length; i++) zero += (data[i] as number) * 0;
-  return zero === 0;
-}
-
-/** @throws DataError that names the tensor and the first value that is no number or infinite */
-export function checkFinite(name: string, data: Float32Array, path: string): void {
-  if (allFinite(data)) return;
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  const wrong = data.reduce((count, value) => count + (Number.isFinite(value) ? 0 : 1), 0);
-  throw new DataError(
-    `${path}: tensor '${name}' holds ${data[at]} at ${at} (${wrong} of ${data.length} values are not finite): its training diverged or the file is damaged; get it again, or train anew with a lower --learning-rate`,
-  );
-}
-
-/** An open safetensors file: names and shapes at once, values on demand. */
-export interface SafetensorsFile extends SafetensorsHeader {
-  /** float32 values of one F64, F32, F16 or BF16 tensor. @throws DataError when it is not there, not a float, or holds NaN or infinity */
-  read(name: string): Promise<Float32Array>;
-  /** Closes the file. */
-  close(): Promise<void>;
-}
+/** An open safetensors file: names and shapes at once, values of F64, F32, F16 and BF16 tensors on demand. */
+export interface SafetensorsFile extends SafetensorsHeader, TensorFile {}
 
 /**
  * Opens a file and reads its header. @throws DataError that says in what the file is damaged
@@ -77,39 +56,18 @@ export interface SafetensorsFile extends SafetensorsHeader {
  * console.log(bias.length); // 32
  * ```
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const size = await stat(path).then(
-    (entry) => entry.size,
-    () => undefined,
-  );
-  if (size === undefined) throw new DataError(`${path}: no such file`);
-  const file = await open(path, 'r');
-  try {
-    const header = await readHeader(file, size, path);
-    return {
-      ...header,
-      async read(name) {
-        const entry = header.tensors.get(name);
-        if (!entry) throw new DataError(`${path}: no tensor '${name}'`);
-        const [begin, end] = entry.data_offsets;
-        // Of its own memory, not the pool's, and not filled with zeros first.
-        const buffer = Buffer.allocUnsafeSlow(end - begin);
-        const bytes = await readExactly(file, buffer, header.start + begin, path);
-        const data = toFloat32(bytes, entry.dtype);
-        if (!data)
-          throw new DataError(
-            `${path}: tensor '${name}' has type ${entry.dtype}; wanted ${Object.keys(FLOATS).join(', ')}`,
-          );
-        checkFinite(name, data, path);
-        return data;
-      },
-      close: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
+export const openSafetensors = (path: string): Promise<SafetensorsFile> =>
+  openTensorFile(path, {
+    readHeader,
+    bytesOf: ({ data_offsets: [begin, end] }, { start }) => ({ begin: start + begin, bytes: end - begin }),
+    valuesOf(bytes, { dtype }, name) {
+      const data = toFloat32(bytes, dtype);
+      if (data) return data;
+      throw new DataError(
+        `${path}: tensor '${name}' has type ${dtype}; wanted ${Object.keys(FLOATS).join(', ')}`,
+      );
+    },
+  });
 
 /**
  * Every tensor of a file. @throws DataError for one that is not a float: none is left out
