@@ -5,7 +5,7 @@ import { isPacked, type ModelInputs, type PackedInputs, type Reads } from './inp
 import { type ModelContext, withRowsOf } from './layers.js';
 
 /** Most negative float32: what Hugging Face adds to the scores of padding. */
-const MASKED = -3.4028234663852886e38;
+export const MASKED = -3.4028234663852886e38;
 
 /** 0 where `kept` is true, a large negative number elsewhere. */
 const maskedWhereNot = (kept: tf.Tensor): tf.Tensor => tf.mul(tf.sub(1, tf.cast(kept, 'float32')), MASKED);
@@ -104,6 +104,17 @@ function readOnly(context: ModelContext, inputs: ModelInputs, which: 'first' | '
   const tokens = context.batch * context.seq;
   const bias = (): tf.Tensor => tf.reshape(ownTokens(inputs, slots), [1, 1, slots, tokens]);
   return { asking, batch: 1, bias, dropout: 'first' };
+}
+
+/** Dropped probabilities of an attention, [matrices, heads, queries, keys]; undefined without dropout. @param x the rows of the keys */
+export function dropoutMask(
+  { random, config }: ModelContext,
+  { batch, dropout }: Pick<Attending, 'batch' | 'dropout'>,
+  queries: tf.Tensor2D,
+  x: tf.Tensor2D,
+): tf.Tensor | undefined {
+  const shape = [batch, config.numAttentionHeads, queries.shape[0] / batch, x.shape[0] / batch];
+  return random?.mask(shape, config.attentionProbsDropoutProb, dropout);
 }
 
 /** Who attends to whom in a block, and how it leaves out what is not read. */

@@ -5,7 +5,7 @@
 
 import { attention } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
-import { blockReads } from './attending.js';
+import { blockReads, dropoutMask } from './attending.js';
 import { type EncoderConfig, embeddingSize } from './config.js';
 import { positionRows, tokenRows } from './embeddings.js';
 import { isPacked, type ModelInputs, type Reads } from './inputs.js';
@@ -66,8 +66,7 @@ export function encoderBlock(
   const q = linear(asker(context), `${module}.attention.self.query`, queries);
   const k = keyMap(context, `${module}.attention.self.key`, x);
   const v = linear(context, `${module}.attention.self.value`, x);
-  const maskShape = [batch, heads, queries.shape[0] / batch, x.shape[0] / batch];
-  const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb, dropout);
+  const mask = dropoutMask(context, { batch, dropout }, queries, x);
   const attended = attention(q, k, v, masked, mask, { batch, heads });
   const rest = reader(context);
   const middle = closeSubLayer(

@@ -6,15 +6,13 @@ import { type Compiled, type CompileOptions, compile, type TensorSpecs } from '.
 import type { Array1D } from '../engine/session.js';
 import * as tf from '../engine/tfjs.js';
 import type { NextLogits, Row } from '../generation/next-logits.js';
+import { MASKED } from '../models/attending.js';
 import { hiddenStates } from '../models/forward.js';
 import { outputEmbedding } from '../models/heads.js';
 import { modelContext } from '../models/layers.js';
 import type { Parameters } from '../models/parameters.js';
 import type { Past } from '../models/past.js';
 import { type Model, parameterInputs } from './model.js';
-
-/** Most negative float32: what Hugging Face adds to scores that do not count. */
-const MASKED = -3.4028234663852886e38;
 
 /** Rows, their new tokens, and room for the tokens before. */
 interface Shape {

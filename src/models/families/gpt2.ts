@@ -6,7 +6,7 @@ import { attention, stopGradient } from '../../engine/fused.js';
 import { geluTanh } from '../../engine/fused-decoder.js';
 import * as tf from '../../engine/tfjs.js';
 import * as z from '../../schema.js';
-import { blockReads } from '../attending.js';
+import { blockReads, dropoutMask } from '../attending.js';
 import type { Gpt2Config } from '../config.js';
 import { checkHeads, count, parseFields, rate, sharedFields } from '../config-fields.js';
 import { positionRows, tokenRows } from '../embeddings.js';
@@ -162,8 +162,7 @@ function block(
     tf.Tensor2D,
   ];
   const q = asking(all);
-  const maskShape = [batch, heads, q.shape[0] / batch, x.shape[0] / batch];
-  const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb, dropout);
+  const mask = dropoutMask(context, { batch, dropout }, q, x);
   const [keys, values] = withPast(context, `${module}.attn`, k, v);
   const attended = attention(q, keys, values, bias(), mask, { batch, heads });
   const rest = reader(context);

@@ -5,7 +5,7 @@
 import { attention } from '../../engine/fused.js';
 import { rmsNorm, rotary, swiglu } from '../../engine/fused-decoder.js';
 import * as tf from '../../engine/tfjs.js';
-import { blockReads } from '../attending.js';
+import { blockReads, dropoutMask } from '../attending.js';
 import type { LlamaConfig, LlamaType } from '../config.js';
 import { tokenRows } from '../embeddings.js';
 import type { Family } from '../family.js';
@@ -59,8 +59,7 @@ function attend(
   const q = rotary(queries, asking(cos), asking(sin));
   const k = rotary(linear(context, `${module}.k_proj`, x), cos, sin);
   const v = linear(context, `${module}.v_proj`, x);
-  const maskShape = [batch, heads, q.shape[0] / batch, x.shape[0] / batch];
-  const mask = context.random?.mask(maskShape, config.attentionProbsDropoutProb, dropout);
+  const mask = dropoutMask(context, { batch, dropout }, q, x);
   const [keys, values] = withPast(context, module, k, v);
   return attention(q, keys, values, bias(), mask, { batch, heads, keyHeads: config.numKeyValueHeads });
 }
