@@ -1,5 +1,4 @@
 /** `progtuning distil`: a small student from a BERT, on plain text, to a Hugging Face folder. */
-import { basename, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runDistillation } from '../experiments/distil-run.js';
 import {
@@ -11,14 +10,13 @@ import {
   type StudentInitialisation,
 } from '../experiments/distil-spec.js';
 import { bertConfig } from '../experiments/distil-start.js';
-import { writeTextAtomically } from '../models/config-file.js';
 import { distillationCard, distillationFigure } from '../report/distillation-card.js';
 import { numberText } from '../report/number-text.js';
-import { canDraw, figureToSvg } from '../report/svg.js';
 import { DISTILLATION_METHODS, type DistillationMethod } from '../training/distillation-losses.js';
 import { addEngineOptions, withEngine } from './engine-options.js';
 import { nonNegativeNumber, wholeNumber } from './numbers.js';
 import { duration, isInteractive, plainLines, progressBar } from './progress.js';
+import { writeTextCard } from './text-run-card.js';
 import { interruptible, textRunDisplay } from './text-run-display.js';
 import {
   addTextRunOptions,
@@ -181,16 +179,6 @@ const textOf = (record: DistilRecord, { out, dtype }: DistilFlags): string => {
   ].join('\n');
 };
 
-/** README.md and, where it can be drawn, the loss curve, beside the weights. */
-async function writeCard(record: DistilRecord, { out, textSource, license }: DistilFlags): Promise<void> {
-  const name = basename(resolve(out));
-  const figure = canDraw() ? 'loss.svg' : undefined;
-  if (figure)
-    await writeTextAtomically(join(out, figure), await figureToSvg(distillationFigure(record, name)));
-  const card = distillationCard(record, { name, textSource, license }, figure);
-  await writeTextAtomically(join(out, 'README.md'), card);
-}
-
 async function distilCommand(flags: DistilFlags): Promise<void> {
   const settings = await settingsOf(flags);
   const { teacher, student } = flags;
@@ -205,7 +193,12 @@ async function distilCommand(flags: DistilFlags): Promise<void> {
     const record = await withEngine(flags, (engine) => runDistillation(settings, { ...options, ...engine }));
     shown.stop();
     if (!record) process.exitCode = 130;
-    else await writeCard(record, flags);
+    else
+      await writeTextCard(
+        flags,
+        (name) => distillationFigure(record, name),
+        (options, figure) => distillationCard(record, options, figure),
+      );
     if (record) process.stdout.write(`${flags.json ? JSON.stringify(record) : textOf(record, flags)}\n`);
   } finally {
     shown.stop();

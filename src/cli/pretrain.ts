@@ -1,5 +1,4 @@
 /** `progtuning pretrain`: masked-language modelling on plain text, to a Hugging Face folder. */
-import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { runPretraining } from '../experiments/pretrain-run.js';
 import {
@@ -10,13 +9,12 @@ import {
   type PretrainSpec,
 } from '../experiments/pretrain-spec.js';
 import { continuedFrom } from '../experiments/pretrain-start.js';
-import { writeTextAtomically } from '../models/config-file.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { numberText } from '../report/number-text.js';
-import { canDraw, DRAWING_PACKAGES, figureToSvg } from '../report/svg.js';
 import { addEngineOptions, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
-import { duration, note } from './progress.js';
+import { duration } from './progress.js';
+import { writeTextCard } from './text-run-card.js';
 import { interruptible, textRunDisplay } from './text-run-display.js';
 import {
   addTextRunOptions,
@@ -104,17 +102,6 @@ const textOf = (record: PretrainRecord, out: string): string =>
     `  time      ${duration(record.seconds)}, ${(record.tokensSeen / record.seconds).toFixed(0)} tokens/s`,
   ].join('\n');
 
-/** README.md and, where it can be drawn, the loss curve, beside the weights. */
-async function writeCard(record: PretrainRecord, { out, textSource, license }: PretrainFlags): Promise<void> {
-  const name = basename(resolve(out));
-  const figure = canDraw() ? 'loss.svg' : undefined;
-  if (figure)
-    await writeTextAtomically(join(out, figure), await figureToSvg(pretrainingFigure(record, name)));
-  else note(`the model card has no loss curve; to draw it: npm install ${DRAWING_PACKAGES}`);
-  const card = modelCard(record, { name, textSource, license }, figure);
-  await writeTextAtomically(join(out, 'README.md'), card);
-}
-
 async function pretrainCommand(flags: PretrainFlags): Promise<void> {
   const spec = await specOf(flags);
   const { out, model, tokenizer } = flags;
@@ -127,7 +114,12 @@ async function pretrainCommand(flags: PretrainFlags): Promise<void> {
     const record = await withEngine(flags, (engine) => runPretraining(spec, { ...options, ...engine }));
     shown.stop();
     if (!record) process.exitCode = 130;
-    else await writeCard(record, flags);
+    else
+      await writeTextCard(
+        flags,
+        (name) => pretrainingFigure(record, name),
+        (options, figure) => modelCard(record, options, figure),
+      );
     if (record) process.stdout.write(flags.json ? `${JSON.stringify(record)}\n` : `${textOf(record, out)}\n`);
   } finally {
     shown.stop();

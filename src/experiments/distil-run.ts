@@ -1,6 +1,5 @@
 /** DistilSpec -> a Hugging Face folder with the student, and the record of how it came about. */
 import { basename, join, resolve } from 'node:path';
-import { buildCorpus } from '../datasets/corpus.js';
 import type { MaskedBatch } from '../datasets/masking.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
 import type { HeadSpec } from '../models/config.js';
@@ -8,14 +7,20 @@ import { writeTextAtomically } from '../models/config-file.js';
 import { countParameters, type ParameterSpec } from '../models/parameters.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { distillationObjective, distillationTrains, evaluateDistillation } from '../training/distillation.js';
-import { peakBytes } from '../training/peak-memory.js';
 import { type PretrainHooks, type TextEvaluation, trainOnText } from '../training/pretrain.js';
 import { removeSnapshot } from '../training/resume.js';
 import type { DistilOptions, DistilRecord, DistilSettings, DistilSpec } from './distil-spec.js';
 import { distilSpec, startDistillation, studentTokenizer } from './distil-start.js';
-import { thisMachine } from './run-record.js';
 import { checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
-import { inPoints, resumeText, snapshots, snapshotTaker, textPlan, unfinished } from './text-run.js';
+import {
+  openText,
+  resumeText,
+  snapshots,
+  snapshotTaker,
+  textRecord,
+  tokensPerStep,
+  unfinished,
+} from './text-run.js';
 
 /** The record beside the student. */
 export const DISTILLATION_FILE = 'distillation.json';
@@ -72,18 +77,8 @@ export async function runDistillation(
   const start = await startDistillation(spec, home, whole, options);
   const { distillation, saved, state } = start;
   const { config, specs } = distillation.student;
-  const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
-    files: options.text,
-    tokenizer: home,
-    vocabSize: config.vocabSize,
-    length: spec.length,
-    heldOutShare: spec.heldOutShare,
-    onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
-  });
-  const tokenizer = await loadTokenizer(home, config.vocabSize);
-  for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
+  const { corpus, text } = await openText(spec, home, config.vocabSize, options, onEvent);
   const objective = distillationObjective(distillation);
-  const text = textPlan(spec, corpus, tokenizer, options);
   const evaluated = (batches: Iterable<MaskedBatch>): Promise<TextEvaluation> =>
     evaluateDistillation(objective, state.parameters, batches, options);
   const places = snapshots(spec, config, corpus, out, text.stableSteps);
@@ -94,10 +89,14 @@ export async function runDistillation(
     const from = [distillation.teacher.config, start.teacherValues] as const;
     await startFromEmbeddings(config, state.parameters, ...from, spec.seed, options);
   }
-  const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
   const kept = savedParts(spec, specs);
   const parameters = countParameters(kept.specs);
-  onEvent?.({ kind: 'start', step: resumed?.losses.length ?? 0, tokensPerStep, parameters });
+  onEvent?.({
+    kind: 'start',
+    step: resumed?.losses.length ?? 0,
+    tokensPerStep: tokensPerStep(spec),
+    parameters,
+  });
   const hooks: PretrainHooks = {
     onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
     onEvaluated: (step, { loss, parts }) => onEvent?.({ kind: 'evaluated', step, loss, parts }),
@@ -109,20 +108,13 @@ export async function runDistillation(
   const progress = await trainOnText(objective, trains, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
   const finalHeldOut = await evaluated(text.allHeldOut());
-  const tokensSeen = spec.totalSteps * tokensPerStep;
   const record: DistilRecord = {
     spec,
     teacher: basename(resolve(teacher)),
-    corpus: corpus.header,
     parameters,
-    tokensSeen,
-    epochs: tokensSeen / (corpus.train.rows * corpus.train.length),
-    losses: inPoints(progress.losses),
+    ...textRecord(spec, corpus, progress, options),
     heldOut: progress.heldOut,
     finalHeldOut,
-    seconds: progress.seconds,
-    peakBytes: peakBytes(),
-    machine: thisMachine(options),
   };
   await writeTextAtomically(join(out, DISTILLATION_FILE), `${JSON.stringify(record, null, 1)}\n`);
   await writeTextAtomically(join(out, TEACHER_IDS), `${JSON.stringify([...start.teacherIds])}\n`);

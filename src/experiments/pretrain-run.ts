@@ -1,16 +1,14 @@
 /** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
 import { join } from 'node:path';
-import { buildCorpus, hashFile } from '../datasets/corpus.js';
+import { hashFile } from '../datasets/corpus.js';
 import type { MaskedBatch } from '../datasets/masking.js';
 import { sampleDocuments } from '../datasets/text.js';
 import { exists } from '../exists.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
-import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { maskedLmObjective } from '../training/masked-lm.js';
-import { peakBytes } from '../training/peak-memory.js';
 import {
   evaluateMaskedLm,
   type MaskedLmEvaluation,
@@ -23,10 +21,17 @@ import { removeSnapshot } from '../training/resume.js';
 import { VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
 import { headOf, startingModel } from './pretrain-start.js';
-import { thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 import { checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
-import { inPoints, resumeText, snapshots, snapshotTaker, textPlan, unfinished } from './text-run.js';
+import {
+  openText,
+  resumeText,
+  snapshots,
+  snapshotTaker,
+  textRecord,
+  tokensPerStep,
+  unfinished,
+} from './text-run.js';
 
 /** The tokenizer's folder: the one given, the model's, or one learnt from the text once. */
 async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
@@ -77,17 +82,7 @@ export async function runPretraining(
   await checkWritable(out);
   const { saved, config, specs, state, former } = await startingModel(spec, options.model);
   const home = await tokenizerFolder(spec, options);
-  const corpus = await buildCorpus(options.corpus ?? join(unfinished(out), 'corpus'), {
-    files: options.text,
-    tokenizer: home,
-    vocabSize: spec.vocabSize,
-    length: spec.length,
-    heldOutShare: spec.heldOutShare,
-    onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
-  });
-  const tokenizer = await loadTokenizer(home, spec.vocabSize);
-  for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
-  const text = textPlan(spec, corpus, tokenizer, options);
+  const { corpus, tokenizer, text } = await openText(spec, home, spec.vocabSize, options, onEvent);
   const evaluated = (batches: Iterable<MaskedBatch>): Promise<MaskedLmEvaluation> =>
     evaluateMaskedLm(config, specs, state.parameters, batches, options);
   const plan: PretrainPlan = { ...text, evaluate: () => evaluated(text.heldOut()) };
@@ -102,9 +97,13 @@ export async function runPretraining(
     const { startFromCounts } = await import('../training/start/counted-start.js');
     await startFromCounts(config, state.parameters, corpus.train, tokenizer, counting);
   }
-  const tokensPerStep = spec.batchSize * spec.accumulation * spec.length;
   const parameters = countParameters(specs);
-  onEvent?.({ kind: 'start', step: resumed?.losses.length ?? 0, tokensPerStep, parameters });
+  onEvent?.({
+    kind: 'start',
+    step: resumed?.losses.length ?? 0,
+    tokensPerStep: tokensPerStep(spec),
+    parameters,
+  });
   const hooks: PretrainHooks = {
     onStep: (step, loss) => onEvent?.({ kind: 'step', step, loss }),
     onEvaluated: (step, { loss, nextSentenceAccuracy }) =>
@@ -116,20 +115,13 @@ export async function runPretraining(
   const progress = await trainOnText(objective, () => true, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
   const evaluation = await evaluated(text.allHeldOut());
-  const tokensSeen = spec.totalSteps * tokensPerStep;
   const record: PretrainRecord = {
     spec,
-    corpus: corpus.header,
     parameters,
     former,
-    tokensSeen,
-    epochs: tokensSeen / (corpus.train.rows * corpus.train.length),
-    losses: inPoints(progress.losses),
+    ...textRecord(spec, corpus, progress, options),
     heldOut: progress.heldOut.map((point) => ({ ...point, perplexity: perplexity(point.loss) })),
     finalHeldOut: { ...evaluation, perplexity: perplexity(evaluation.loss) },
-    seconds: progress.seconds,
-    peakBytes: peakBytes(),
-    machine: thisMachine(options),
   };
   await writeTextAtomically(join(out, 'pretraining.json'), `${JSON.stringify(record, null, 1)}\n`);
   const trained = { parameters: state.parameters, specs, initialised: [] };

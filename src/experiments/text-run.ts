@@ -1,17 +1,19 @@
 /** What a pre-training and a distillation share: batches of text, snapshots, the curve in the record. */
 import { join } from 'node:path';
-import type { Corpus } from '../datasets/corpus.js';
+import { buildCorpus, type Corpus, type CorpusProgress } from '../datasets/corpus.js';
 import { heldOutBatches, type MaskedBatch, maskedBatches, maskingVocabulary } from '../datasets/masking.js';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import type { DataError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
 import { configJson } from '../models/config-file.js';
-import type { TextTokenizer } from '../tokenizers/tokenizer.js';
+import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import { decaySteps } from '../training/learning-rate.js';
+import { peakBytes } from '../training/peak-memory.js';
 import { type PretrainPlan, type PretrainProgress, pretrainProgressSchema } from '../training/pretrain.js';
 import { loadSnapshot, removeSnapshot, saveSnapshot, snapshotIdentity } from '../training/resume.js';
 import type { TrainingState } from '../training/state.js';
+import { thisMachine } from './run-record.js';
 import { hashOf } from './run-spec.js';
 import { anothersSnapshot } from './save-folder.js';
 import type { TextRunOptions, TextRunSpec } from './text-run-spec.js';
@@ -29,7 +31,54 @@ export interface TextPlan extends Omit<PretrainPlan, 'evaluate'> {
   readonly allHeldOut: () => Iterable<MaskedBatch>;
 }
 
-export function textPlan(
+type TextEvent =
+  | { readonly kind: 'corpus'; readonly progress: CorpusProgress }
+  | { readonly kind: 'warning'; readonly text: string };
+
+/** The text, packed, its tokenizer, and its batches. @param home folder of the tokenizer, of so many tokens */
+export async function openText(
+  spec: TextRunSpec,
+  home: string,
+  vocabSize: number,
+  options: TextRunOptions,
+  onEvent?: (event: TextEvent) => void,
+) {
+  const corpus = await buildCorpus(options.corpus ?? join(unfinished(options.out), 'corpus'), {
+    files: options.text,
+    tokenizer: home,
+    vocabSize,
+    length: spec.length,
+    heldOutShare: spec.heldOutShare,
+    onProgress: (progress) => onEvent?.({ kind: 'corpus', progress }),
+  });
+  const tokenizer = await loadTokenizer(home, vocabSize);
+  for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
+  return { corpus, tokenizer, text: textPlan(spec, corpus, tokenizer, options) };
+}
+
+export const tokensPerStep = ({ batchSize, accumulation, length }: TextRunSpec): number =>
+  batchSize * accumulation * length;
+
+/** What a record says of a run that is over, whatever it learnt. */
+export function textRecord(
+  spec: TextRunSpec,
+  { header, train }: Corpus,
+  { losses, seconds }: PretrainProgress,
+  options: TextRunOptions,
+) {
+  const tokensSeen = spec.totalSteps * tokensPerStep(spec);
+  return {
+    corpus: header,
+    tokensSeen,
+    epochs: tokensSeen / (train.rows * train.length),
+    losses: inPoints(losses),
+    seconds,
+    peakBytes: peakBytes(),
+    machine: thisMachine(options),
+  };
+}
+
+function textPlan(
   spec: TextRunSpec,
   corpus: Corpus,
   tokenizer: TextTokenizer,
@@ -114,7 +163,7 @@ export async function resumeText(
 }
 
 /** The curve of a record: means over as many steps as leave 200 points. */
-export const inPoints = (losses: readonly number[]): { readonly step: number; readonly loss: number }[] => {
+const inPoints = (losses: readonly number[]): { readonly step: number; readonly loss: number }[] => {
   const width = Math.max(1, Math.ceil(losses.length / POINTS));
   return Array.from({ length: Math.ceil(losses.length / width) }, (_, i) => {
     const part = losses.slice(i * width, (i + 1) * width);
