@@ -65,6 +65,9 @@ export async function* generateText(
   { onNote, onEnd, ...options }: OpenOptions & { readonly onEnd?: (count: GeneratedCount) => void } = {},
 ): AsyncGenerator<string> {
   const { model: name, adapter, prompt, chat = false, system, maxNewTokens = 128, numBeams = 1 } = request;
+  const { stopStrings = [], doSample, repetitionPenalty, lengthPenalty, earlyStopping } = request;
+  if (numBeams > 1 && doSample !== undefined && doSample !== false)
+    throw new UsageError('numBeams: beam search draws no tokens; leave out doSample, or take one beam');
   const { folder, model, values, notes } = await loadSaved(name, adapter, { kind: 'causal-lm' });
   const { config } = model;
   const family = familyOf(config);
@@ -82,7 +85,6 @@ export async function* generateText(
       `prompt: ${ids.length} tokens, and ${maxNewTokens} to write (--max-new-tokens), are over the ${longest} positions of ${name}; shorten either`,
     );
   const text = (of: number[]): Promise<string> => tokenizer.tokenizer.decode(of, true);
-  const { stopStrings = [], doSample, repetitionPenalty, lengthPenalty, earlyStopping } = request;
   const ending = {
     maxNewTokens,
     eosTokenIds: endsOf(tokenizer, config),
@@ -107,8 +109,6 @@ export async function* generateText(
     yield* beam?.ids ?? [];
   }
   try {
-    if (numBeams > 1 && doSample !== undefined && doSample !== false)
-      throw new UsageError('numBeams: beam search draws no tokens; leave out doSample, or take one beam');
     const added =
       numBeams > 1
         ? best()
