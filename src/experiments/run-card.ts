@@ -1,8 +1,9 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
 import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
+import { scheduleText } from '../progressive/schedule.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
-import { isSpanTask, ownKind, scheduleText } from './run-spec.js';
+import { isSpanTask, ownKind } from './run-spec.js';
 
 /** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
 export function allResults(record: RunRecord): Record<string, number | null> {

@@ -16,8 +16,6 @@ import { LEARNING_RATE_KINDS } from '../training/learning-rate.js';
 import { checkStaged, staged } from './staged.js';
 import { watched, watchedSchema } from './watched.js';
 
-export { scheduleText } from '../progressive/schedule.js';
-
 /** The SQuAD tasks, by the names of Hugging Face's metrics. */
 export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
   ['squad', '1.1'],

@@ -2,7 +2,7 @@
 
 import type { RunRecord } from '../experiments/run-record.js';
 import { machineText } from '../experiments/run-record.js';
-import { scheduleText } from '../experiments/run-spec.js';
+import { scheduleText } from '../progressive/schedule.js';
 import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
 import { type LineSeries, lineChart } from './line-chart.js';

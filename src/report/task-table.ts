@@ -1,7 +1,8 @@
 /** Records in the layout of the paper's tables: a row for each method, a column for each task, mean and deviation over seeds. */
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { publishedRange } from '../experiments/published.js';
-import { type RunSpec, scheduleText } from '../experiments/run-spec.js';
+import type { RunSpec } from '../experiments/run-spec.js';
+import { scheduleText } from '../progressive/schedule.js';
 import { meanAndSpread } from './comparison.js';
 import { collapsed, countedScore } from './pairs.js';
 import { recordLinks } from './record-links.js';
