@@ -7,6 +7,7 @@ import { chatTemplate } from '../tokenizers/chat-template.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { Feature } from './batch.js';
 import type { InputOutput } from './data-to-text/example.js';
+import { idsOf } from './running-text.js';
 
 /** The label that the loss leaves out (PyTorch's `ignore_index`). */
 const IGNORED = -100;
@@ -83,9 +84,6 @@ async function chatWriter(
 
 const writerOf = (tokenizer: TextTokenizer, format: PromptFormat): Writer | Promise<Writer> =>
   format.kind === 'plain' ? plainWriter(tokenizer, format.separator ?? ' ->') : chatWriter(tokenizer, format);
-
-const idsOf = async ({ tokenizer }: TextTokenizer, texts: string[]): Promise<number[][]> =>
-  (await tokenizer.encodeBatch(texts, { addSpecialTokens: false })).map((encoding) => encoding.getIds());
 
 /**
  * Prompts alone, as ids that a model goes on from.

@@ -6,7 +6,7 @@ import type { Feature } from './batch.js';
 const CHUNK = 1024;
 
 /** Ids without special tokens. */
-async function idsOf({ tokenizer }: TextTokenizer, texts: readonly string[]): Promise<number[][]> {
+export async function idsOf({ tokenizer }: TextTokenizer, texts: readonly string[]): Promise<number[][]> {
   const ids: number[][] = [];
   for (let start = 0; start < texts.length; start += CHUNK) {
     const chunk = texts.slice(start, start + CHUNK);

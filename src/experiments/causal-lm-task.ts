@@ -9,6 +9,7 @@ import { readRows } from '../datasets/tables/rows.js';
 import { heldOutRows } from '../datasets/tables/survey.js';
 import { readDocuments } from '../datasets/text.js';
 import { DataError, UsageError } from '../errors.js';
+import { eosTokenIds } from '../models/config.js';
 import { evaluationLoss } from '../training/evaluation-loss.js';
 import { firstPredicted } from '../training/next-token.js';
 import { perplexity } from '../training/pretrain.js';
@@ -63,15 +64,9 @@ async function* itemsOf(path: string, columns: RunSpec['columns']): AsyncGenerat
   }
 }
 
-/** The token that ends a text, by the model. */
-function endOf({ config }: TaskInput): number | undefined {
-  const end = 'eosTokenId' in config ? config.eosTokenId : undefined;
-  return typeof end === 'number' ? end : end?.[0];
-}
-
 async function featuresOf(input: TaskInput, items: readonly Item[]): Promise<Feature[]> {
   const { tokenizer, spec } = input;
-  const options = { tokenizer, maxLength: spec.maxLength, end: endOf(input) };
+  const options = { tokenizer, maxLength: spec.maxLength, end: eosTokenIds(input.config)[0] };
   const pairs = items.filter((item): item is readonly [string, string] => item.length === 2);
   if (pairs.length === 0)
     return blocksOf(

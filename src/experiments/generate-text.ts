@@ -5,7 +5,7 @@ import { beamSearch } from '../generation/beam-search.js';
 import { decode } from '../generation/decode.js';
 import type { BeamOptions, DecodeOptions } from '../generation/options.js';
 import { stopsAt, textPieces } from '../generation/text.js';
-import type { ModelConfig } from '../models/config.js';
+import { eosTokenIds, type ModelConfig } from '../models/config.js';
 import { familyOf } from '../models/families.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizers/tokenizer.js';
 import { openTextModel } from '../training/text-model.js';
@@ -42,8 +42,7 @@ export interface GeneratedCount {
 function endsOf({ tokenizer, effective }: TextTokenizer, config: ModelConfig): number[] {
   const token = effective.special.named.eos_token;
   const id = token === undefined ? null : tokenizer.tokenToId(token);
-  const own = 'eosTokenId' in config ? (config.eosTokenId ?? []) : [];
-  return [...new Set([id ?? [], own].flat())];
+  return [...new Set([id ?? [], ...eosTokenIds(config)].flat())];
 }
 
 /**

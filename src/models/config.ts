@@ -86,6 +86,10 @@ export interface LlamaConfig extends DecoderShape {
 /** A model's shape: told apart by `modelType`. */
 export type ModelConfig = EncoderConfig | Gpt2Config | LlamaConfig;
 
+/** Ids that each end a text, by the model; none of an encoder. */
+export const eosTokenIds = (config: ModelConfig): readonly number[] =>
+  'eosTokenId' in config ? [config.eosTokenId ?? []].flat() : [];
+
 export const embeddingSize = ({ embeddingSize, hiddenSize }: EncoderConfig): number =>
   embeddingSize ?? hiddenSize;
 

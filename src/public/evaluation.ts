@@ -16,7 +16,6 @@ export { type BleuOptions, bleu } from '../metrics/generation/bleu.js';
 export { cider } from '../metrics/generation/cider.js';
 export { generationMetrics } from '../metrics/generation/generation.js';
 export { nist } from '../metrics/generation/nist.js';
-export { perplexity } from '../metrics/generation/perplexity.js';
 export { rougeL } from '../metrics/generation/rouge.js';
 export { glueMetrics } from '../metrics/glue.js';
 export type { Metrics } from '../metrics/metrics.js';

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { bleu } from '../../src/metrics/generation/bleu.js';
 import { cider } from '../../src/metrics/generation/cider.js';
 import { nist } from '../../src/metrics/generation/nist.js';
-import { perplexity } from '../../src/metrics/generation/perplexity.js';
 import { rougeL } from '../../src/metrics/generation/rouge.js';
 import { treebankTokens } from '../../src/metrics/generation/treebank.js';
 import { goldenJson } from '../golden/golden.js';
@@ -47,11 +46,6 @@ test('NIST, ROUGE-L, CIDEr', () => {
 
 test('Penn Treebank tokens', () => {
   for (const [text, wanted] of tokens) assert.equal(treebankTokens(text).join(' '), wanted, text);
-});
-
-test('perplexity', () => {
-  near(perplexity(Math.log(50) * 7, 7), 50, 1e-9, 'uniform over 50');
-  assert.throws(() => perplexity(3, 0), /over 0 tokens/);
 });
 
 test('one line for what cannot be scored', () => {
