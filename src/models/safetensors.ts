@@ -23,20 +23,21 @@ export interface LazyTensor {
 }
 
 /** Types that are read: bytes of a value, and the value at a place. */
-const FLOATS: Readonly<Record<string, readonly [number, (bytes: Buffer, at: number) => number]>> = {
-  F64: [8, (bytes, at) => bytes.readDoubleLE(at)],
-  F32: [4, (bytes, at) => bytes.readFloatLE(at)],
-  F16: [2, (bytes, at) => fromFloat16(bytes.readUInt16LE(at))],
-  BF16: [2, (bytes, at) => fromBfloat16(bytes.readUInt16LE(at))],
+const FLOATS: Readonly<Record<string, readonly [number, (view: DataView, at: number) => number]>> = {
+  F64: [8, (view, at) => view.getFloat64(at, true)],
+  F32: [4, (view, at) => view.getFloat32(at, true)],
+  F16: [2, (view, at) => fromFloat16(view.getUint16(at, true))],
+  BF16: [2, (view, at) => fromBfloat16(view.getUint16(at, true))],
 };
 
 /** @param bytes at the start of a buffer of their own @returns undefined for a type that is no float; F64 is rounded */
-function toFloat32(bytes: Buffer, dtype: string): Float32Array | undefined {
+function toFloat32(bytes: Uint8Array, dtype: string): Float32Array | undefined {
   const [size, value] = FLOATS[dtype] ?? [];
   if (size === undefined || value === undefined) return undefined;
   if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const data = new Float32Array(bytes.length / size);
-  for (let i = 0; i < data.length; i++) data[i] = value(bytes, size * i);
+  for (let i = 0; i < data.length; i++) data[i] = value(view, size * i);
   return data;
 }
 

@@ -34,7 +34,7 @@ export interface TensorFormat<H, E> {
   /** Where a tensor's bytes lie in the file. */
   bytesOf(entry: E, header: H): { readonly begin: number; readonly bytes: number };
   /** @param bytes at the start of a buffer of their own @throws DataError for a type that is not read */
-  valuesOf(bytes: Buffer, entry: E, name: string): Float32Array;
+  valuesOf(bytes: Uint8Array, entry: E, name: string): Float32Array;
 }
 
 /** Opens a file and reads its header; one tensor is in memory at a time. @throws DataError for one that is not there, or damaged */
