@@ -168,15 +168,17 @@ const logsOf = (runs: string): string[] => {
   );
 };
 
-/** A task that has run for some seconds, so that it has begun its steps. */
-async function someRunning(): Promise<Running> {
+const queueIsEmpty = (): boolean => succeed('squeue', '-h').trim() === '';
+
+/** A task that has run for some seconds, so that it has begun its steps; undefined where all have ended. */
+async function someRunning(): Promise<Running | undefined> {
   let oldest: Running | undefined;
   const found = (): boolean => {
-    oldest = running().find(({ seconds }) => seconds >= 5);
-    return oldest !== undefined;
+    oldest = running().find(({ seconds }) => seconds >= 3);
+    return oldest !== undefined || queueIsEmpty();
   };
-  await until('a task runs', found, 120);
-  return oldest as Running;
+  await until('a task runs', found, 300);
+  return oldest;
 }
 
 async function disturb(runs: string): Promise<void> {
@@ -185,12 +187,15 @@ async function disturb(runs: string): Promise<void> {
     say(`killed process ${makers(runs).find(killed) ?? 'none: none runs'}`);
     await setTimeout(1500);
   }
-  await until('a task is put back', () => call('scontrol', 'requeue', anyRunning()).code === 0, 60);
+  const putBack = (): boolean => call('scontrol', 'requeue', anyRunning()).code === 0;
+  await until('a task is put back', () => putBack() || queueIsEmpty(), 60);
   say('put a task back into the queue');
   await until(
     'a task saves itself',
     async () => {
-      const { job, task } = await someRunning();
+      const oldest = await someRunning();
+      if (oldest === undefined) return true;
+      const { job, task } = oldest;
       // scancel sends the signal, is told that the job is about to change, and would go on sending.
       call('timeout', '1', 'scancel', '--batch', '--signal=USR2', `${job}_${task}`);
       say(`told task ${task} that its time is up`);
@@ -263,7 +268,7 @@ async function chaos(): Promise<void> {
   );
 
   for (let round = 0; ; round++) {
-    await until('the queue is empty', () => succeed('squeue', '-h').trim() === '', 1800);
+    await until('the queue is empty', queueIsEmpty, 1800);
     const now = counts(file, runs);
     say(JSON.stringify(now));
     if (Number(now.done) === RUNS) break;
@@ -302,13 +307,13 @@ async function fullDisk(): Promise<void> {
   const runs = join(disk, 'runs');
   grid(few, runs, '--on', 'slurm');
   call('dd', 'if=/dev/zero', `of=${disk}/filler`, 'bs=4k', 'count=5000');
-  await until('the queue is empty', () => succeed('squeue', '-h').trim() === '', 600);
+  await until('the queue is empty', queueIsEmpty, 600);
   const text = grid(few, runs, '--status');
   say(text.split('\n')[0] ?? '');
   assert.match(text, /0 done, 0 running, 0 waiting, 4 failed/);
   rmSync(join(disk, 'filler'));
   grid(few, runs, '--retry');
-  await until('the queue is empty', () => succeed('squeue', '-h').trim() === '', 600);
+  await until('the queue is empty', queueIsEmpty, 600);
   assert.equal(Number(counts(few, runs).done), 4);
   say('a full disk: four runs failed with a line; made when there was room');
 }
@@ -319,7 +324,7 @@ async function cancelled(): Promise<void> {
   await until('a task runs', () => running().length > 0, 60);
   await setTimeout(1500);
   say(grid(few, runs, '--cancel').trim());
-  await until('the queue is empty', () => succeed('squeue', '-h').trim() === '', 60);
+  await until('the queue is empty', queueIsEmpty, 60);
   await setTimeout(3000);
   assert.equal(succeed('squeue', '-h').trim(), '', 'nothing comes back');
   const now = counts(few, runs);
