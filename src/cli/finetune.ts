@@ -122,7 +122,7 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const request = { ...source, model, maxTrainExamples };
   const defaults = await defaultsOf(flags.recipe, request, method, flags);
   const epochs = flags.epochs ?? defaults.epochs;
-  const stages = flags.stages ?? (flags.epochs === undefined ? defaults.stages : undefined) ?? epochs;
+  const stages = flags.stages ?? flags.epochs ?? defaults.stages;
   return runSpec({
     ...source,
     model,

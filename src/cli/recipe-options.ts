@@ -63,8 +63,8 @@ export interface GivenBudget {
   readonly gradientAccumulationSteps?: number;
 }
 
-/** A recipe and, where its epochs are not a stage each, T. */
-export type Defaults = Recipe & { readonly stages?: number };
+/** A recipe, and T for its epochs: one stage each where there are blocks for as many. */
+export type Defaults = Recipe & { readonly stages: number };
 
 /**
  * Settings of a method on a task: the literature's, or the method's, with learning rate and budget of the model's size.
@@ -77,16 +77,17 @@ export async function defaultsOf(
   given: GivenBudget,
 ): Promise<Defaults> {
   const config = await readConfig(await resolveModel(request.model));
-  if (which === 'literature') {
-    const recipe = literatureRecipe(request.task, kind);
-    return recipe.epochs > config.numHiddenLayers ? { ...recipe, stages: DEFAULT_STAGES } : recipe;
-  }
+  const staged = (recipe: Recipe, stages = recipe.epochs): Defaults => {
+    const blocks = config.numHiddenLayers;
+    return { ...recipe, stages: Math.min(stages > blocks ? DEFAULT_STAGES : stages, blocks) };
+  };
+  if (which === 'literature') return staged(literatureRecipe(request.task, kind));
   const recipe = { ...RECIPES[kind], learningRate: defaultLearningRate(kind, config) };
   const { epochs, batchSize, maxSteps, gradientAccumulationSteps = 1 } = given;
   const isGiven = [epochs, batchSize, maxSteps].some((value) => value !== undefined);
-  if (config.hiddenSize >= SMALL_HIDDEN || isGiven || gradientAccumulationSteps > 1) return recipe;
+  if (config.hiddenSize >= SMALL_HIDDEN || isGiven || gradientAccumulationSteps > 1) return staged(recipe);
   const rows = await trainingRows(request, MANY_ROWS);
-  return rows === undefined ? recipe : { ...smallRecipe(recipe, rows), stages: DEFAULT_STAGES };
+  return rows === undefined ? staged(recipe) : staged(smallRecipe(recipe, rows), DEFAULT_STAGES);
 }
 
 /** What `--recipe literature` sets, and from where. */

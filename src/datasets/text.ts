@@ -141,6 +141,7 @@ const XZ_REASONS: Readonly<Record<string, string>> = {
 };
 
 function reason(path: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'EISDIR') return 'is a folder; name a file in it';
   if (error.code === 'ENOENT') return 'no such file; give a text file, plain, .gz or .xz';
   if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'not UTF-8 text; convert the file to UTF-8';
   if (error.code === 'Z_BUF_ERROR') return 'the gzip archive is cut off; fetch it again';

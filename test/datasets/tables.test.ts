@@ -1,6 +1,6 @@
 /** Tables of one's own: formats, quoting, and what bad files say. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -66,6 +66,9 @@ test('tsv: a quote is text; .txt wants its delimiter', async () => {
   const path = write('a.txt', text);
   assert.deepEqual(await valuesOf(path, '\\t'), wanted);
   await assert.rejects(valuesOf(path), /Give --delimiter/);
+  await assert.rejects(valuesOf(path, ''), /a\.txt: --delimiter is empty/);
+  mkdirSync(join(folder, 'folder.csv'));
+  await assert.rejects(valuesOf(join(folder, 'folder.csv')), /folder\.csv: is a folder; name a file in it/);
 });
 
 test('a row is known by the line that it begins on', async () => {

@@ -80,12 +80,13 @@ test('a small model on few rows has steps enough by default; what is given wins,
   assert.equal((await defaultsOf('default', { ...own, validationSplit: 0.1 }, full, {})).epochs, 3);
   for (const given of [{ epochs: 3 }, { batchSize: 32 }, { maxSteps: 100 }, { gradientAccumulationSteps: 2 }])
     assert.deepEqual(await defaultsOf('default', request, full, given), {
-      ...RECIPES.full,
-      learningRate: 3e-4,
+      ...{ ...RECIPES.full, learningRate: 3e-4, stages: 3 },
     });
-  const wide = await createWide();
-  assert.deepEqual(await defaultsOf('default', { ...request, model: wide }, full, {}), RECIPES.full);
+  const [wide, low] = [await createWide('wide', 12), await createWide('low', 2)];
+  const ofModel = (model: string) => defaultsOf('default', { ...request, model }, full, {});
+  assert.deepEqual(await ofModel(wide), { ...RECIPES.full, stages: 3 });
   // More epochs than there are blocks cannot be a stage each.
+  assert.equal((await ofModel(low)).stages, 2);
   assert.equal((await defaultsOf('literature', { ...request, task: 'rte' }, LORA_DEFAULTS, {})).stages, 3);
   assert.match(
     DEFAULT_TEXTS.epochs,
@@ -95,9 +96,10 @@ test('a small model on few rows has steps enough by default; what is given wins,
 });
 
 /** A model's config is all that defaults ask for. */
-async function createWide(): Promise<string> {
-  const folder = join(home, 'wide');
+async function createWide(name: string, numHiddenLayers: number): Promise<string> {
+  const folder = join(home, name);
   await mkdir(folder, { recursive: true });
-  await writeConfig(folder, PRESETS['bert-base-uncased'] as ModelConfig, { kind: 'span' });
+  const config = { ...(PRESETS['bert-base-uncased'] as ModelConfig), numHiddenLayers };
+  await writeConfig(folder, config, { kind: 'span' });
   return folder;
 }
