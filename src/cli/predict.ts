@@ -130,6 +130,9 @@ const csvField = (value: unknown): string => {
 };
 const csvLine = (fields: readonly unknown[]): string => `${fields.map(csvField).join(',')}\r\n`;
 
+/** Rows come in so many at a time, or fewer: how far it is is told at the end of some. */
+const TOLD_AFTER = 1024;
+
 async function write(out: Writable, rows: AsyncIterable<Row>, format: PredictFlags['format']): Promise<void> {
   const start = performance.now();
   let [done, told] = [0, start];
@@ -139,7 +142,7 @@ async function write(out: Writable, rows: AsyncIterable<Row>, format: PredictFla
     if (!out.write(line)) await once(out, 'drain');
     done++;
     const now = performance.now();
-    if (now - told < 1000 * LOG_INTERVAL) continue;
+    if (done % TOLD_AFTER !== 0 || now - told < 1000 * LOG_INTERVAL) continue;
     told = now;
     note(`${done} rows | ${((1000 * done) / (now - start)).toFixed(0)}/s`);
   }
