@@ -2,10 +2,13 @@
 
 import type { Command } from 'commander';
 import { localFile } from '../datasets/hub-dataset.js';
+import { resolveModel } from '../datasets/source.js';
 import { readSquadFile } from '../datasets/squad.js';
+import { firstRows, namesOf } from '../datasets/tables/columns.js';
 import { DataError, UsageError } from '../errors.js';
 import { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
 import { OWN_KINDS, ownKind } from '../experiments/run-spec.js';
+import { trainedWith, withTrained } from '../experiments/trained-with.js';
 import { readJsonEntries } from '../json.js';
 import {
   missingPredictions,
@@ -135,14 +138,18 @@ ${MODEL_EXAMPLE}
 const SQUAD_EXAMPLE =
   '  progtuning evaluate squad --data squad/dev-v1.1.json --predictions runs/squad/predictions.json';
 
-/** The columns of own data, as said or guessed. */
+/** The columns of own data, as said, as in training, or guessed. */
 async function ownColumns(
-  flags: ColumnFlags & Pick<EvaluateRequest, 'task' | 'data'>,
+  flags: ColumnFlags & Pick<EvaluateRequest, 'task' | 'data' | 'model' | 'adapter'>,
 ): Promise<Pick<EvaluateRequest, 'columns'>> {
   const kind = ownKind(flags.task);
   if (kind === undefined) return {};
-  const given = givenColumns(flags);
-  const { columns } = await ownLayout(await localFile(flags.data), given, kind);
+  const path = await localFile(flags.data);
+  const trained = await trainedWith(flags.adapter ?? (await resolveModel(flags.model)));
+  const isTable = kind !== 'causal-lm' && kind !== 'question-answering';
+  const names = isTable ? namesOf(await firstRows(path, flags.delimiter)) : [];
+  const given = withTrained(givenColumns(flags), trained.columns, names);
+  const { columns } = await ownLayout(path, given, kind);
   return columns ? { columns: { ...columns, delimiter: given.delimiter } } : {};
 }
 
@@ -150,7 +157,7 @@ function registerEvaluateModel(evaluate: Command): void {
   const command = evaluate
     .command('model')
     .description(
-      "a saved model, or an adapter on its base model, on a task's development set; SQuAD: windows and answers as in its training, if not said otherwise",
+      "a saved model, or an adapter on its base model, on a task's development set; length of rows, SQuAD's windows and answers as in its training, if not said otherwise",
     )
     .requiredOption(
       '--task <name>',
@@ -164,7 +171,7 @@ function registerEvaluateModel(evaluate: Command): void {
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384, causal-lm: 256)',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: as trained, else 128, SQuAD: 384, causal-lm: 256)',
       wholeNumber('max-length', 8),
     )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))

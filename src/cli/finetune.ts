@@ -15,7 +15,7 @@ import { nonNegativeNumber } from './numbers.js';
 import { addOwnDataOptions, type OwnDataFlags, taskAndData } from './own-data-options.js';
 import { addPushOptions, type PushFlags, pusher } from './push.js';
 import { rangeTest } from './range-test.js';
-import { literatureText, recipeOf } from './recipe-options.js';
+import { defaultsOf, literatureText } from './recipe-options.js';
 import { LOG_INTERVAL, runDisplay } from './run-display.js';
 import { jsonOf } from './run-json.js';
 import { planText, recordText, stagesText } from './run-text.js';
@@ -118,16 +118,19 @@ export function registerFinetune(program: Command): void {
 async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const method = await methodFor(flags, flags.model);
   const source = await taskAndData(flags);
-  const recipe = await recipeOf(flags.recipe, source.task, method, flags.model);
-  const epochs = flags.epochs ?? recipe.epochs;
+  const { model, maxTrainExamples = null } = flags;
+  const request = { ...source, model, maxTrainExamples };
+  const defaults = await defaultsOf(flags.recipe, request, method, flags);
+  const epochs = flags.epochs ?? defaults.epochs;
+  const stages = flags.stages ?? flags.epochs ?? defaults.stages;
   return runSpec({
     ...source,
-    model: flags.model,
+    model,
     method,
     headTraining: headTrainingOf(flags, method),
-    schedule: scheduleOf(flags, epochs, flags.seed),
+    schedule: scheduleOf(flags, stages, flags.seed),
     epochs,
-    ...trainingOf(flags, recipe),
+    ...trainingOf(flags, defaults),
     ...squadOf({ ...flags, task: source.task }),
     ...watchedOf(flags),
   });

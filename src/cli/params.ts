@@ -116,7 +116,7 @@ function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
   const method = methodOf(flags, familyOf(config).loraTargets);
   const head = headTrainingOf(flags, method);
   const epochs = flags.epochs ?? flags.stages ?? 3;
-  const schedule = scheduleOf(flags, epochs, 0);
+  const schedule = scheduleOf(flags, flags.stages ?? epochs, 0);
   checkSchedule(schedule, epochs, config);
   if (isAdaptive(schedule))
     throw new UsageError(

@@ -2,21 +2,24 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { localFile } from '../datasets/hub-dataset.js';
-import { firstRows, type TextColumns, textColumns } from '../datasets/tables/columns.js';
+import { resolveModel } from '../datasets/source.js';
+import { firstRows, namesOf, type TextColumns, textColumns } from '../datasets/tables/columns.js';
 import { type Texts, textsOf } from '../datasets/tables/labelled.js';
 import { openQuestion, readOpenQuestions } from '../datasets/tables/questions.js';
 import { readRows, type TableRow } from '../datasets/tables/rows.js';
+import { linesOfStream } from '../datasets/text.js';
 import { DataError, UsageError } from '../errors.js';
 import { savedHead } from '../experiments/open-saved.js';
 import { type Answer, predictAnswers, type Question } from '../experiments/predict-answers.js';
 import { type Prediction, type PredictRequest, predictTexts } from '../experiments/predict-run.js';
+import { trainedWith, withTrained } from '../experiments/trained-with.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { wholeNumber } from './numbers.js';
 import { addTextColumnOptions, type ColumnFlags, givenColumns } from './own-data-options.js';
+import { LOG_INTERVAL } from './run-display.js';
 
 interface PredictFlags extends PredictRequest, Omit<ColumnFlags, 'labelColumn'>, EngineFlags {
   readonly input?: string;
@@ -29,21 +32,34 @@ Examples:
   A file's rows, as json lines:
     progtuning predict --model runs/reviews --input new.csv --output predictions.jsonl
   Lines of standard input (echo 'what a fine film' | ...), as csv:
-    progtuning predict --model runs/reviews --format csv < new.csv
+    progtuning predict --model runs/reviews --format csv < new.txt
   What a LoRA on its base model says; one that Hugging Face PEFT saved too:
     progtuning predict --model bert-base-uncased/ --adapter runs/sst2-lora --input new.csv
   Answers to questions on texts of your own, each with its place in the text:
     progtuning predict --model runs/squad --input questions.csv --output answers.jsonl`;
 
-/** Lines of stdin: a text each, or json objects. */
+/**
+ * Lines of stdin: a text each or, where the first one is, json objects. A blank line is told, as the output has none for it.
+ * @throws DataError with its line for what is no JSON or not UTF-8, and where there is no row
+ */
 async function* stdinRows(): AsyncGenerator<TableRow> {
   let number = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  let [areObjects, isTold]: [boolean | undefined, boolean] = [undefined, false];
+  for await (const line of linesOfStream(process.stdin, 'stdin')) {
     const where = `stdin:${++number}`;
-    if (line.trim() === '') continue;
-    yield { values: line.trimStart().startsWith('{') ? parsed(line, where) : { text: line }, where };
+    if (line.trim() === '') {
+      if (!isTold) note(`${where}: a blank line; such lines have no prediction`);
+      isTold = true;
+      continue;
+    }
+    areObjects ??= line.trimStart().startsWith('{');
+    yield { values: areObjects ? parsed(line, where) : { text: line }, where };
   }
+  if (areObjects === undefined)
+    throw new DataError('stdin: holds no row; write a text a line, or json objects, or give --input');
 }
+
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function parsed(line: string, where: string): Record<string, unknown> {
   try {
@@ -54,15 +70,16 @@ function parsed(line: string, where: string): Record<string, unknown> {
 }
 
 async function* textsIn(flags: PredictFlags): AsyncGenerator<Texts> {
+  const { input, adapter, model } = flags;
   const given = givenColumns(flags);
+  const trained = await trainedWith(adapter ?? (await resolveModel(model)));
+  const columnsOf = (names: readonly string[], where: string): TextColumns =>
+    textColumns(names, withTrained(given, trained.columns, names), where);
   let columns: TextColumns | undefined;
-  if (flags.input !== undefined) {
-    const names = Object.keys((await firstRows(flags.input, given.delimiter))[0]?.values ?? {});
-    columns = textColumns(names, given, flags.input);
-  }
-  const rows = flags.input === undefined ? stdinRows() : readRows(flags.input, given.delimiter);
+  if (input !== undefined) columns = columnsOf(namesOf(await firstRows(input, given.delimiter)), input);
+  const rows = input === undefined ? stdinRows() : readRows(input, given.delimiter);
   for await (const row of rows) {
-    columns ??= textColumns(Object.keys(row.values), given, 'stdin');
+    columns ??= columnsOf(Object.keys(row.values), 'stdin');
     yield textsOf(row, columns);
   }
 }
@@ -113,13 +130,21 @@ const csvField = (value: unknown): string => {
 };
 const csvLine = (fields: readonly unknown[]): string => `${fields.map(csvField).join(',')}\r\n`;
 
+/** Rows come in so many at a time, or fewer: how far it is is told at the end of some. */
+const TOLD_AFTER = 1024;
+
 async function write(out: Writable, rows: AsyncIterable<Row>, format: PredictFlags['format']): Promise<void> {
-  let isFirst = true;
+  const start = performance.now();
+  let [done, told] = [0, start];
   for await (const { json, columns, fields } of rows) {
-    const header = isFirst && format === 'csv' ? csvLine(columns) : '';
+    const header = done === 0 && format === 'csv' ? csvLine(columns) : '';
     const line = header + (format === 'csv' ? csvLine(fields) : `${JSON.stringify(json)}\n`);
     if (!out.write(line)) await once(out, 'drain');
-    isFirst = false;
+    done++;
+    const now = performance.now();
+    if (done % TOLD_AFTER !== 0 || now - told < 1000 * LOG_INTERVAL) continue;
+    told = now;
+    note(`${done} rows | ${((1000 * done) / (now - start)).toFixed(0)}/s`);
   }
 }
 
@@ -156,7 +181,7 @@ export function registerPredict(program: Command): void {
     .addOption(new Option('--format <kind>', 'of the output').choices(['jsonl', 'csv']).default('jsonl'))
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, contexts of questions: into windows (default: 128, questions: as trained)',
+      'tokens of a row; longer ones are cut, contexts of questions: into windows (default: as trained, else 128, questions: 384)',
       wholeNumber('max-length', 8),
     );
   addTextColumnOptions(command)
@@ -170,7 +195,7 @@ export function registerPredict(program: Command): void {
       await withEngine(flags, (engine) => {
         const options = {
           ...engine,
-          onNote: (text: string): void => void process.stderr.write(`${text}\n`),
+          onNote: note,
         };
         const rows = questions
           ? mapped(predictAnswers(flags, questionsIn(flags), options), rowOfAnswer)

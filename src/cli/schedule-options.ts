@@ -140,13 +140,13 @@ function partitionOf(flags: ScheduleFlags): { readonly partition?: Partition } {
 }
 
 /**
- * @param epochs the default for T @param seed draws the blocks of `random` and `lisa`
+ * @param stages T @param seed draws the blocks of `random` and `lisa`
  * @throws UsageError for a flag of another schedule or partition, or one that is missing
  */
-export function scheduleOf(flags: ScheduleFlags, epochs: number, seed: number): Schedule {
-  const { schedule: kind, stages, embeddings, block, topBlocks } = flags;
+export function scheduleOf(flags: ScheduleFlags, stages: number, seed: number): Schedule {
+  const { schedule: kind, embeddings, block, topBlocks } = flags;
   checkStray(flags);
-  const shared = { stages: stages ?? epochs, embeddings };
+  const shared = { stages, embeddings };
   switch (kind) {
     case 'random':
       return { kind, ...shared, seed };

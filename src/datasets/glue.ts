@@ -8,6 +8,7 @@ import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { parseRows, type RowOptions, type Rows } from './glue-rows.js';
 import type { Task } from './task.js';
+import { firstWrongByte } from './text.js';
 
 /** A split of a task, and the file that it was read from. */
 export interface Split extends Rows {
@@ -40,16 +41,10 @@ function unzipped(bytes: Buffer, path: string): Buffer {
   }
 }
 
-/** Text without its byte-order mark. @throws DataError with the first line that is not UTF-8 */
-function decoded(bytes: Buffer, path: string): string {
+/** Text without its byte-order mark. @throws DataError with line and column of the first byte that is not UTF-8 */
+async function decoded(bytes: Buffer, path: string): Promise<string> {
   if (isUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes);
-  let line = 1;
-  for (let start = 0; ; line++) {
-    const end = bytes.indexOf('\n', start);
-    if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
-    start = end + 1;
-  }
-  throw new DataError(`${path}:${line}: not UTF-8; convert the file to UTF-8`);
+  throw new DataError(`${path}:${await firstWrongByte([bytes])}: not UTF-8; convert the file to UTF-8`);
 }
 
 /**
@@ -65,6 +60,6 @@ export async function readGlueFolder(
   const path = await findFile(folder, task, split);
   const bytes = await readFile(path);
   const plain = path.endsWith('.gz') ? unzipped(bytes, path) : bytes;
-  const rows = parseRows(task, split, decoded(plain, path), path, options);
+  const rows = parseRows(task, split, await decoded(plain, path), path, options);
   return { ...rows, hash: createHash('sha256').update(plain).digest('hex'), path };
 }

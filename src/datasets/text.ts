@@ -36,11 +36,14 @@ export function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): A
 /** As Python's text mode has them: a lone CR ends a line. A CR at the end of what was read may be the half of a CRLF. */
 const LINE_END = /\r\n|\n|\r(?!$)/;
 
-/** `2:7`: line and column of the first byte that is no UTF-8. */
-async function firstWrongByte(path: string): Promise<string> {
+/** `2:7`: line and column of the first byte that is no UTF-8. @param line of the first byte */
+export async function firstWrongByte(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  line = 1,
+): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let [line, column] = [1, 1];
-  for await (const bytes of openBytes(path, () => undefined)) {
+  let column = 1;
+  for await (const bytes of chunks) {
     for (let i = 0; i < bytes.length; i++) {
       let decoded: string;
       try {
@@ -48,8 +51,10 @@ async function firstWrongByte(path: string): Promise<string> {
       } catch {
         return `${line}:${column}`;
       }
-      if (decoded === '\n') [line, column] = [line + 1, 1];
-      else column += decoded === '' ? 0 : 1;
+      if (decoded === '\n') {
+        line++;
+        column = 1;
+      } else column += decoded === '' ? 0 : 1;
     }
   }
   return `${line}:${column}`;
@@ -70,18 +75,54 @@ export async function* readText(
   } catch (cause) {
     const error = cause as NodeJS.ErrnoException;
     const isEncoding = error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
-    const place = isEncoding ? `${path}:${await firstWrongByte(path)}` : path;
+    const place = isEncoding ? `${path}:${await firstWrongByte(openBytes(path, () => undefined))}` : path;
     throw new DataError(`${place}: ${reason(path, error)}`, { cause });
   }
 }
 
+/** Bytes in pieces that end with a line. */
+async function* wholeLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest: Uint8Array[] = [];
+  for await (const bytes of stream) {
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end > 0) {
+      yield Buffer.concat([...rest, bytes.subarray(0, end)]);
+      rest = [];
+    }
+    rest.push(bytes.subarray(end));
+  }
+  yield Buffer.concat(rest);
+}
+
+/** The text of a stream that can be read but once. @param name in errors @throws DataError with line and column for what is not UTF-8 */
+async function* streamText(stream: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string> {
+  let line = 1;
+  for await (const bytes of wholeLines(stream)) {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line > 1 });
+    let text: string;
+    try {
+      text = decoder.decode(bytes);
+    } catch (cause) {
+      throw new DataError(`${name}:${await firstWrongByte([bytes], line)}: not UTF-8 text`, { cause });
+    }
+    yield text;
+    line += text.split('\n').length - 1;
+  }
+}
+
+/** Lines without their ends, as they come. @throws DataError as {@link readText} */
+export const linesOfStream = (stream: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string> =>
+  linesIn(streamText(stream, name));
+
 /** Lines without their ends. @throws DataError as {@link readText} */
-export async function* linesOf(
+export const linesOf = (
   path: string,
   onBytes: (bytes: Uint8Array) => void = () => undefined,
-): AsyncGenerator<string> {
+): AsyncGenerator<string> => linesIn(readText(path, onBytes));
+
+async function* linesIn(texts: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
-  for await (const part of readText(path, onBytes)) {
+  for await (const part of texts) {
     const text = rest + part;
     const lines = text.includes('\r') ? text.split(LINE_END) : text.split('\n');
     rest = lines.pop() as string;
@@ -100,6 +141,7 @@ const XZ_REASONS: Readonly<Record<string, string>> = {
 };
 
 function reason(path: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'EISDIR') return 'is a folder; name a file in it';
   if (error.code === 'ENOENT') return 'no such file; give a text file, plain, .gz or .xz';
   if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'not UTF-8 text; convert the file to UTF-8';
   if (error.code === 'Z_BUF_ERROR') return 'the gzip archive is cut off; fetch it again';

@@ -1,7 +1,7 @@
 /** A saved model, or an adapter on its base model, on a task's development set. */
 import { join } from 'node:path';
 import { resolveModel } from '../datasets/source.js';
-import { UsageError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { noAdaptation } from '../models/adaptation.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
@@ -19,6 +19,7 @@ import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { isSpanTask, ownKind, type RunRequest, type RunSpec, runSpec } from './run-spec.js';
 import type { RunTask } from './run-task.js';
 import { type SavedSquadSettings, savedSquadSettings } from './squad-settings.js';
+import { trainedWith } from './trained-with.js';
 
 export interface SavedModel<H extends HeadSpec> extends HeadSource {
   readonly model: Omit<Model, 'head'> & { readonly head: H };
@@ -72,13 +73,12 @@ export type EvaluateRequest = Pick<
   readonly adapter?: string | undefined;
 };
 
-/** A SQuAD model is scored as it was trained, in all that the request leaves open and its folder says. */
+/** A model is scored as it was trained, in all that the request leaves open and its folder says. */
 async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunRequest> {
   const { squad } = request;
-  const saved: SavedSquadSettings = isSpanTask(request.task)
-    ? await savedSquadSettings(adapter ?? (await resolveModel(request.model)))
-    : {};
-  const maxLength = request.maxLength ?? saved.maxLength;
+  const folder = adapter ?? (await resolveModel(request.model));
+  const saved: SavedSquadSettings = isSpanTask(request.task) ? await savedSquadSettings(folder) : {};
+  const maxLength = request.maxLength ?? saved.maxLength ?? (await trainedWith(folder)).maxLength;
   return {
     ...request,
     ...(maxLength === undefined ? {} : { maxLength }),
@@ -88,8 +88,15 @@ async function completed({ adapter, ...request }: EvaluateRequest): Promise<RunR
 
 /** The task of a saved model: own data has the classes that the model, or its adapter, names. @throws UsageError, DataError */
 async function savedTask(spec: RunSpec, adapter: string | undefined): Promise<RunTask> {
-  if (ownKind(spec.task) === undefined) return findRunTask(spec.task);
-  return savedOwnTask(spec, await classNamesOf(await resolveModel(spec.model), adapter));
+  const kind = ownKind(spec.task);
+  if (kind === undefined) return findRunTask(spec.task);
+  const folder = await resolveModel(spec.model);
+  const labels = await classNamesOf(folder, adapter);
+  if (labels.length === 0 && (kind === 'classification' || kind === 'multi-label'))
+    throw new DataError(
+      `${adapter ?? folder}: names no classes, so that labels of ${spec.data} cannot be told apart by them; write id2label into its config.json`,
+    );
+  return savedOwnTask(spec, labels);
 }
 
 /** Class names by id of a saved model, or of the adapter over it; none where neither names any. */

@@ -7,7 +7,13 @@ import type { TaskKind } from '../datasets/tables/columns.js';
 import { encodeTable } from '../datasets/tables/encode.js';
 import type { LabelledTable } from '../datasets/tables/labelled.js';
 import { readQuestions } from '../datasets/tables/questions.js';
-import { checkTable, heldOutRows, type Survey, surveyTable } from '../datasets/tables/survey.js';
+import {
+  checkTable,
+  heldOutNotes,
+  heldOutRows,
+  type Survey,
+  surveyTable,
+} from '../datasets/tables/survey.js';
 import { UsageError } from '../errors.js';
 import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/classes.js';
 import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
@@ -168,9 +174,9 @@ const hashesOf = (splits: readonly OwnSplit[]): Record<string, string> =>
 async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
   const table = await tableOf(spec, kind, spec.data, spec.maxTrainExamples);
   const { labels, rows, hash, notes, strata, texts: trained } = await surveyTable(table);
-  const held = spec.validationSplit
-    ? heldOutRows(strata, spec.validationSplit, spec.seed)
-    : new Uint8Array(rows);
+  const { validationSplit: share, seed } = spec;
+  const held = share ? heldOutRows(strata, share, seed) : new Uint8Array(rows);
+  const heldNotes = share ? heldOutNotes(held, share, table.path) : [];
   // Where no other file is compared with them, the memory that they take is given back.
   const texts = spec.validationFile || spec.testFile ? trained : undefined;
   let heldOut: FeatureList = [];
@@ -179,7 +185,7 @@ async function labelledTask(spec: RunSpec, kind: TableKind): Promise<RunTask> {
     head: headOf(kind, labels.length),
     labels,
     async training(input) {
-      for (const text of notes) input.onEvent({ kind: 'warning', text });
+      for (const text of [...notes, ...heldNotes]) input.onEvent({ kind: 'warning', text });
       const read = await encoded(input, table, labels, 'train', held);
       heldOut = read.heldOut;
       return { features: read.taken, examples: read.taken.length, hash, report: {} };

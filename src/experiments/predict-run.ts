@@ -8,7 +8,7 @@ import { holding, predictionsOf, probabilities } from '../training/predictions.j
 import { chunksOf, type OpenOptions, openSaved, type SavedRequest, savedHead } from './open-saved.js';
 
 export interface PredictRequest extends SavedRequest {
-  /** Tokens of a row; longer ones are cut. Default: 128. */
+  /** Tokens of a row; longer ones are cut. Default: as trained; 128 where the model's folder does not say. */
   readonly maxLength?: number | undefined;
 }
 
@@ -22,8 +22,6 @@ export interface Prediction {
 
 /** Rows that are tokenised and predicted at once: bounds memory, and lets rows of like length share a batch. */
 const CHUNK = 1024;
-
-const DEFAULT_LENGTH = 128;
 
 type Classifier = Extract<HeadSpec, { kind: 'classification' }>;
 
@@ -54,14 +52,14 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
  * ```
  */
 export async function* predictTexts(
-  { maxLength = DEFAULT_LENGTH, ...request }: PredictRequest,
+  { maxLength: asked, ...request }: PredictRequest,
   rows: AsyncIterable<Texts> | Iterable<Texts>,
   options: OpenOptions = {},
 ): AsyncGenerator<Prediction> {
   const head = await savedHead(request);
   if (head.kind === 'span')
     throw new UsageError(`${request.model}: answers questions on texts; use predictAnswers`);
-  const { model, tokenizer, program, labels } = await openSaved(request, head, maxLength, options);
+  const { model, tokenizer, program, labels, maxLength } = await openSaved(request, head, asked, options);
   try {
     for await (const chunk of chunksOf(rows, CHUNK)) {
       const features = await encodeTexts(tokenizer, chunk, maxLength);

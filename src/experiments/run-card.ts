@@ -27,8 +27,17 @@ const yaml = (value: string): string => JSON.stringify(value);
 const dataName = (data: string): string =>
   data === 'embedded' ? 'generated text that ships with progtuning' : sharedDataName(data);
 
+/** The hub's name of what a model does. */
+function pipelineOf(task: string): string {
+  if (isSpanTask(task)) return 'question-answering';
+  return task === 'causal-lm' ? 'text-generation' : 'text-classification';
+}
+
+/** Stages that a card lists: LISA has hundreds. */
+const SHOWN_STAGES = 24;
+
 function header({ spec, metrics }: RunRecord): string[] {
-  const task = isSpanTask(spec.task) ? 'question-answering' : 'text-classification';
+  const task = pipelineOf(spec.task);
   const data = dataName(spec.data);
   const model = sharedModelName(spec.model);
   const results = Object.entries(metrics).flatMap(([name, value]) =>
@@ -58,7 +67,7 @@ const row = (what: string, value: string | number): string => `| ${what} | ${val
 
 /** README.md of a saved run. */
 export function modelCard(record: RunRecord): string {
-  const { spec, metrics, updatedParameters, identity } = record;
+  const { spec, metrics, updatedParameters, stages, identity } = record;
   const { schedule } = spec;
   const model = sharedModelName(spec.model);
   const numbers = Object.entries(metrics).map(([name, value]) => row(name, value ?? 'undefined'));
@@ -73,11 +82,17 @@ export function modelCard(record: RunRecord): string {
     row('data', `${dataName(spec.data)}, ${record.trainExamples} training examples`),
     row('method', spec.method.kind),
     row('schedule', `${scheduleText(schedule)}, T = ${schedule.stages}, embeddings ${schedule.embeddings}`),
-    row('epochs, batch', `${spec.epochs}, ${spec.batchSize * spec.gradientAccumulationSteps}`),
+    row(
+      `${spec.maxSteps === undefined ? 'epochs' : 'steps'}, batch`,
+      `${spec.maxSteps ?? spec.epochs}, ${spec.batchSize * spec.gradientAccumulationSteps}`,
+    ),
     row('learning rate', `${spec.learningRate} ${spec.learningRateSchedule.kind}`),
     row('longest row', `${spec.maxLength} tokens`),
     row('seed', spec.seed),
     row('parameters updated in each epoch', updatedParameters.join(', ')),
+    ...(stages.length > SHOWN_STAGES
+      ? []
+      : [row('parameters updated in each stage', stages.map((stage) => stage.updatedParameters).join(', '))]),
     row('saved by the schedule', `${(100 * record.savedFraction).toFixed(2)} %`),
     ...numbers,
     '',

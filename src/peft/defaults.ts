@@ -75,3 +75,32 @@ export const defaultLearningRate = (
   kind: Method['kind'],
   { hiddenSize }: { readonly hiddenSize: number },
 ): number => (hiddenSize < SMALL_HIDDEN ? SMALL_LEARNING_RATES[kind] : RECIPES[kind].learningRate);
+
+/** Stages of a run whose epochs are not chosen: the paper's T. */
+export const DEFAULT_STAGES = 3;
+
+/**
+ * Budgets of small models, by the rows that there are to train on: they learn by steps more than by rows, so few rows are gone through
+ * often, in small batches, with a warm-up (as Mosbach et al. 2021, "On the Stability of Fine-tuning BERT", have it for few rows). Each
+ * gives 1,875 steps or more from 1,667 rows up.
+ */
+export const SMALL_BUDGETS = [
+  { rows: 20_000, batchSize: 32, epochs: 3 },
+  { rows: 10_000, batchSize: 16, epochs: 3 },
+  { rows: 5_000, batchSize: 8, epochs: 3 },
+  { rows: 2_500, batchSize: 8, epochs: 6 },
+  { rows: 0, batchSize: 8, epochs: 9 },
+] as const;
+
+/** Rows from which on a small model has the budget of its method, as all others. */
+export const MANY_ROWS = SMALL_BUDGETS[0].rows;
+
+const SMALL_WARMUP = 0.1;
+
+/** A method's recipe with the budget of a small model on so many rows. */
+export function smallRecipe(recipe: Recipe, rows: number): Recipe {
+  const found = SMALL_BUDGETS.find((budget) => rows >= budget.rows) ?? SMALL_BUDGETS[0];
+  if (found.rows === MANY_ROWS) return recipe;
+  const { batchSize, epochs } = found;
+  return { ...recipe, batchSize: Math.min(recipe.batchSize, batchSize), epochs, warmupRatio: SMALL_WARMUP };
+}

@@ -7,6 +7,7 @@ import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
 import { type LineSeries, lineChart } from './line-chart.js';
 import { numberText, scoreText } from './number-text.js';
+import { settingsText } from './settings-text.js';
 import { figureToSvg } from './svg.js';
 
 /** Steps in the mean that is drawn: a fiftieth of the run. */
@@ -120,6 +121,7 @@ function facts(record: RunRecord): [string, string][] {
     ['data', `${data}, ${record.trainExamples} training examples`],
     ['model', spec.model],
     ['method', `${spec.method.kind}, ${scheduleText(spec.schedule)}, T = ${spec.schedule.stages}`],
+    ['settings', settingsText(spec)],
     [
       'steps',
       `${steps.length}${steps.length < asked ? ` of ${asked}: stopped early` : ''}, seed ${spec.seed}`,
@@ -136,6 +138,7 @@ function facts(record: RunRecord): [string, string][] {
       name,
       scoreText(value, undefinedMetrics[name]),
     ]),
+    ['time', `${Math.round(record.seconds)} s, ${(record.peakBytes / 2 ** 20).toFixed(0)} MiB at most`],
     ['machine', machineText(record.machine)],
     ['run', record.identity.key],
   ];

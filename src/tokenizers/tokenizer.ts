@@ -172,6 +172,23 @@ function assemble(
   return { inputIds, tokenTypeIds };
 }
 
+/** Characters that the library is given at a time: while it lasts, what it makes of a text takes a hundred times the text's room. */
+const CHARACTERS = 2 ** 20;
+
+/** Ids of each text, whole. */
+async function idsOf(tokenizer: NativeTokenizer, texts: readonly string[]): Promise<readonly number[][]> {
+  const ids: number[][] = [];
+  for (let start = 0; start < texts.length; ) {
+    let [end, characters] = [start, 0];
+    do characters += (texts[end++] as string).length;
+    while (end < texts.length && characters + (texts[end] as string).length <= CHARACTERS);
+    const encodings = await tokenizer.encodeBatch(texts.slice(start, end), { addSpecialTokens: false });
+    for (const encoding of encodings) ids.push(encoding.getIds());
+    start = end;
+  }
+  return ids;
+}
+
 /**
  * Encodes a text, or two, per row. Rows keep their own lengths: padding is the batch's.
  * @param maxLength tokens of a row, special tokens included: longer ones are cut, the longer text first @returns a row each, in their order
@@ -190,10 +207,7 @@ export async function encodeTexts(
   rows: readonly (readonly [string] | readonly [string, string])[],
   maxLength: number,
 ): Promise<EncodedText[]> {
-  const texts = rows.flat();
-  const ids = (await tokenizer.encodeBatch(texts, { addSpecialTokens: false })).map((encoding) =>
-    encoding.getIds(),
-  );
+  const ids = await idsOf(tokenizer, rows.flat());
   let next = 0;
   return rows.map((row) => {
     const first = ids[next++] ?? [];

@@ -9,7 +9,7 @@ import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.
 import { permutation } from '../../src/random.js';
 import { packageRoot } from '../golden/golden.js';
 import { temporaryFolder } from '../temporary-folder.js';
-import { progtuning, type Result } from './progtuning.js';
+import { piped, progtuning, type Result } from './progtuning.js';
 
 const home = temporaryFolder();
 const data = join(home, 'glue');
@@ -440,7 +440,7 @@ test('own data with every setting that steers, watches and keeps: told before th
   const { id2label } = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
   assert.deepEqual(id2label, { 0: 'fine', 1: 'poor' });
   const predict = (...args: string[]): Result =>
-    progtuning('predict', '--model', out, '--input', file, '--max-length', '16', ...args);
+    progtuning('predict', '--model', out, '--input', file, ...args);
   const predicted = predict();
   assert.equal(predicted.status, 0, predicted.stderr);
   const found = predicted.stdout
@@ -456,4 +456,13 @@ test('own data with every setting that steers, watches and keeps: told before th
     csv.slice(1, -1).map((line) => line.split(',')[0]),
     found,
   );
+  const [one, two] = rows.map((row) => row.split(',')[0] as string) as [string, string];
+  const asked = `\ufeff${JSON.stringify({ text: one })}\r\n\n${JSON.stringify({ text: `${two}\u2028` })}\n`;
+  const answered = piped(asked, 'predict', '--model', out);
+  assert.equal(answered.stderr, 'stdin:2: a blank line; such lines have no prediction\n');
+  assert.deepEqual(
+    answered.stdout.match(/"label":"\w+"/g),
+    found.slice(0, 2).map((label) => `"label":"${label}"`),
+  );
+  refused(piped('', 'predict', '--model', out), 1, /stdin: holds no row/);
 });

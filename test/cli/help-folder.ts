@@ -83,6 +83,7 @@ export async function layOut(folder: string): Promise<string> {
     }),
     write(folder, 'reviews.csv', reviews()),
     write(folder, 'new.csv', 'text\nwhat a fine hall\n'),
+    write(folder, 'new.txt', 'what a fine hall\n'),
     write(folder, 'questions.csv', 'question,context\nWho has the key?,The porter has the key.\n'),
     write(folder, 'book.txt', lines.join('\n\n')),
     write(folder, 'law-1.txt.gz', gzipSync(lines.slice(0, 200).join('\n\n'))),

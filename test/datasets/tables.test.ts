@@ -1,6 +1,6 @@
 /** Tables of one's own: formats, quoting, and what bad files say. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -11,7 +11,7 @@ import { type LabelledTable, labelledRows } from '../../src/datasets/tables/labe
 import { classesOf, inLabelOrder } from '../../src/datasets/tables/labels.js';
 import { readQuestions } from '../../src/datasets/tables/questions.js';
 import { readRows } from '../../src/datasets/tables/rows.js';
-import { checkTable, heldOutRows, surveyTable } from '../../src/datasets/tables/survey.js';
+import { checkTable, heldOutNotes, heldOutRows, surveyTable } from '../../src/datasets/tables/survey.js';
 import { DataError } from '../../src/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'progtuning-tables-'));
@@ -66,6 +66,9 @@ test('tsv: a quote is text; .txt wants its delimiter', async () => {
   const path = write('a.txt', text);
   assert.deepEqual(await valuesOf(path, '\\t'), wanted);
   await assert.rejects(valuesOf(path), /Give --delimiter/);
+  await assert.rejects(valuesOf(path, ''), /a\.txt: --delimiter is empty/);
+  mkdirSync(join(folder, 'folder.csv'));
+  await assert.rejects(valuesOf(join(folder, 'folder.csv')), /folder\.csv: is a folder; name a file in it/);
 });
 
 test('a row is known by the line that it begins on', async () => {
@@ -105,6 +108,10 @@ test('kind and columns are guessed from names and values', async () => {
   const squad = '{"id":"1","question":"q","context":"c","answers":{"text":["c"],"answer_start":[0]}}\n';
   assert.equal((await layout('k4.jsonl', squad)).kind, 'question-answering');
   await assert.rejects(layout('k5.csv', 'a,b,label\nx,y,1\n'), /There are: a, b, label\. Give --text-column/);
+  await assert.rejects(
+    tableLayout(write('k6.csv', 'text,other\na,x\n'), { text: 'text', label: 'text' }),
+    /'text' is given as text and as label/,
+  );
 });
 
 const table = (path: string, kind: LabelledTable['kind'] = 'classification'): LabelledTable => ({
@@ -114,8 +121,16 @@ const table = (path: string, kind: LabelledTable['kind'] = 'classification'): La
 });
 
 test('what is wrong with labelled rows is one line', async () => {
-  const fails = (name: string, text: string, message: RegExp, kind?: LabelledTable['kind']) =>
-    assert.rejects(surveyTable(table(write(name, text), kind)), message);
+  const fails = (
+    name: string,
+    text: string,
+    message: RegExp,
+    kind?: LabelledTable['kind'],
+    label = 'label',
+  ) => {
+    const read = table(write(name, text), kind);
+    return assert.rejects(surveyTable({ ...read, columns: { ...read.columns, label } }), message);
+  };
   await fails('e1.csv', 'text,label\na,x\n ,y\n', /e1\.csv:3: 'text' is empty/);
   await fails('e2.csv', 'text,label\na,x\nb,x\n', /all 2 rows have the label 'x'/);
   await fails(
@@ -130,6 +145,19 @@ test('what is wrong with labelled rows is one line', async () => {
     /no column 'label' \(did you mean 'lab'\?\); there are: text, lab/,
   );
   await fails('e5.csv', 'text,label\na,\n', /e5\.csv:2: the label is empty/);
+  await fails(
+    'e9.csv',
+    'text,lab\na,x\n',
+    /no column 'toString'; there are: text, lab/,
+    'classification',
+    'toString',
+  );
+  const many = Array.from({ length: 30 }, (_, i) => `a${i},label ${i}`).join('\n');
+  const { notes } = await surveyTable(table(write('many.csv', `text,label\n${many}\n`)));
+  assert.match(
+    notes.join(),
+    /many\.csv: 30 labels in 30 rows, .* is 'label' the label's column\? Numbers .*--task regression$/,
+  );
   const { labels, texts, rows } = await surveyTable(table(write('ok.csv', 'text,label\na,10\nb,9\n')));
   assert.deepEqual([labels, rows], [['9', '10'], 2]);
   await assert.rejects(
@@ -152,6 +180,17 @@ test('a held-out share keeps the classes, and is drawn by the seed', () => {
   assert.deepEqual([count(0, 80), count(80, 100)], [8, 2]);
   assert.deepEqual(heldOutRows(strata, 0.1, 1), held);
   assert.notDeepEqual(heldOutRows(strata, 0.1, 2), held);
+  assert.deepEqual(heldOutNotes(held, 0.1, 'a.csv'), []);
+  // Every row a set of labels of its own, but for ten.
+  const rare = Uint32Array.from({ length: 100 }, (_, i) => Math.max(0, i - 9));
+  assert.match(
+    heldOutNotes(heldOutRows(rare, 0.1, 1), 0.1, 'a.csv').join(),
+    /^a\.csv: 1 of 100 rows are held out/,
+  );
+  assert.throws(
+    () => heldOutNotes(new Uint8Array(100), 0.1, 'a.csv'),
+    /a\.csv: no row is left to evaluate on/,
+  );
 });
 
 test('several labels: a list, or names between commas, semicolons and bars', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { cleanWikiLine, readDocuments, sampleDocuments } from '../../src/datasets/text.js';
+import { cleanWikiLine, linesOfStream, readDocuments, sampleDocuments } from '../../src/datasets/text.js';
 import { DataError } from '../../src/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'progtuning-text-'));
@@ -87,6 +87,29 @@ test('errors say what is wrong with the file', async () => {
   await fails(write('latin1.txt', Buffer.from([0x61, 0xe4, 0x62, 0x0a])), /not UTF-8/);
   await fails(write('half.txt', '<doc id="1" title="A">\nA\ntext\n'), /ends inside the document 'A'/);
   await fails(write('two.txt', '<doc title="A">\n<doc title="B">\n'), /two\.txt:2: <doc> inside/);
+});
+
+test('lines of a stream: wherever it is cut; a line separator within a text is no end; what is no UTF-8 has line and column', async () => {
+  const lines = (bytes: Uint8Array, size: number): Promise<string[]> => {
+    const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      bytes.subarray(i * size, (i + 1) * size),
+    );
+    return collect(
+      linesOfStream(
+        (async function* () {
+          yield* pieces;
+        })(),
+        'stdin',
+      ),
+    );
+  };
+  const text = Buffer.from('\ufeffone\u2028more\r\n\u{1F600} ä\n\nlast');
+  for (const size of [1, 2, 3, 7, 100])
+    assert.deepEqual(await lines(text, size), ['one\u2028more', '\u{1F600} ä', '', 'last'], String(size));
+  assert.deepEqual(await lines(Buffer.from(''), 1), []);
+  const wrong = Buffer.concat([Buffer.from('fein\ngrün\nd'), Buffer.from([0xe4, 0x0a])]);
+  for (const size of [1, 4, 100])
+    await assert.rejects(lines(wrong, size), { name: 'DataError', message: 'stdin:3:2: not UTF-8 text' });
 });
 
 test('a sample takes the start of every file', async () => {

@@ -1,15 +1,19 @@
 /** The range test: rates rise exponentially, the steepest descent is suggested, and the curve is drawn. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { rangeText } from '../../src/cli/range-test.js';
-import { DEFAULT_TEXTS, literatureText } from '../../src/cli/recipe-options.js';
+import { DEFAULT_TEXTS, defaultsOf, literatureText } from '../../src/cli/recipe-options.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { learningRateRange, steepest } from '../../src/experiments/learning-rate-range.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
-import { defaultLearningRate } from '../../src/peft/defaults.js';
+import { trainingRows } from '../../src/experiments/training-rows.js';
+import { type ModelConfig, PRESETS } from '../../src/models/config.js';
+import { writeConfig } from '../../src/models/config-file.js';
+import { defaultLearningRate, RECIPES, smallRecipe } from '../../src/peft/defaults.js';
+import { LORA_DEFAULTS } from '../../src/peft/lora.js';
 
 const home = await mkdtemp(join(tmpdir(), 'progtuning-range-'));
 after(() => rm(home, { recursive: true }));
@@ -52,3 +56,50 @@ test('default rates are numbers by method and width; those of BERT-base are as t
   assert.match(DEFAULT_TEXTS.learningRate, /full 2e-5, lora 4e-4, .*narrower than 512: full 3e-4/);
   assert.match(literatureText('rte', { kind: 'full' }), /learning rate 2e-5, epochs 3, batch 32, .*run_glue/);
 });
+
+test('a small model on few rows has steps enough by default; what is given wins, and larger models are as they were', async () => {
+  const budget = (rows: number) => {
+    const { batchSize, epochs, warmupRatio } = smallRecipe(RECIPES.full, rows);
+    return [batchSize, epochs, warmupRatio, (rows / batchSize) * epochs >= 1875];
+  };
+  assert.deepEqual(budget(100), [8, 9, 0.1, false]);
+  assert.deepEqual(budget(2000), [8, 9, 0.1, true]);
+  assert.deepEqual(budget(2500), [8, 6, 0.1, true]);
+  assert.deepEqual(budget(5000), [8, 3, 0.1, true]);
+  assert.deepEqual(budget(10_000), [16, 3, 0.1, true]);
+  assert.equal(smallRecipe(RECIPES.full, 20_000), RECIPES.full);
+  const full = { kind: 'full' } as const;
+  const request = { task: 'sst2', data: 'embedded', model: 'progtuning-bert-6x256' };
+  const found = await defaultsOf('default', request, full, {});
+  assert.deepEqual([found.learningRate, found.batchSize, found.epochs, found.stages], [3e-4, 8, 9, 3]);
+  const data = join(home, 'rows.csv');
+  await writeFile(data, `text,label\n${'a,b\n'.repeat(6000)}`);
+  const own = { ...request, task: 'classification', data, columns: { text: 'text', label: 'label' } };
+  assert.equal(await trainingRows(own, 20_000), 6000);
+  assert.equal(await trainingRows({ ...own, validationSplit: 0.1, maxTrainExamples: 1000 }, 20_000), 900);
+  assert.equal((await defaultsOf('default', { ...own, validationSplit: 0.1 }, full, {})).epochs, 3);
+  for (const given of [{ epochs: 3 }, { batchSize: 32 }, { maxSteps: 100 }, { gradientAccumulationSteps: 2 }])
+    assert.deepEqual(await defaultsOf('default', request, full, given), {
+      ...{ ...RECIPES.full, learningRate: 3e-4, stages: 3 },
+    });
+  const [wide, low] = [await createWide('wide', 12), await createWide('low', 2)];
+  const ofModel = (model: string) => defaultsOf('default', { ...request, model }, full, {});
+  assert.deepEqual(await ofModel(wide), { ...RECIPES.full, stages: 3 });
+  // More epochs than there are blocks cannot be a stage each.
+  assert.equal((await ofModel(low)).stages, 2);
+  assert.equal((await defaultsOf('literature', { ...request, task: 'rte' }, LORA_DEFAULTS, {})).stages, 3);
+  assert.match(
+    DEFAULT_TEXTS.epochs,
+    /3; models narrower than 512: below 5000 rows 6, below 2500 rows 9 in 3 stages/,
+  );
+  assert.match(DEFAULT_TEXTS.batchSize, /32.*narrower than 512: below 20000 rows 16, below 10000 rows 8/);
+});
+
+/** A model's config is all that defaults ask for. */
+async function createWide(name: string, numHiddenLayers: number): Promise<string> {
+  const folder = join(home, name);
+  await mkdir(folder, { recursive: true });
+  const config = { ...(PRESETS['bert-base-uncased'] as ModelConfig), numHiddenLayers };
+  await writeConfig(folder, config, { kind: 'span' });
+  return folder;
+}

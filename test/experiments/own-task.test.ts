@@ -64,6 +64,7 @@ test('classes of a file: learnt, named in config.json, predicted in order; card 
   assert.equal((await json(save, 'all_results.json')).eval_accuracy, 1);
   const card = await readFile(join(save, 'README.md'), 'utf8');
   assert.match(card, /^---\nbase_model: "model"\n[\s\S]*type: accuracy\n {8}value: 1\n/);
+  assert.match(card, /\| parameters updated in each stage \| \d+, \d+ \|/);
   assert.ok(!card.includes(home), 'no path of this machine');
 });
 

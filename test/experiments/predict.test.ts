@@ -11,6 +11,7 @@ import { predictAnswers } from '../../src/experiments/predict-answers.js';
 import { type Prediction, predictTexts } from '../../src/experiments/predict-run.js';
 import { run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';
+import { trainedWith, withTrained } from '../../src/experiments/trained-with.js';
 import { saveCheckpoint } from '../../src/models/checkpoint.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
@@ -114,6 +115,21 @@ test('an adapter keeps what its head is for: several labels, a score', async () 
   );
   const mae = gaps.reduce((sum, gap) => sum + gap, 0) / 4;
   assert.ok(Math.abs(mae - (whole.record.metrics.mae as number)) < 1e-5);
+});
+
+test('rows are as long as in training, and columns those of training, where nobody says otherwise', async () => {
+  const { save } = await trained('short', ['a', 'b', 'c', 'a'], { maxLength: 8, epochs: 2 });
+  const long = [[`${TEXTS.join(' ')} ${TEXTS[1]}`] as const];
+  const scores = async (more: object): Promise<unknown> =>
+    (await all(predictTexts({ model: save, ...more }, long, THREADS)))[0]?.scores;
+  assert.deepEqual(await scores({}), await scores({ maxLength: 8 }));
+  assert.notDeepEqual(await scores({}), await scores({ maxLength: 24 }));
+  const { columns } = await trainedWith(save);
+  assert.deepEqual(columns, { text: 'text', label: 'label' });
+  assert.deepEqual(withTrained({}, columns, ['text', 'text_pair', 'label']), columns);
+  assert.deepEqual(withTrained({}, columns, ['text', 'text_pair']), { text: 'text' });
+  assert.deepEqual(withTrained({}, columns, ['body']), {});
+  assert.deepEqual(withTrained({ text: 'body' }, columns, ['text', 'body']), { text: 'body' });
 });
 
 /** Contexts with the place of what is asked for; the last ones ask for nothing that is there. */

@@ -1,7 +1,7 @@
 /** Python's `transformers` loads what a run saves and gives the same logits. PROGTUNING_PYTHON names an interpreter that has it; without, skipped. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -54,6 +54,41 @@ with torch.no_grad():
 inside = [i for i, s in enumerate(inputs.token_type_ids[0]) if s == 1][:-1]
 best = max(((i, j) for i in inside for j in inside if j >= i), key=lambda p: float(out.start_logits[0, p[0]] + out.end_logits[0, p[1]]))
 found["answer"] = [int(offsets[best[0]][0]), int(offsets[best[1]][1])]
+print(json.dumps(found))
+`;
+
+/** As SCRIPT, of LoRAs over their base model: of ours, and of what PEFT itself draws and saves beside them, as `<name>-theirs`. */
+const ADAPTERS = `
+import json, sys, peft, torch, transformers
+home, texts = sys.argv[1], json.loads(sys.argv[2])
+tokenizer = transformers.AutoTokenizer.from_pretrained(f"{home}/model")
+act = {"classification": lambda x: x.softmax(-1), "multi-label": torch.sigmoid, "regression": lambda x: x}
+inputs = tokenizer(texts, return_tensors="pt", padding=True)
+asked = tokenizer("the hall", texts[0], return_tensors="pt", return_offsets_mapping=True)
+offsets = asked.pop("offset_mapping")[0]
+inside = [i for i, s in enumerate(asked.token_type_ids[0]) if s == 1][:-1]
+def values(name, model):
+    with torch.no_grad():
+        if name != "question-answering":
+            return act[name](model.eval()(**inputs).logits).tolist()
+        out = model.eval()(**asked)
+    best = max(((i, j) for i in inside for j in inside if j >= i), key=lambda p: float(out.start_logits[0, p[0]] + out.end_logits[0, p[1]]))
+    return [[int(offsets[best[0]][0]), int(offsets[best[1]][1])]]
+found = {}
+for name, labels in (("classification", 3), ("multi-label", 3), ("regression", 1), ("question-answering", 2)):
+    auto = transformers.AutoModelForQuestionAnswering if name == "question-answering" else transformers.AutoModelForSequenceClassification
+    base = lambda: auto.from_pretrained(f"{home}/model", **({} if name == "question-answering" else {"num_labels": labels}))
+    found[name] = values(name, peft.PeftModel.from_pretrained(base(), f"{home}/{name}-lora"))
+    kind = peft.TaskType.QUESTION_ANS if name == "question-answering" else peft.TaskType.SEQ_CLS
+    saved = ["qa_outputs"] if name == "question-answering" else ["classifier", "pooler"]
+    theirs = peft.get_peft_model(base(), peft.LoraConfig(task_type=kind, r=2, target_modules=["query", "value"], modules_to_save=saved))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            if parameter.requires_grad:
+                parameter.copy_(0.5 * torch.randn(parameter.shape))
+    theirs.save_pretrained(f"{home}/{name}-theirs")
+    found[f"{name}-theirs"] = values(name, theirs)
 print(json.dumps(found))
 `;
 
@@ -127,12 +162,47 @@ test('decoders, and LoRAs on them', { skip }, async () => {
     }
 });
 
+/** A whole model in a folder of the task's name, and a LoRA in `<task>-lora`. */
 async function save(task: string, rows: string, more: Partial<RunRequest>): Promise<void> {
   const data = join(home, `${task}.${task === 'question-answering' ? 'jsonl' : 'csv'}`);
   await writeFile(data, rows);
   const settings = { epochs: 3, batchSize: 4, learningRate: 1e-2, maxLength: 24, validationSplit: 0.3 };
-  const spec = runSpec({ task, data, model: join(home, 'model'), ...settings, ...more });
-  await run(spec, { threads: 1, save: join(home, task) });
+  const request = { task, data, model: join(home, 'model'), ...settings, ...more };
+  await run(runSpec(request), { threads: 1, save: join(home, task) });
+  const method = { ...LORA_DEFAULTS, rank: 2 };
+  await run(runSpec({ ...request, method }), { threads: 1, save: join(home, `${task}-lora`) });
+}
+
+/** Labels are given by the model's kind, and scores are Python's. */
+async function saysTheSame(
+  request: { readonly model: string; readonly adapter?: string },
+  wanted: readonly (readonly number[])[],
+): Promise<void> {
+  let row = 0;
+  const texts = TEXTS.map((text) => [text] as const);
+  for await (const { label, scores } of predictTexts(request, texts, { threads: 1 })) {
+    const ours = scores === undefined ? [label as number] : Object.values(scores);
+    assert.equal(ours.length, wanted[row]?.length);
+    ours.forEach((value, i) => {
+      assert.ok(
+        Math.abs(value - (wanted[row]?.[i] as number)) < 1e-4,
+        `${JSON.stringify(request)} ${row} ${i}`,
+      );
+    });
+    const best = Object.keys(scores ?? {})[ours.indexOf(Math.max(...ours))];
+    if (typeof label === 'string') assert.equal(label, best);
+    row++;
+  }
+  assert.equal(row, TEXTS.length);
+}
+
+async function answersTheSame(
+  request: { readonly model: string; readonly adapter?: string },
+  wanted: readonly number[],
+): Promise<void> {
+  const asked = [{ question: 'the hall', context: TEXTS[0] as string }];
+  for await (const { start, end } of predictAnswers(request, asked, { threads: 1 }))
+    assert.deepEqual([start, end], wanted);
 }
 
 test('classes, several labels, scores and answers', { skip }, async () => {
@@ -156,21 +226,31 @@ test('classes, several labels, scores and answers', { skip }, async () => {
   const found = JSON.parse(stdout) as Record<string, { values: number[][]; labels: string[] }> & {
     answer: number[];
   };
-  for (const task of ['classification', 'multi-label', 'regression']) {
-    const { values = [], labels = [] } = found[task] ?? {};
-    let row = 0;
-    const texts = TEXTS.map((text) => [text] as const);
-    for await (const { label, scores } of predictTexts({ model: join(home, task) }, texts, { threads: 1 })) {
-      const ours = scores === undefined ? [label as number] : labels.map((name) => scores[name] as number);
-      ours.forEach((value, i) => {
-        assert.ok(Math.abs(value - (values[row]?.[i] as number)) < 1e-4, `${task} ${row} ${i}`);
-      });
-      row++;
-    }
-    assert.equal(row, TEXTS.length);
-  }
-  const asked = [{ question: 'the hall', context: TEXTS[0] as string }];
-  const model = join(home, 'question-answering');
-  for await (const { start, end } of predictAnswers({ model }, asked, { threads: 1 }))
-    assert.deepEqual([start, end], found.answer);
+  const kinds = ['classification', 'multi-label', 'regression'];
+  for (const task of kinds) await saysTheSame({ model: join(home, task) }, found[task]?.values ?? []);
+  assert.deepEqual(found.classification?.labels, ['a', 'b', 'c']);
+  await answersTheSame({ model: join(home, 'question-answering') }, found.answer);
+
+  const model = join(home, 'model');
+  const laid = await promisify(execFile)(python, ['-c', ADAPTERS, home, JSON.stringify(TEXTS)]);
+  const overBase = JSON.parse(laid.stdout) as Record<string, number[][]>;
+  // What PEFT saves says of several labels nothing: its base model does.
+  const several = join(home, 'model-of-several');
+  await cp(model, several, { recursive: true });
+  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8'));
+  await writeFile(
+    join(several, 'config.json'),
+    JSON.stringify({ ...config, problem_type: 'multi_label_classification' }),
+  );
+  for (const task of kinds)
+    for (const whose of ['lora', 'theirs'])
+      await saysTheSame(
+        { model: task === 'multi-label' ? several : model, adapter: join(home, `${task}-${whose}`) },
+        overBase[whose === 'lora' ? task : `${task}-theirs`] ?? [],
+      );
+  for (const whose of ['lora', 'theirs'])
+    await answersTheSame(
+      { model, adapter: join(home, `question-answering-${whose}`) },
+      overBase[whose === 'lora' ? 'question-answering' : 'question-answering-theirs']?.[0] ?? [],
+    );
 });

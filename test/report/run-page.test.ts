@@ -25,6 +25,10 @@ test('loss, metrics, learning rate and parameters of each stage, in one file wit
   ]);
   assert.doesNotMatch(page, /<script|<b>model|(src|href)="http/);
   assert.match(page, /&lt;b>model&lt;\/b> &amp; co/);
+  assert.match(
+    page,
+    /<th>settings<\/th><td>2 epochs, batch 4, learning rate 2e-5 linear, at most 12 tokens</,
+  );
   assert.match(page, /prefers-color-scheme:dark/);
   assert.ok(page.includes(`weights of step ${record.best?.step}`));
   const { evaluations: _evaluations, ...rest } = record;

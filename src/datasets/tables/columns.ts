@@ -52,7 +52,8 @@ export async function firstRows(path: string, delimiter: string | undefined): Pr
   return rows;
 }
 
-const namesOf = (rows: readonly TableRow[]): string[] => [
+/** Of the columns that the rows have. */
+export const namesOf = (rows: readonly TableRow[]): string[] => [
   ...new Set(rows.flatMap(({ values }) => Object.keys(values))),
 ];
 
@@ -133,6 +134,10 @@ export async function tableLayout(path: string, given: GivenColumns, kind?: Task
   if (kind === 'question-answering' || (kind === undefined && given.label === undefined && isSquad(names)))
     return { kind: 'question-answering' };
   const label = labelColumn(names, given, path);
+  if (label === given.text || label === given.textPair)
+    throw new DataError(
+      `${path}: '${label}' is given as text and as label; name another with --label-column`,
+    );
   const columns = { ...textColumns(names, { ...given, label }, path), label };
   return { kind: kind ?? kindOf(rows.map(({ values }) => values[label])), columns };
 }

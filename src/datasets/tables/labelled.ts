@@ -33,7 +33,7 @@ export interface LabelledTable extends Table {
 
 /** @throws DataError that names the columns there are */
 function cell({ values, where }: TableRow, column: string): unknown {
-  if (column in values) return values[column];
+  if (Object.hasOwn(values, column)) return values[column];
   const names = Object.keys(values);
   throw new DataError(
     `${where}: no column '${column}'${didYouMean(column, names)}; there are: ${names.join(', ')}`,

@@ -19,6 +19,8 @@ export interface TableRow {
 }
 
 function delimiterOf(path: string, given: string | undefined): string {
+  if (given === '')
+    throw new DataError(`${path}: --delimiter is empty; give what stands between its columns`);
   if (given !== undefined) return given === '\\t' ? '\t' : given;
   const kind = ending(path);
   if (kind === 'csv') return ',';

@@ -41,6 +41,10 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
     if (!seen.has(stratum)) seen.set(stratum, seen.size);
     strata.push(seen.get(stratum) as number);
     if (typeof label !== 'number') for (const name of label) labels.add(name);
+    if (labels.size > MOST_CLASSES)
+      throw new DataError(
+        `${where}: over ${MOST_CLASSES} different labels: is '${table.columns.label}' the label's column? Numbers are learnt with --task regression`,
+      );
   }
   const rows = strata.values.length;
   if (rows === 0) throw new DataError(`${table.path}: holds no row to train on`);
@@ -51,12 +55,23 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
     labels: inLabelOrder(labels),
     strata: strata.values,
     texts: all,
-    notes:
-      repeated === 0
+    notes: [
+      ...(repeated === 0
         ? []
-        : [`${first}; ${repeated} of ${rows} rows repeat an id: leave them out if they are the same rows`],
+        : [`${first}; ${repeated} of ${rows} rows repeat an id: leave them out if they are the same rows`]),
+      ...(labels.size < MANY_CLASSES || 2 * labels.size <= rows ? [] : [manyText(table, labels.size, rows)]),
+    ],
   };
 }
+
+/** Beyond these a column holds no classes. */
+const MOST_CLASSES = 2 ** 16;
+
+/** So many, of which each has hardly two rows, are told. */
+const MANY_CLASSES = 20;
+
+const manyText = ({ path, kind, columns }: LabelledTable, classes: number, rows: number): string =>
+  `${path}: ${classes} labels in ${rows} rows, most of them on one row alone: is '${columns.label}' the label's column?${kind === 'classification' ? ' Numbers are learnt with --task regression' : ''}`;
 
 function checkClasses(
   { path, kind, columns, maxExamples }: LabelledTable,
@@ -137,4 +152,18 @@ export function heldOutRows(strata: ArrayLike<number>, share: number, seed: numb
     for (const i of order.subarray(0, wanted)) held[rows[i] as number] = 1;
   }
   return held;
+}
+
+/**
+ * What the user should know of the rows that are held out: labels, or sets of them, that stand on one row each are all trained on.
+ * @throws DataError where no row is held out
+ */
+export function heldOutNotes(held: Uint8Array, share: number, path: string): string[] {
+  const count = held.reduce((sum, value) => sum + value, 0);
+  const why = 'labels, or sets of labels, of a single row are trained on';
+  const remedy = 'give --validation-file, or a larger --validation-split';
+  if (count === 0) throw new DataError(`${path}: no row is left to evaluate on: ${why}; ${remedy}`);
+  return 2 * count < share * held.length
+    ? [`${path}: ${count} of ${held.length} rows are held out, fewer than asked for: ${why}; ${remedy}`]
+    : [];
 }
