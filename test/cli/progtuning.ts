@@ -10,7 +10,7 @@ export interface Result {
 }
 
 export function progtuning(...args: string[]): Result {
-  const cli = join(packageRoot, 'dist/src/cli.js');
+  const cli = join(packageRoot, 'dist/lib/cli.js');
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
   return { status, stdout, stderr };
 }
