@@ -12,6 +12,7 @@ import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
+import { definedMetrics } from '../metrics/metrics.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
 import { packageVersion, runtimeVersion } from '../package.js';
 import * as z from '../schema.js';
@@ -38,8 +39,8 @@ const ledgerRecordSchema = z.object({
   hashes,
   /** With spec and hashes all that the key is made of; absent in a record whose model is not known in full: a legacy identity. */
   identity: recordedIdentitySchema.optional(),
-  /** null: undefined, as of predictions of one class. */
-  metrics: z.record(z.string(), z.number().nullable()),
+  metrics: z.record(z.string(), z.number().nullable()).transform(definedMetrics),
+  /** Why a metric is undefined, as of predictions of one class: it is not among `metrics`. */
   undefinedMetrics: z.record(z.string(), z.string()).default({}),
   trainExamples: z.number(),
   dataReport: numbers,
