@@ -39,7 +39,7 @@ await build({
   // What is imported where it is called stays apart, and each module is there once, whoever imports it.
   splitting: true,
   packages: 'external',
-  // A third of the time that `--help` takes beyond Node's own start.
+  // The list of commands is then there without another package.
   alias: { commander: `./${COMMANDER}` },
 });
 await mkdir('dist/lib/engine');
