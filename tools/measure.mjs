@@ -3,7 +3,7 @@
  * long `import 'progtuning'` and `progtuning --help` take (medians of ten, with least and most). On a machine that does nothing else.
  */
 import { spawnSync } from 'node:child_process';
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [folder = '.'] = process.argv.slice(2);
@@ -37,4 +37,5 @@ function time(what, args) {
 
 const IMPORT = "const start = performance.now(); await import('progtuning'); console.log(performance.now() - start);";
 time('import', ['--input-type=module', '-e', IMPORT]);
-time('--help', ['node_modules/progtuning/dist/src/cli.js', '--help']);
+const { bin } = JSON.parse(readFileSync(join(modules, 'progtuning/package.json'), 'utf8'));
+time('--help', [join('node_modules/progtuning', bin.progtuning), '--help']);

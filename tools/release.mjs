@@ -6,10 +6,10 @@ import { readFileSync, rmSync } from 'node:fs';
 const NEEDED = [
   'LICENSE',
   'README.md',
-  'dist/src/index.js',
+  'dist/lib/index.js',
   'dist/src/index.d.ts',
-  'dist/src/cli.js',
-  'dist/src/engine/arena.wasm',
+  'dist/lib/cli.js',
+  'dist/lib/engine/arena.wasm',
   'data/models/progtuning-bert-6x256/model.safetensors',
 ];
 

@@ -4,11 +4,10 @@ import { type Command, Option } from 'commander';
 import { DEVICES, type Device, parseDevice } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { expandGrid, readGrid } from '../experiments/grid.js';
-import type { LedgerRecord } from '../experiments/ledger.js';
 import { type GridEvent, type GridPlan, type GridRun, planGrid, runGrid } from '../experiments/run-grid.js';
 import { runLabel } from '../experiments/run-label.js';
 import type { RunSpec } from '../experiments/run-spec.js';
-import { scoreText } from '../report/number-text.js';
+import { scoresText } from '../report/number-text.js';
 import { STRICT } from './data-options.js';
 import { costText } from './grid-cost.js';
 import { positiveNumber, wholeNumber } from './numbers.js';
@@ -100,12 +99,6 @@ function list({ all, missing }: GridPlan): string {
   return `${lines.join('\n')}\n${all.length - missing.length} of ${all.length} runs done\n`;
 }
 
-const scores = ({ metrics, undefinedMetrics }: LedgerRecord): string =>
-  Object.entries(metrics)
-    .slice(0, 2)
-    .map(([name, value]) => `${name} ${scoreText(value, undefinedMetrics[name])}`)
-    .join(', ');
-
 /** How much of the whole a run is: one each, or what it will take by an estimate. */
 type Weigh = (spec: RunSpec) => number;
 
@@ -145,7 +138,7 @@ function display(
         if (event.kind === 'failed') say(`${place}: FAILED: ${event.message}`);
         else if (event.kind === 'held') say(`${place}: left to ${event.by}, which is at it`);
         else if (event.kind === 'made') say(`${place}: another process has made it meanwhile`);
-        else say(`${place}: ${scores(event.record)} in ${duration(event.record.seconds)}${left()}`);
+        else say(`${place}: ${scoresText(event.record, 2)} in ${duration(event.record.seconds)}${left()}`);
       }
       bar.update(tenths(done + [...begun.values()].reduce((sum, share) => sum + share, 0)), label);
     },

@@ -4,13 +4,12 @@ import type { Command } from 'commander';
 import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
-import type { LedgerRecord } from '../experiments/ledger.js';
 import type { Differing, LedgerCheck } from '../experiments/ledger-files.js';
 import { checkNames, recordFilter } from '../experiments/ledger-query.js';
 import { ledgerRows } from '../experiments/ledger-rows.js';
 import { runLabel } from '../experiments/run-label.js';
 import { machineText } from '../experiments/run-record.js';
-import { scoreText } from '../report/number-text.js';
+import { scoresText, scoreText } from '../report/number-text.js';
 
 const EXAMPLES = {
   all: `
@@ -70,11 +69,6 @@ export function registerLedger(program: Command): void {
 
 const wordFor = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-const scores = ({ metrics, undefinedMetrics }: LedgerRecord): string =>
-  Object.entries(metrics)
-    .map(([name, value]) => `${name} ${scoreText(value, undefinedMetrics[name])}`)
-    .join(', ');
-
 /** @throws UsageError for a folder that is not there: of a misspelt one there would be nothing to say */
 async function checkThere(folder: string): Promise<void> {
   if (!(await exists(folder))) throw new UsageError(`${folder}: no such folder; give the folder of a ledger`);
@@ -92,7 +86,7 @@ async function list(
   const lines = kept.map((record) =>
     json
       ? JSON.stringify(record)
-      : `${record.key} ${runLabel(record.spec)}: ${scores(record)} | ${record.spec.model} | ${machineText(record.machine)}`,
+      : `${record.key} ${runLabel(record.spec)}: ${scoresText(record)} | ${record.spec.model} | ${machineText(record.machine)}`,
   );
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   if (!json) process.stdout.write(`${kept.length} of ${wordFor(records.length, 'record')}\n`);

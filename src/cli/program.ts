@@ -2,8 +2,8 @@
  * The whole command line, as a value: `cli.ts` runs it, a test reads its help. A command's code, and the engine with it, is loaded when
  * it is called, so that the list of commands comes at once.
  */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../package.js';
 
 const EXAMPLES = `
 Every command has --help with examples; they build on one another, from finetune to export.
@@ -13,11 +13,6 @@ Examples:
     progtuning finetune --task sst2 --model progtuning-bert-6x256 --max-train-examples 32 --max-eval-examples 32
   What Progtuning saves on BERT-base:
     progtuning params --model bert-base-uncased --stages 3`;
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 interface Entry {
   readonly description: string;

@@ -9,15 +9,9 @@ import { DataError, UsageError } from '../errors.js';
 import { evidenceRuns, LIVE_GRIDS } from '../experiments/evidence-grids.js';
 import { hashWeights } from '../experiments/identity.js';
 import { readLedger } from '../experiments/ledger.js';
-import {
-  gridPath,
-  ledgerFolder,
-  liveFolder,
-  liveModel,
-  liveRuns,
-  packageRoot,
-} from '../experiments/notebook-runs.js';
+import { gridPath, ledgerFolder, liveFolder, liveModel, liveRuns } from '../experiments/notebook-runs.js';
 import { hashOf } from '../experiments/run-spec.js';
+import { packageRoot } from '../package.js';
 import { livePage, recordedPage } from './claims-page.js';
 import { makeFullRuns } from './full-runs.js';
 import { notebooksCommand } from './notebooks.js';

@@ -1,8 +1,8 @@
 /** A run's events on stderr: one bar on a terminal, else a plain line every few seconds. */
 import type { RunEvent } from '../experiments/run-events.js';
-import { numberText } from '../report/number-text.js';
+import { numberText, scoresText } from '../report/number-text.js';
 import { isInteractive, note, type Progress, plainLines, progressBar } from './progress.js';
-import { blocksText, contributionsText, evaluationText } from './run-text.js';
+import { blocksText, contributionsText } from './run-text.js';
 
 export interface RunDisplay {
   onEvent(event: RunEvent): void;
@@ -77,7 +77,7 @@ export function runDisplay(logInterval = LOG_INTERVAL): RunDisplay {
           }
           return;
         case 'evaluated':
-          evaluated = `evaluated: ${evaluationText(event.record)}`;
+          evaluated = `evaluated: ${scoresText(event.record)}`;
           if (training) train();
           return;
         case 'stopped':

@@ -4,9 +4,8 @@ import type { RunRecord } from '../experiments/run-record.js';
 import { isSpanTask, type RunSpec } from '../experiments/run-spec.js';
 import type { ClassReport } from '../metrics/classes.js';
 import { isAdaptive, scheduleText } from '../progressive/schedule.js';
-import { scoreText } from '../report/number-text.js';
+import { scoresText, scoreText } from '../report/number-text.js';
 import { settingsText } from '../report/settings-text.js';
-import type { EvaluationRecord } from '../training/selection.js';
 import { duration } from './progress.js';
 
 const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
@@ -51,12 +50,6 @@ export function blocksText({ blocks, embeddings }: StageRecord): string {
     : `blocks ${blocks.map((block) => block + 1).join(', ')}`;
   return `${blocks.length === 0 ? 'no block' : named}${embeddings ? ' and embeddings' : ''}`;
 }
-
-/** `accuracy 0.9128, loss 0.2345`. */
-export const evaluationText = ({ metrics }: Pick<EvaluationRecord, 'metrics'>): string =>
-  Object.entries(metrics)
-    .map(([name, value]) => `${name} ${scoreText(value)}`)
-    .join(', ');
 
 /** What evaluations decide. */
 function choiceText(spec: RunSpec): string[] {
@@ -161,9 +154,6 @@ function measuredText({ contributions, frozenBlocks }: RunRecord): string[] {
 /** What is printed of a finished run. */
 export function recordText(record: RunRecord): string {
   const { spec } = record;
-  const metrics = Object.entries(record.metrics).map(
-    ([name, value]) => `${name} ${scoreText(value, record.undefinedMetrics[name])}`,
-  );
   const updated = record.updatedParameters.map(million).join(', ');
   const reports = Object.entries(record.classReports ?? {}).filter(
     ([, { classes }]) => classes.length <= SHOWN_CLASSES,
@@ -172,7 +162,7 @@ export function recordText(record: RunRecord): string {
     `${spec.task}, ${methodText(spec)}, seed ${spec.seed}`,
     `  data     ${dataText(spec)}: ${record.trainExamples} training examples; model ${spec.model}`,
     `  settings ${settingsText(spec)}`,
-    `  dev      ${metrics.join(', ')}`,
+    `  dev      ${scoresText(record)}`,
     ...keptText(record),
     ...reports.flatMap(([split, report]) => classLines(split, report)),
     ...measuredText(record),

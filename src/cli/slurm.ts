@@ -1,7 +1,6 @@
 /** `progtuning grid --on slurm`: a grid's runs as one job array, what became of them, and what a task of it does. */
 
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Device } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
@@ -31,6 +30,7 @@ import {
 } from '../experiments/slurm-queue.js';
 import { type SlurmSettings, slurmSettings } from '../experiments/slurm-script.js';
 import { type RunStatus, STATES, statusOf } from '../experiments/slurm-status.js';
+import { codeFolder } from '../package.js';
 import { wholeNumber } from './numbers.js';
 
 export interface SlurmFlags {
@@ -167,7 +167,7 @@ const given = ({
   ...{ partition, account, time, memory, cores, gpus, limit, environment },
 });
 
-const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
+const CLI = join(codeFolder, 'cli.js');
 
 function checkGpus({ gpus }: SlurmSettings, device: Device): void {
   if (gpus !== undefined && device === 'cpu')

@@ -1,15 +1,15 @@
 /** Where data comes from: a folder in the original layout, the Hugging Face hub, or the task that ships with the package. */
-import { basename, dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, resolve } from 'node:path';
 import { UsageError } from '../errors.js';
 import { exists } from '../exists.js';
+import { packageRoot } from '../package.js';
 import { readGlueFolder, type Split } from './glue.js';
 import { modelFolder } from './hub.js';
 import { readGlueHub } from './parquet.js';
 import { hiddenSplit, type Task } from './task.js';
 
-/** The package's `data/` folder, seen from `dist/src/datasets/`. */
-export const packageData = resolve(dirname(fileURLToPath(import.meta.url)), '../../../data');
+/** The package's `data/` folder. */
+export const packageData = resolve(packageRoot, 'data');
 
 /** How much of a split is read, and whether oddities are errors. */
 export interface SplitOptions {

@@ -7,7 +7,6 @@ import { access } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import type { ReadableStream as WebStream } from 'node:stream/web';
 import { createGunzip } from 'node:zlib';
-import xz from 'xz-decompress';
 import { DataError } from '../errors.js';
 
 /** How a text file is watched while it is read. */
@@ -29,8 +28,13 @@ export function openBytes(path: string, onBytes: (bytes: Uint8Array) => void): A
   // The callback is there because pipeline wants one: gunzip's own iterator throws the error.
   if (path.endsWith('.gz')) return pipeline(Readable.from(raw), createGunzip(), () => undefined);
   if (!path.endsWith('.xz')) return raw;
+  return unpacked(raw);
+}
+
+async function* unpacked(raw: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { default: xz } = await import('xz-decompress');
   const compressed = Readable.toWeb(Readable.from(raw)) as unknown as ReadableStream<Uint8Array>;
-  return new xz.XzReadableStream(compressed) as unknown as WebStream<Uint8Array>;
+  yield* new xz.XzReadableStream(compressed) as unknown as WebStream<Uint8Array>;
 }
 
 /** As Python's text mode has them: a lone CR ends a line. A CR at the end of what was read may be the half of a CRLF. */

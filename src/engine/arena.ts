@@ -3,7 +3,9 @@
  * writes straight into them), AdamW's moments, dropout masks. See `arena.as.ts` for the kernels.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DataError } from '../errors.js';
+import { codeFolder } from '../package.js';
 
 interface Kernels {
   adamw(
@@ -43,7 +45,7 @@ const ALIGNMENT = 64;
 let compiled: WebAssembly.Module | undefined;
 
 const wasmModule = (): WebAssembly.Module =>
-  (compiled ??= new WebAssembly.Module(readFileSync(new URL('./arena.wasm', import.meta.url))));
+  (compiled ??= new WebAssembly.Module(readFileSync(join(codeFolder, 'engine/arena.wasm'))));
 
 /** Bytes that an array of `count` floats takes in an arena. */
 export const arenaBytes = (count: number): number => Math.ceil((count * 4 + 32) / ALIGNMENT) * ALIGNMENT;

@@ -7,7 +7,6 @@ import { isAdaptive } from '../progressive/schedule.js';
 import { blockStates } from '../training/block-states.js';
 import { runsInChunks } from '../training/chunked-stage.js';
 import type { Freezing } from '../training/freezing.js';
-import { similarityLoss } from '../training/similarity.js';
 import { batchesInOrder, measuredFeatures, type Start, still } from './contributions.js';
 
 /** Mean over batches of how far what each block gives is from what it gave before training. */
@@ -21,6 +20,7 @@ function plasticity(
   const statesOf = (parameters: Start['values']) => blockStates(still(model), parameters, batches, options);
   let reference: ReturnType<typeof statesOf> | undefined;
   return async ({ parameters }) => {
+    const { similarityLoss } = await import('../training/similarity.js');
     reference ??= statesOf(values);
     const [were, are] = [await reference, await statesOf(parameters)];
     return Array.from({ length: model.config.numHiddenLayers }, (_, block) => {

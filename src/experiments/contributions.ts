@@ -21,7 +21,6 @@ import { predictFeatures } from '../training/evaluate.js';
 import { evaluationLoss } from '../training/evaluation-loss.js';
 import { fit } from '../training/fit.js';
 import type { Model } from '../training/model.js';
-import { linearCka } from '../training/similarity.js';
 import { createTrainingState } from '../training/state.js';
 import { weightChanges } from '../training/weight-change.js';
 import { withDropout } from './adapted-model.js';
@@ -150,6 +149,7 @@ export async function measureContributions(
     return weightChanges(model.specs, values, after, blocks);
   }
   if (estimate === 'cka') {
+    const { linearCka } = await import('../training/similarity.js');
     const states = await blockStates(still(model), values, batchesInOrder(start, features), options);
     const before = (block: number) => states.flatMap((batch) => batch[block] ?? []);
     return Array.from({ length: blocks }, (_, block) => 1 - linearCka(before(block), before(block + 1)));

@@ -106,7 +106,7 @@ export async function classNamesOf(folder: string, adapter: string | undefined):
 }
 
 /**
- * Metrics on the development set; null: undefined. @throws UsageError, DataError
+ * Metrics on the development set. Undefined ones are left out; a warning says which and why. @throws UsageError, DataError
  * @example
  * ```ts
  * import { evaluation } from 'progtuning';

@@ -45,7 +45,7 @@ async function evaluate(
   splits: readonly EvaluationSplit[],
   infer: Infer,
 ): Promise<Evaluation> {
-  const metrics: Record<string, number | null> = {};
+  const metrics: Record<string, number> = {};
   const reasons: Record<string, string> = {};
   for (const { file, suffix, split, features } of splits) {
     const predictions = predictionsOf(await infer(file, features));

@@ -29,12 +29,12 @@ function at(value: unknown, path: readonly string[]): Scalar | undefined {
   return (found as { readonly kind?: string }).kind;
 }
 
-/** Looked for in settings, schedule, metrics, machine and the record itself, in this order. */
+/** Looked for in settings, schedule, metrics, machine and the record itself, in this order. Of an undefined metric it is the reason. */
 function wordOf(record: LedgerRecord, name: string): Scalar | undefined {
   if (name === 'numericalVersion') return numericalVersionOf(record);
-  const { spec, metrics, machine } = record;
+  const { spec, metrics, undefinedMetrics, machine } = record;
   const path = name.split('.');
-  for (const place of [spec, spec.schedule, metrics, machine, record]) {
+  for (const place of [spec, spec.schedule, metrics, undefinedMetrics, machine, record]) {
     const found = at(place, path);
     if (found !== undefined) return found;
   }

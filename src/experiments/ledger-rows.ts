@@ -1,6 +1,7 @@
 /** A ledger read to be looked at: quickly, so not validated and not hashed anew; `checkLedger` does that. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { definedMetrics } from '../metrics/metrics.js';
 import type { LedgerRecord } from './ledger.js';
 
 /** Whether what is printed of it, or asked, is there at all. */
@@ -26,8 +27,8 @@ export async function ledgerRows(folder: string): Promise<LedgerRecord[]> {
       // readRecord says what is wrong.
     }
     if (isRecord(value, path)) {
-      value.undefinedMetrics ??= {};
-      rows.push(value);
+      const { metrics, undefinedMetrics = {} } = value;
+      rows.push({ ...value, metrics: definedMetrics(metrics), undefinedMetrics });
     } else rows.push(await (await import('./ledger.js')).readRecord(path));
   }
   return rows;

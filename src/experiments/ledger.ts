@@ -4,7 +4,6 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, join, resolve, sep } from 'node:path';
 import { hashFile } from '../datasets/corpus.js';
 import { localFile } from '../datasets/hub-dataset.js';
@@ -13,7 +12,9 @@ import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
 import { readJson } from '../json.js';
+import { definedMetrics } from '../metrics/metrics.js';
 import { readConfig, writeTextAtomically } from '../models/config-file.js';
+import { packageVersion, runtimeVersion } from '../package.js';
 import * as z from '../schema.js';
 import { loadTokenizer } from '../tokenizers/tokenizer.js';
 import {
@@ -38,8 +39,8 @@ const ledgerRecordSchema = z.object({
   hashes,
   /** With spec and hashes all that the key is made of; absent in a record whose model is not known in full: a legacy identity. */
   identity: recordedIdentitySchema.optional(),
-  /** null: undefined, as of predictions of one class. */
-  metrics: z.record(z.string(), z.number().nullable()),
+  metrics: z.record(z.string(), z.number().nullable()).transform(definedMetrics),
+  /** Why a metric is undefined, as of predictions of one class: it is not among `metrics`. */
   undefinedMetrics: z.record(z.string(), z.string()).default({}),
   trainExamples: z.number(),
   dataReport: numbers,
@@ -169,9 +170,6 @@ function thinned(steps: RunRecord['steps']): LedgerRecord['losses'] {
   });
 }
 
-const versionOf = (name: string): string =>
-  (createRequire(import.meta.url)(name) as { version: string }).version;
-
 /**
  * A run as the ledger keeps it: without the folders of this machine. @param timed whether nothing else ran meanwhile
  * @throws DataError for a record that is not whole
@@ -188,8 +186,8 @@ export function ledgerRecord(record: RunRecord, timed = false): LedgerRecord {
     losses: thinned(steps),
     ...(timed ? { timed } : {}),
     versions: {
-      progtuning: versionOf('../../../package.json'),
-      'onnxruntime-node': versionOf('onnxruntime-node/package.json'),
+      progtuning: packageVersion(),
+      'onnxruntime-node': runtimeVersion(),
     },
   });
   if (parsed.success) return parsed.data;

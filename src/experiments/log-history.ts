@@ -8,7 +8,7 @@ import type { RunRecord } from './run-record.js';
 export interface LogEntry {
   readonly epoch: number;
   readonly step: number;
-  readonly [name: string]: number | null | readonly number[];
+  readonly [name: string]: number | readonly number[];
 }
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
@@ -27,7 +27,7 @@ export const stepEntry = (
 });
 
 /** HF's names: `eval_` before each metric but those of a test file. */
-export const evaluatedNames = (metrics: RunRecord['metrics']): Record<string, number | null> =>
+export const evaluatedNames = (metrics: RunRecord['metrics']): Record<string, number> =>
   Object.fromEntries(
     Object.entries(metrics).map(([name, value]) => [name.startsWith('test_') ? name : `eval_${name}`, value]),
   );

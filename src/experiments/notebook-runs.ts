@@ -1,9 +1,9 @@
 /** Runs as notebooks ask for them: a grid's cells with their records, from the committed ledger or made on the spot. */
 
-import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join } from 'node:path';
 import { localModel } from '../datasets/source.js';
 import { processors } from '../engine/session.js';
+import { packageRoot } from '../package.js';
 import { expandGrid, type GridOverrides, readGrid } from './grid.js';
 import { hashWeights } from './identity.js';
 import { type LedgerRecord, namedSpec, readLedger } from './ledger.js';
@@ -11,9 +11,6 @@ import { numericalVersionOf } from './record-version.js';
 import { planGrid, runGrid } from './run-grid.js';
 import { runLabel } from './run-label.js';
 import { canonicalJson, type RunSpec } from './run-spec.js';
-
-/** The package's folder, seen from `dist/src/experiments/`. */
-export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 /** One run of a grid; without a record it was not made. */
 export interface GridCell {

@@ -108,7 +108,7 @@ async function evaluateSplits(
   splits: readonly OwnSplit[],
   infer: Infer,
 ): Promise<Evaluation> {
-  const metrics: Record<string, number | null> = {};
+  const metrics: Record<string, number> = {};
   const reasons: Record<string, string> = {};
   const reports: Record<string, ClassReport> = {};
   for (const { name, prefix, features } of splits) {

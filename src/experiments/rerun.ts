@@ -22,7 +22,7 @@ export interface RerunRequest {
   readonly data?: string | undefined;
 }
 
-/** A number of the record and what it is now. */
+/** A number of the record and what it is now; null: undefined, or not there. */
 export interface Comparison {
   readonly name: string;
   readonly recorded: number | null;
@@ -51,7 +51,12 @@ export function compareRecords(record: LedgerRecord, again: LedgerRecord): Omit<
   const one = (name: string, recorded: number | null, now: number | null, allowed = 0): Comparison => ({
     ...{ name, recorded, now, allowed },
   });
-  const names = new Set([...Object.keys(record.metrics), ...Object.keys(again.metrics)]);
+  const names = new Set(
+    [record, again].flatMap(({ metrics, undefinedMetrics }) => [
+      ...Object.keys(metrics),
+      ...Object.keys(undefinedMetrics),
+    ]),
+  );
   const metrics = [...names].map((name) => {
     const [recorded, now] = [record.metrics[name] ?? null, again.metrics[name] ?? null];
     const inPercent = record.spec.task.startsWith('squad');

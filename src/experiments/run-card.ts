@@ -6,7 +6,7 @@ import type { RunRecord } from './run-record.js';
 import { isSpanTask, ownKind } from './run-spec.js';
 
 /** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
-export function allResults(record: RunRecord): Record<string, number | null> {
+export function allResults(record: RunRecord): Record<string, number> {
   const { metrics, seconds, steps, stepsPerEpoch, trainExamples } = record;
   const last = steps.filter(({ epoch }) => epoch === steps.at(-1)?.epoch);
   const epochs = steps.length / stepsPerEpoch;
@@ -40,9 +40,10 @@ function header({ spec, metrics }: RunRecord): string[] {
   const task = pipelineOf(spec.task);
   const data = dataName(spec.data);
   const model = sharedModelName(spec.model);
-  const results = Object.entries(metrics).flatMap(([name, value]) =>
-    value === null ? [] : [`      - type: ${name}`, `        value: ${value}`],
-  );
+  const results = Object.entries(metrics).flatMap(([name, value]) => [
+    `      - type: ${name}`,
+    `        value: ${value}`,
+  ]);
   return [
     '---',
     `base_model: ${yaml(model)}`,
@@ -67,10 +68,13 @@ const row = (what: string, value: string | number): string => `| ${what} | ${val
 
 /** README.md of a saved run. */
 export function modelCard(record: RunRecord): string {
-  const { spec, metrics, updatedParameters, stages, identity } = record;
+  const { spec, metrics, undefinedMetrics, updatedParameters, stages, identity } = record;
   const { schedule } = spec;
   const model = sharedModelName(spec.model);
-  const numbers = Object.entries(metrics).map(([name, value]) => row(name, value ?? 'undefined'));
+  const numbers = [
+    ...Object.keys(undefinedMetrics).map((name) => row(name, 'undefined')),
+    ...Object.entries(metrics).map(([name, value]) => row(name, value)),
+  ];
   return [
     ...header(record),
     '',

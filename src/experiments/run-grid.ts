@@ -2,10 +2,10 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { gpusOf } from '../engine/device.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
+import { codeFolder } from '../package.js';
 import { removeSnapshot } from '../training/resume.js';
 import { type Claim, folderTime, takeClaim } from './claim.js';
 import type { RunIdentity } from './identity.js';
@@ -77,7 +77,7 @@ export async function planGrid(specs: readonly RunSpec[], runs: string): Promise
   return { all, missing: all.filter(({ identity }) => !ledger.has(identity.key)) };
 }
 
-const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
+const CHILD = join(codeFolder, 'experiments/run-child.js');
 
 /** Seconds that a run which is told to end may take for its step and its snapshot. */
 const STOP_SECONDS = 60;

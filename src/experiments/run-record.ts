@@ -19,9 +19,9 @@ export interface RunRecord {
   readonly identity: RunIdentity;
   /** sha256 of each file read: model weights and data splits. */
   readonly hashes: Readonly<Record<string, string>>;
-  /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. */
+  /** By Hugging Face's names; MNLI's mismatched metrics end in `_mm`. Undefined ones are left out. */
   readonly metrics: Metrics;
-  /** Why a metric is null, by its name. */
+  /** Why a metric is undefined, by its name: `one class predicted (1)`. */
   readonly undefinedMetrics: Readonly<Record<string, string>>;
   /** Of own classes, by split: precision, recall, F1, confusion. */
   readonly classReports?: Readonly<Record<string, ClassReport>>;

@@ -44,7 +44,7 @@ export type Infer = (split: string, features: FeatureList) => Promise<Float32Arr
 export interface Evaluation {
   /** By the field's names: Hugging Face's for GLUE, the official evaluators' for SQuAD. */
   readonly metrics: Metrics;
-  /** Why a metric is null, by its name. */
+  /** Why a metric is undefined, by its name: such ones are not among `metrics`. */
   readonly undefinedMetrics: Readonly<Record<string, string>>;
   /** Of own classes, by split. */
   readonly reports?: Readonly<Record<string, ClassReport>>;

@@ -30,7 +30,7 @@ type Logits = Map<FeatureList, readonly Float32Array[]>;
 
 export interface Validation {
   /** Evaluates the validation splits with the weights of now. */
-  evaluate(): Promise<Pick<EvaluationRecord, 'metrics' | 'seconds' | 'examples'>>;
+  evaluate(): Promise<Omit<EvaluationRecord, 'step' | 'epoch'>>;
   /** The weights of the last evaluation are the best ones so far. */
   keepAsBest(): void;
   /**
@@ -47,7 +47,7 @@ export function validation(head: TaskHead, prepared: PreparedEvaluation, infer: 
     async evaluate() {
       const start = performance.now();
       const inferred: Logits = new Map();
-      const { metrics } = await prepared.evaluate(async (split, features) => {
+      const { metrics, undefinedMetrics } = await prepared.evaluate(async (split, features) => {
         const logits = await infer(split, features);
         inferred.set(features, logits);
         return logits;
@@ -57,7 +57,11 @@ export function validation(head: TaskHead, prepared: PreparedEvaluation, infer: 
       const loss = first && evaluationLoss(head, ...first);
       const examples = [...inferred.keys()].reduce((sum, { length }) => sum + length, 0);
       const seconds = (performance.now() - start) / 1000;
-      return { metrics: { ...(loss === undefined ? {} : { loss }), ...metrics }, seconds, examples };
+      return {
+        metrics: { ...(loss === undefined ? {} : { loss }), ...metrics },
+        ...(Object.keys(undefinedMetrics).length > 0 ? { undefinedMetrics } : {}),
+        ...{ seconds, examples },
+      };
     },
     keepAsBest() {
       best = last;

@@ -3,12 +3,12 @@
  * with both on ties and on single classes.
  *
  * Deviation: correlations (Matthews, Pearson, Spearman) with a side that is constant are 0 / 0. SciPy answers nan, scikit-learn's Matthews 0.0, as
- * if a model that says the same of everything had been measured and found to be no better than chance. Here all of them are null, so that a table
- * can tell "undefined" from a measured 0. F1 without any positive keeps scikit-learn's 0 (`zero_division=0`), as GLUE's leaderboard has it.
+ * if a model that says the same of everything had been measured and found to be no better than chance. Here all of them are null, and left out of
+ * what is measured, so that a table can tell "undefined" from a measured 0. F1 without any positive keeps scikit-learn's 0 (`zero_division=0`), as GLUE's leaderboard has it.
  */
 import type { MetricName, Task } from '../datasets/task.js';
 import { DataError } from '../errors.js';
-import type { Metrics } from './metrics.js';
+import { definedMetrics, type Metrics } from './metrics.js';
 
 const count = (n: number, test: (i: number) => boolean): number => {
   let hits = 0;
@@ -118,7 +118,7 @@ function check(predictions: ArrayLike<number>, labels: ArrayLike<number>): void 
 }
 
 /**
- * The task's metrics by Hugging Face's names; null: undefined. `predictions`: class ids, or scores for regression.
+ * The task's metrics by Hugging Face's names, without undefined ones. `predictions`: class ids, or scores for regression.
  * @throws DataError for predictions or labels that are not numbers, or not as many of both
  * @example
  * ```ts
@@ -134,7 +134,9 @@ export function glueMetrics(
   labels: ArrayLike<number>,
 ): Metrics {
   check(predictions, labels);
-  return Object.fromEntries(task.metrics.map((name) => [name, METRICS[name](predictions, labels)]));
+  return definedMetrics(
+    Object.fromEntries(task.metrics.map((name) => [name, METRICS[name](predictions, labels)])),
+  );
 }
 
 /** Why metrics are undefined, by their names: `one class predicted (1)`; empty where all are defined. */

@@ -1,4 +1,5 @@
 /** Numbers as a reader sees them: never rounded to a nought that they are not. */
+import type { Metrics } from '../metrics/metrics.js';
 
 const SIGNIFICANT = 4;
 
@@ -33,8 +34,30 @@ export const roundedText = (value: number, digits: number): string =>
 /** Of a metric that has no value for its predictions and labels. @param reason e.g. `one class predicted` */
 export const undefinedText = (reason = 'one class predicted'): string => `undefined: ${reason}`;
 
-/** `0.9128`; `872` for counts; `undefined: one class predicted` for a metric that is (see metrics/glue.ts). */
-export function scoreText(value: number | null, reason?: string): string {
-  if (value === null) return undefinedText(reason);
+/** `0.9128`; `872` for counts; null: a metric that is undefined (see metrics/glue.ts). */
+export function scoreText(value: number | null): string {
+  if (value === null) return undefinedText();
   return Number.isInteger(value) && value > 1 ? String(value) : numberText(value, 4);
 }
+
+/** Metrics by name, as text: those that are undefined first, with the reason. */
+export const scoreEntries = ({
+  metrics,
+  undefinedMetrics = {},
+}: {
+  readonly metrics: Metrics;
+  readonly undefinedMetrics?: Readonly<Record<string, string>>;
+}): [string, string][] => [
+  ...Object.entries(undefinedMetrics).map(([name, reason]): [string, string] => [
+    name,
+    undefinedText(reason),
+  ]),
+  ...Object.entries(metrics).map(([name, value]): [string, string] => [name, scoreText(value)]),
+];
+
+/** `accuracy 0.9128, loss 0.2345`. @param most so many of them */
+export const scoresText = (scores: Parameters<typeof scoreEntries>[0], most = Infinity): string =>
+  scoreEntries(scores)
+    .slice(0, most)
+    .map(([name, text]) => `${name} ${text}`)
+    .join(', ');

@@ -6,7 +6,7 @@ import { scheduleText } from '../progressive/schedule.js';
 import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
 import { type LineSeries, lineChart } from './line-chart.js';
-import { numberText, scoreText } from './number-text.js';
+import { numberText, scoreEntries, scoreText } from './number-text.js';
 import { settingsText } from './settings-text.js';
 import { figureToSvg } from './svg.js';
 
@@ -24,7 +24,7 @@ const boundariesOf = ({ stages, steps }: RunRecord) =>
 /** A metric of every evaluation that defines it. */
 function evaluated({ evaluations }: RunRecord, name: string, label = name): LineSeries {
   const points = evaluations.flatMap(({ step, metrics }) => {
-    const value = metrics[name] ?? undefined;
+    const value = metrics[name];
     return value === undefined ? [] : [{ step, value }];
   });
   return {
@@ -114,7 +114,7 @@ function figures(record: RunRecord): Figure[] {
 
 /** What the page says in words. */
 function facts(record: RunRecord): [string, string][] {
-  const { spec, steps, best, metrics, undefinedMetrics, stages } = record;
+  const { spec, steps, best, stages } = record;
   const asked = stages.at(-1)?.to ?? 0;
   const data = spec.data === 'embedded' ? 'generated text that comes along' : spec.data;
   return [
@@ -134,10 +134,7 @@ function facts(record: RunRecord): [string, string][] {
           ],
         ]
       : []),
-    ...Object.entries(metrics).map(([name, value]): [string, string] => [
-      name,
-      scoreText(value, undefinedMetrics[name]),
-    ]),
+    ...scoreEntries(record),
     ['time', `${Math.round(record.seconds)} s, ${(record.peakBytes / 2 ** 20).toFixed(0)} MiB at most`],
     ['machine', machineText(record.machine)],
     ['run', record.identity.key],

@@ -66,7 +66,7 @@ export interface FitHooks {
   /** Called after each step. */
   readonly onStep?: (record: StepRecord) => void;
   /** Evaluates the state as it is; wanted where the plan evaluates. */
-  readonly evaluate?: (steps: number) => Promise<Pick<EvaluationRecord, 'metrics' | 'seconds' | 'examples'>>;
+  readonly evaluate?: (steps: number) => Promise<Omit<EvaluationRecord, 'step' | 'epoch'>>;
   /** Called after each evaluation. @param now where the run stands with it; undefined where evaluations decide nothing */
   readonly onEvaluated?: (record: EvaluationRecord, now: Selected | undefined) => void;
   /** Where a run is made resumable. */

@@ -2,6 +2,7 @@
  * What evaluations while training decide: which weights are kept, and when to stop, as Hugging Face's `Trainer` and
  * `EarlyStoppingCallback`. Everything follows from the evaluations alone, so that a resumed run decides alike.
  */
+import { definedMetrics } from '../metrics/metrics.js';
 import * as z from '../schema.js';
 
 export const evaluationSchema = z.object({
@@ -9,8 +10,10 @@ export const evaluationSchema = z.object({
   step: z.number(),
   /** Epochs done, with their part. */
   epoch: z.number(),
-  /** By name; null: undefined for these predictions. */
-  metrics: z.record(z.string(), z.number().nullable()),
+  /** By name. A metric that is undefined for these predictions is left out. */
+  metrics: z.record(z.string(), z.number().nullable()).transform(definedMetrics),
+  /** Why metrics are undefined, by name, where any is. */
+  undefinedMetrics: z.record(z.string(), z.string()).exactOptional(),
   seconds: z.number(),
   examples: z.number(),
 });
@@ -47,7 +50,7 @@ export function selected(
   let best: Selected['best'];
   let waited = 0;
   for (const { step, metrics } of evaluations) {
-    const value = metrics[metric] ?? undefined;
+    const value = metrics[metric];
     const gain =
       value === undefined
         ? -1

@@ -142,7 +142,7 @@ test('an interrupted run goes on from its last whole epoch and ends with the sam
   const [whole, cut] = [join(home, 'whole'), join(home, 'cut')];
   assert.equal(finetune('--save', whole).status, 0);
   const script = `
-    import { run, runSpec } from '${join(packageRoot, 'dist/src/index.js')}';
+    import { run, runSpec } from '${join(packageRoot, 'dist/lib/index.js')}';
     const spec = runSpec({ task: 'sst2', data: '${data}', model: '${model}', epochs: 3, batchSize: 16, learningRate: 3e-3, maxLength: 16 });
     let steps = 0;
     await run(spec, { save: '${cut}', onEvent: (event) => { if (event.kind === 'step' && ++steps === 15) process.exit(9); } });`;

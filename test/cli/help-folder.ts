@@ -93,7 +93,7 @@ export async function layOut(folder: string): Promise<string> {
     write(folder, 'notebooks/source/01-lesson.md', NOTEBOOK),
     mkdir(join(folder, 'bin')),
   ]);
-  const command = join(packageRoot, 'dist/src/cli.js');
+  const command = join(packageRoot, 'dist/lib/cli.js');
   await chmod(command, 0o755);
   await symlink(command, join(folder, 'bin/progtuning'));
   await symlink(join(packageRoot, 'node_modules'), join(folder, 'node_modules'), 'dir');

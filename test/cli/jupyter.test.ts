@@ -21,7 +21,7 @@ interface Output {
 
 test('a notebook executes under jupyter nbconvert, with its figures', { skip }, async () => {
   const home = await mkdtemp(join(tmpdir(), 'progtuning-jupyter-'));
-  const cli = spawnSync(process.execPath, [join(root, 'dist/src/cli.js'), 'notebooks', '--kernelspec', home]);
+  const cli = spawnSync(process.execPath, [join(root, 'dist/lib/cli.js'), 'notebooks', '--kernelspec', home]);
   assert.equal(cli.status, 0, String(cli.stderr));
   const args = ['--to', 'notebook', '--execute', `notebooks/${NOTEBOOK}`, '--output-dir', home];
   const env = { ...process.env, JUPYTER_PATH: home };

@@ -197,7 +197,7 @@ test('bad input is one clear line and its exit code', async () => {
 });
 
 test('the same through the command itself', () => {
-  const cli = join(packageRoot, 'dist/src/cli.js');
+  const cli = join(packageRoot, 'dist/lib/cli.js');
   const params = (...args: string[]) =>
     spawnSync(process.execPath, [cli, 'params', ...args], { encoding: 'utf8' });
   const good = params('--stages', '3', '--json');

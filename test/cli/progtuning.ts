@@ -13,7 +13,7 @@ export const progtuning = (...args: string[]): Result => piped('', ...args);
 
 /** @param input what stands on stdin */
 export function piped(input: string, ...args: string[]): Result {
-  const cli = join(packageRoot, 'dist/src/cli.js');
+  const cli = join(packageRoot, 'dist/lib/cli.js');
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', input });
   return { status, stdout, stderr };
 }

@@ -11,12 +11,14 @@ import { takeClaim } from '../../src/experiments/claim.js';
 import { createModel } from '../../src/experiments/create-model.js';
 import { BERT_BASE_ORDER } from '../../src/experiments/evidence-grids.js';
 import { expandGrid, type Grid, readGrid } from '../../src/experiments/grid.js';
-import { type LedgerRecord, namedSpec, readLedger } from '../../src/experiments/ledger.js';
+import { type LedgerRecord, namedSpec, readLedger, readRecord } from '../../src/experiments/ledger.js';
+import { ledgerRows } from '../../src/experiments/ledger-rows.js';
 import { gridPath, ofOneVersion } from '../../src/experiments/notebook-runs.js';
 import { rerun } from '../../src/experiments/rerun.js';
 import { type GridEvent, planGrid, runGrid } from '../../src/experiments/run-grid.js';
 import { runLabel } from '../../src/experiments/run-label.js';
 import { runSpec } from '../../src/experiments/run-spec.js';
+import { scoresText } from '../../src/report/number-text.js';
 import { groupRuns, runRow } from '../../src/report/run-table.js';
 
 let home: string;
@@ -170,8 +172,15 @@ test('a run whose metric is undefined is a record, told as such, and is not made
   assert.equal(await runGrid(await planGrid(specs, runs), { runs, threads: 1 }), 0);
   const [record] = (await readLedger(runs)).values();
   assert.ok(record);
-  assert.deepEqual(record.metrics, { pearson: null, spearmanr: null });
+  assert.deepEqual(record.metrics, {});
   assert.match(record.undefinedMetrics.pearson ?? '', /^one score/);
+  assert.match(scoresText(record, 1), /^pearson undefined: one score/);
+  // Version 0.2.0 wrote null.
+  const path = join(runs, `${record.key}.json`);
+  const stored = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...stored, metrics: { pearson: null, spearmanr: null } }));
+  assert.deepEqual(await readRecord(path), record);
+  assert.deepEqual(await ledgerRows(runs), [record]);
   const [group] = groupRuns([{ spec: record.spec, record }], () => 'flat');
   assert.ok(group);
   assert.match(String(runRow(group).score), /^undefined: one score/);

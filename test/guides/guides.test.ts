@@ -15,8 +15,8 @@ const environment = { ...process.env, HF_HUB_OFFLINE: '1', PATH: `${join(home, '
 
 before(async () => {
   await mkdir(join(home, 'bin'));
-  await chmod(join(packageRoot, 'dist/src/cli.js'), 0o755);
-  await symlink(join(packageRoot, 'dist/src/cli.js'), join(home, 'bin/progtuning'));
+  await chmod(join(packageRoot, 'dist/lib/cli.js'), 0o755);
+  await symlink(join(packageRoot, 'dist/lib/cli.js'), join(home, 'bin/progtuning'));
   for (const name of ['data', 'node_modules'])
     await symlink(join(packageRoot, name), join(home, name), 'dir');
   await writeFile(join(home, 'package.json'), '{"type": "module"}');

@@ -81,11 +81,12 @@ test('an unbuilt clone packs whole, or not at all', () => {
   succeed(clone, 'npm', 'pack', '--ignore-scripts=false', '--pack-destination', home);
   const [tarball] = tarballs(home) as [string];
   const listed = succeed(home, 'tar', '-tzf', tarball).split('\n');
-  const made = 'index.js index.d.ts cli.js engine/arena.wasm engine/tfjs.js engine/tfjs.d.ts';
-  for (const path of made.split(' ')) assert.ok(listed.includes(`package/dist/src/${path}`), path);
+  const made =
+    'lib/index.js lib/cli.js lib/experiments/run-child.js lib/engine/arena.wasm src/index.d.ts src/engine/tfjs.d.ts';
+  for (const path of made.split(' ')) assert.ok(listed.includes(`package/dist/${path}`), path);
   assert.ok(listed.includes('package/data/models/progtuning-bert-6x256/model.safetensors'));
   assert.deepEqual(
-    listed.filter((path) => /\.map$|\/(test|notebooks|tools)\//.test(path)),
+    listed.filter((path) => /\.map$|dist\/src\/.*\.js$|\/(test|notebooks|tools)\//.test(path)),
     [],
   );
 });

@@ -45,7 +45,7 @@ export function cell({
       key: '0123456789abcdef',
       spec,
       hashes: {},
-      metrics: metrics ?? { accuracy: accuracy ?? null },
+      metrics: metrics ?? (accuracy === undefined ? {} : { accuracy }),
       undefinedMetrics: {},
       trainExamples: 10,
       dataReport: {},

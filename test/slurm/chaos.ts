@@ -14,7 +14,7 @@ import { readLedger } from '../../src/experiments/ledger.js';
 import { packageRoot } from '../golden/golden.js';
 
 const cluster = join(packageRoot, 'test/slurm/cluster.sh');
-const cli = join(packageRoot, 'dist/src/cli.js');
+const cli = join(packageRoot, 'dist/lib/cli.js');
 /** Twelve for each seed. */
 const RUNS = Number(process.env.RUNS ?? 60);
 const start = performance.now();

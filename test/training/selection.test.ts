@@ -1,10 +1,12 @@
 /** Best model and early stopping decide as Hugging Face's `Trainer` and `EarlyStoppingCallback`, from the evaluations alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { definedMetrics } from '../../src/metrics/metrics.js';
 import { type Selection, selected } from '../../src/training/selection.js';
 
+/** null: undefined. */
 const of = (...values: (number | null)[]) =>
-  values.map((value, i) => ({ step: i + 1, metrics: { metric: value } }));
+  values.map((value, i) => ({ step: i + 1, metrics: definedMetrics({ metric: value }) }));
 const with_ = (more: Partial<Selection>): Selection => ({
   ...{ metric: 'metric', greaterIsBetter: true, loadBest: true, threshold: 0 },
   ...more,

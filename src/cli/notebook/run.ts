@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { DataError, UsageError } from '../../errors.js';
 import { exists } from '../../exists.js';
+import { packageVersion } from '../../package.js';
 import {
   type Notebook,
   notebookFromJson,
@@ -57,7 +58,7 @@ export async function runNotebooks(
   files: readonly string[],
   options: RunNotebooksOptions = {},
 ): Promise<string[]> {
-  const version = await packageVersion();
+  const version = packageVersion();
   const paths: string[] = [];
   for (const file of files)
     paths.push(await runJob(await findJob(file, options.outputDir), version, options));
@@ -113,11 +114,6 @@ async function executedHash(path: string): Promise<unknown> {
   } catch {
     return undefined;
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL('../../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 async function failed(job: Job, notebook: Notebook, failure: CellFailure): Promise<DataError> {

@@ -3,11 +3,11 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors.js';
+import { codeFolder } from '../../package.js';
 
 /** The script that starts a kernel. */
-export const LAUNCH = fileURLToPath(new URL('launch.js', import.meta.url));
+export const LAUNCH = join(codeFolder, 'cli/notebook/launch.js');
 
 export interface Tslab {
   /** The module that exports `startKernel`. */
