@@ -1,11 +1,23 @@
-/** `progtuning generate-text`: what a decoder writes, as it writes it. */
+/** `progtuning generate-text`: what a decoder or encoder-decoder writes, as it writes it. */
 import { type Command, Option } from 'commander';
-import { type GenerateTextRequest, generateText } from '../experiments/generate-text.js';
+import type { CompileOptions } from '../engine/compile.js';
+import { UsageError } from '../errors.js';
+import { type GenerateTextRequest, generateText, type WriterRequest } from '../experiments/generate-text.js';
+import { pairColumns } from '../experiments/text-task.js';
+import { writeTexts } from '../experiments/write-texts.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { anyNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
+import { addColumnOptions, type ColumnFlags, givenColumns } from './own-data-options.js';
 import { note } from './progress.js';
 
-interface Flags extends EngineFlags, Omit<GenerateTextRequest, 'doSample' | 'stopStrings' | 'earlyStopping'> {
+interface Flags
+  extends EngineFlags,
+    ColumnFlags,
+    Omit<GenerateTextRequest, 'prompt' | 'doSample' | 'stopStrings' | 'earlyStopping'> {
+  readonly prompt?: string;
+  readonly input?: string;
+  readonly out?: string;
+  readonly maxExamples?: number;
   readonly sample?: true;
   readonly temperature?: number;
   readonly topK?: number;
@@ -19,6 +31,7 @@ const EXAMPLES = `
 Examples:
   progtuning generate-text --model models/from-gguf --prompt 'The play' --max-new-tokens 8
   progtuning generate-text --model models/from-gguf --chat --prompt 'Name a play.' --sample --temperature 0.7 --top-p 0.9 --max-new-tokens 8
+  progtuning generate-text --model models/t5 --input rows.csv --text-column mr --label-column ref --num-beams 4 --out written.jsonl
   progtuning generate-text --model models/from-gguf --prompt 'The play' --num-beams 3 --length-penalty 1 --stop . --max-new-tokens 8`;
 
 function samplingOf({ sample, temperature, topK, topP, seed }: Flags): GenerateTextRequest['doSample'] {
@@ -28,8 +41,8 @@ function samplingOf({ sample, temperature, topK, topP, seed }: Flags): GenerateT
   return sample || Object.keys(given).length > 0 ? given : undefined;
 }
 
-function requestOf(flags: Flags): GenerateTextRequest {
-  const { stop, earlyStopping, ...rest } = flags;
+function requestOf(flags: Flags): WriterRequest {
+  const { stop, earlyStopping, prompt: _prompt, input: _input, out: _out, ...rest } = flags;
   const doSample = samplingOf(flags);
   return {
     ...rest,
@@ -41,15 +54,36 @@ function requestOf(flags: Flags): GenerateTextRequest {
   };
 }
 
+/** A text for each row; metrics as JSON on stdout where there are references. @throws UsageError, DataError */
+async function writeTable(flags: Flags, engine: CompileOptions): Promise<void> {
+  const { input, out, prompt, maxExamples } = flags;
+  if (input === undefined || prompt !== undefined || out === undefined)
+    throw new UsageError('--input goes with --out, and without --prompt');
+  const given = givenColumns(flags);
+  const { text, prefix, delimiter, label } = given;
+  const columns = text === undefined ? await pairColumns(input, given) : { text, prefix, delimiter, label };
+  const metrics = await writeTexts(
+    { ...requestOf(flags), input, columns: { ...columns, delimiter }, out, maxExamples },
+    { ...engine, onNote: note },
+  );
+  if (metrics) process.stdout.write(`${JSON.stringify(metrics, null, 2)}\n`);
+}
+
 export function registerGenerateText(program: Command): void {
   const command = program
     .command('generate-text')
     .requiredOption(
       '--model <folder>',
-      'a decoder (GPT-2, LLaMA, Qwen2), or the base model of --adapter; folder or hub id',
+      'a decoder (GPT-2, LLaMA, Qwen2) or encoder-decoder (T5), or the base model of --adapter; folder or hub id',
     )
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit to lay over it')
-    .requiredOption('--prompt <text>', 'what the text goes on from')
+    .option('--prompt <text>', 'what the text goes on from; T5: what it reads')
+    .option(
+      '--input <file>',
+      'a table in the place of a prompt: a text is written for each distinct one of its --text-column, and with --label-column (the references) scored',
+    )
+    .option('--out <file>', 'with --input: what is written, .jsonl')
+    .option('--max-examples <n>', 'with --input: the first n distinct texts', wholeNumber('max-examples', 1))
     .option('--chat', "the prompt is what a user says; the tokenizer's chat_template writes the conversation")
     .option('--system <text>', 'in a chat: what the system says first')
     .option('--max-new-tokens <n>', 'most tokens that are written', wholeNumber('max-new-tokens', 1), 128)
@@ -85,11 +119,15 @@ export function registerGenerateText(program: Command): void {
       new Option('--early-stopping <when>', 'of beams (default: false)').choices(['true', 'false', 'never']),
     )
     .option('--stop <strings...>', 'any of these ends the text');
+  addColumnOptions(command);
   addEngineOptions(command)
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) =>
       withEngine(flags, async (engine) => {
-        const pieces = generateText(requestOf(flags), {
+        if (flags.input !== undefined) return writeTable(flags, engine);
+        if (flags.prompt === undefined)
+          throw new UsageError('--prompt: what is gone on from? Or give a table with --input');
+        const pieces = generateText({ ...requestOf(flags), prompt: flags.prompt }, {
           ...engine,
           onNote: note,
           onEnd: ({ promptTokens, newTokens, seconds }) =>

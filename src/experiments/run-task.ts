@@ -36,7 +36,7 @@ export interface TrainingData {
 
 /**
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; causal-lm: negative
- * log-probability of each token after the first, [tokens - 1].
+ * log-probability of each token after the first, [tokens - 1]; seq2seq-lm: of each token of the target.
  * @param split for the progress bar
  */
 export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;

@@ -87,10 +87,12 @@ export function findRunTask(name: string): RunTask {
 }
 
 /** @throws UsageError for rows longer than the model takes */
-export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
+export function checkLength({ maxLength, maxTargetLength = 0 }: RunSpec, config: ModelConfig): void {
   const longest = familyOf(config).longestRow(config);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
+  if (maxTargetLength > longest)
+    throw new UsageError(`max-target-length: ${maxTargetLength} is over the model's ${longest} positions`);
 }
 
 /** The model to start from: where it has a head of the task, its classes are put in the task's order. */

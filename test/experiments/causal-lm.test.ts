@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { runningTextColumns } from '../../src/experiments/causal-lm-task.js';
+import { runningTextColumns } from '../../src/experiments/text-task.js';
 import { evaluateRun } from '../../src/experiments/evaluate-run.js';
 import { run } from '../../src/experiments/run.js';
 import { type RunRequest, runSpec } from '../../src/experiments/run-spec.js';

@@ -1,0 +1,89 @@
+/** A text for each row of a file, and where the file has references what the metrics of generated texts say of them. */
+import { localFile } from '../datasets/hub-dataset.js';
+import { readRows } from '../datasets/tables/rows.js';
+import { DataError } from '../errors.js';
+import { generationMetrics } from '../metrics/generation/generation.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { writeTextAtomically } from '../models/config-file.js';
+import { openWriter, type WriterOptions, type WriterRequest } from './generate-text.js';
+
+/** A table, which of its columns are read, and where what is written goes. */
+export interface WriteTextsRequest extends WriterRequest {
+  readonly input: string;
+  readonly columns: {
+    readonly text: string;
+    /** References: rows of one text are its references. */
+    readonly label?: string | undefined;
+    readonly prefix?: string | undefined;
+    readonly delimiter?: string | undefined;
+  };
+  /** Takes the first so many distinct texts. */
+  readonly maxExamples?: number | undefined;
+  /** A `.jsonl` file. */
+  readonly out: string;
+}
+
+/** A line of what is written. */
+export interface WrittenText {
+  readonly input: string;
+  readonly output: string;
+  readonly references?: readonly string[];
+}
+
+/** Distinct texts in the order of the file, with the references of all their rows. @throws DataError for a field that is no text */
+async function inputsOf({
+  input,
+  columns,
+  maxExamples = Number.POSITIVE_INFINITY,
+}: WriteTextsRequest): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  const path = await localFile(input);
+  for await (const { values, where } of readRows(path, columns.delimiter)) {
+    const field = (name: string): string => {
+      const value = values[name];
+      if (typeof value === 'string' && value !== '') return value;
+      throw new DataError(
+        `${where}: column '${name}' is ${JSON.stringify(value) ?? 'missing'}; wanted a text`,
+      );
+    };
+    const text = field(columns.text);
+    const references = found.get(text) ?? [];
+    if (references.length === 0 && found.size >= maxExamples) break;
+    if (columns.label !== undefined) references.push(field(columns.label));
+    found.set(text, references);
+  }
+  if (found.size === 0) throw new DataError(`${path}: holds no row`);
+  return found;
+}
+
+/**
+ * Writes `out`, a line for each distinct text: whole or not at all.
+ * @param onDone called after each text @returns metrics against the references, where there are any @throws UsageError, DataError
+ */
+export async function writeTexts(
+  request: WriteTextsRequest,
+  options: WriterOptions & { readonly onDone?: (done: number, total: number) => void } = {},
+): Promise<Metrics | undefined> {
+  const { columns, out, input: _input, maxExamples: _most, ...how } = request;
+  const { onDone, ...opening } = options;
+  const inputs = await inputsOf(request);
+  const hasReferences = columns.label !== undefined;
+  const lines: WrittenText[] = [];
+  const writer = await openWriter(how, opening);
+  try {
+    for (const [input, references] of inputs) {
+      let output = '';
+      for await (const piece of writer.write(`${columns.prefix ?? ''}${input}`)) output += piece;
+      lines.push({ input, output: output.trim(), ...(hasReferences ? { references } : {}) });
+      onDone?.(lines.length, inputs.size);
+    }
+  } finally {
+    await writer.close();
+  }
+  await writeTextAtomically(out, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  if (!hasReferences) return undefined;
+  return generationMetrics(
+    lines.map(({ output }) => output),
+    lines.map(({ references = [] }) => references),
+  );
+}
