@@ -127,14 +127,17 @@ export function registerGenerateText(program: Command): void {
         if (flags.input !== undefined) return writeTable(flags, engine);
         if (flags.prompt === undefined)
           throw new UsageError('--prompt: what is gone on from? Or give a table with --input');
-        const pieces = generateText({ ...requestOf(flags), prompt: flags.prompt }, {
-          ...engine,
-          onNote: note,
-          onEnd: ({ promptTokens, newTokens, seconds }) =>
-            note(
-              `${promptTokens} tokens of prompt, ${newTokens} written in ${seconds.toFixed(2)} s: ${(newTokens / seconds).toFixed(1)} tokens/s`,
-            ),
-        });
+        const pieces = generateText(
+          { ...requestOf(flags), prompt: flags.prompt },
+          {
+            ...engine,
+            onNote: note,
+            onEnd: ({ promptTokens, newTokens, seconds }) =>
+              note(
+                `${promptTokens} tokens of prompt, ${newTokens} written in ${seconds.toFixed(2)} s: ${(newTokens / seconds).toFixed(1)} tokens/s`,
+              ),
+          },
+        );
         for await (const piece of pieces) process.stdout.write(piece);
         process.stdout.write('\n');
       }),

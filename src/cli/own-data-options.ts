@@ -43,11 +43,14 @@ export const addTextColumnOptions = (command: Command): Command =>
 
 export const addColumnOptions = (command: Command): Command =>
   addTextColumnOptions(command)
-    .option('--source-prefix <text>', "seq2seq-lm: stands before each text that is read, as T5's 'summarize: '")
     .option(
-    '--label-column <name>',
-    'own data: the label (default: guessed from the names); causal-lm: the completion of the text, which alone is learnt; seq2seq-lm: what is written of the text',
-  );
+      '--source-prefix <text>',
+      "seq2seq-lm: stands before each text that is read, as T5's 'summarize: '",
+    )
+    .option(
+      '--label-column <name>',
+      'own data: the label (default: guessed from the names); causal-lm: the completion of the text, which alone is learnt; seq2seq-lm: what is written of the text',
+    );
 
 export const addOwnDataOptions = (command: Command): Command =>
   addColumnOptions(

@@ -1,5 +1,6 @@
 /** `progtuning pretrain`: masked-language modelling, or span corruption, on plain text, to a Hugging Face folder. */
 import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.js';
 import { runPretraining } from '../experiments/pretrain-run.js';
 import {
   INITIALISATIONS,
@@ -9,7 +10,6 @@ import {
   type PretrainSpec,
 } from '../experiments/pretrain-spec.js';
 import { continuedFrom } from '../experiments/pretrain-start.js';
-import { UsageError } from '../errors.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { numberText } from '../report/number-text.js';
 import { addEngineOptions, withEngine } from './engine-options.js';

@@ -135,8 +135,7 @@ function partitionOf(flags: ScheduleFlags): { readonly partition?: Partition } {
   if (kind === 'equal-parameters') return { partition: { kind } };
   if (kind === 'contribution')
     return { partition: { kind, estimate: contributionEstimate ?? 'gradient-norm', ...examples } };
-  if (kind !== 'adaptive')
-    return stacks === 'joined' ? {} : { partition: { kind: 'stacks', over: stacks } };
+  if (kind !== 'adaptive') return stacks === 'joined' ? {} : { partition: { kind: 'stacks', over: stacks } };
   const rule = freezeRule ?? 'gradient-norm';
   const threshold = freezeThreshold ?? FREEZE_THRESHOLDS[rule];
   const most = rule === 'gradient-norm' ? 100 : 1;

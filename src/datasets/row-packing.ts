@@ -141,10 +141,15 @@ export function planPairs(
     return { ...plan, rows: bucketRows(plan.rows) };
   }
   const cost = ({ rows, length, target }: PairPlan): number =>
-    rows * (length * (1 + length * ATTENTION_COST) + target.length * (1 + (length + target.length) * ATTENTION_COST));
+    rows *
+    (length * (1 + length * ATTENTION_COST) +
+      target.length * (1 + (length + target.length) * ATTENTION_COST));
   let best: PairPlan | undefined;
   for (let times = 1; times <= 2; times += 0.125) {
-    const lengths = longest.map((length) => Math.min(maxLength, roundUp(times * length, STEP))) as [number, number];
+    const lengths = longest.map((length) => Math.min(maxLength, roundUp(times * length, STEP))) as [
+      number,
+      number,
+    ];
     const plan = firstFitPairs(sources, targets, order, lengths);
     if (!best || cost(plan) < cost(best)) best = plan;
   }

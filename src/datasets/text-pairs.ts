@@ -31,7 +31,19 @@ export async function sourceIds(texts: readonly string[], options: PairOptions):
   return ids.map((source) => framed(options.tokenizer, source, options));
 }
 
-/** A feature for each pair, in their order. */
+/**
+ * A feature for each pair, in their order: what an encoder-decoder reads, and what it learns to write of it.
+ * @param options tokenizer, lengths, the id that ends a text
+ * @example
+ * ```ts
+ * import { datasets, tokenizers } from 'progtuning';
+ *
+ * const tokenizer = await tokenizers.loadTokenizer('models/from-gguf');
+ * const options = { tokenizer, maxLength: 8, end: 0 };
+ * const [feature] = await datasets.pairFeatures([['a fine film', 'fine']], options);
+ * console.log(feature.inputIds.length, feature.target?.at(-1)); // 8 0
+ * ```
+ */
 export async function pairFeatures(
   pairs: readonly (readonly [source: string, target: string])[],
   options: PairOptions,

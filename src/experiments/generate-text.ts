@@ -160,7 +160,11 @@ export async function openWriter(
           ? best(ids)
           : decode(writer.nextLogits, ids, { ...ending, ...(doSample === undefined ? {} : { doSample }) });
       yield* textPieces(counted(added), text, stopStrings);
-      onEnd?.({ promptTokens: (source ?? ids).length, newTokens, seconds: (performance.now() - start) / 1000 });
+      onEnd?.({
+        promptTokens: (source ?? ids).length,
+        newTokens,
+        seconds: (performance.now() - start) / 1000,
+      });
     },
     close: () => writer.close(),
   };

@@ -13,10 +13,10 @@ import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/cl
 import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
 import type { TaskHead } from '../models/heads.js';
 import { holding, predictionsOf } from '../training/predictions.js';
-import { savedTextTask, textTask } from './text-task.js';
 import { type OwnKind, ownKind, type RunSpec } from './run-spec.js';
 import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
 import { type ReadQuestions, spanTask } from './squad-task.js';
+import { savedTextTask, textTask } from './text-task.js';
 
 /** The head of a kind of task, with so many classes. */
 export const headOf = (kind: Exclude<TaskKind, 'question-answering'>, classes: number): TaskHead => ({

@@ -40,7 +40,8 @@ export const maskedText: BatchesOf<MaskedBatch> = (spec, { train, heldOut }, tok
   const masking = { seed, rows, probability, wholeWords, nextSentence };
   return {
     batchAt: maskedBatches(train, vocabulary, masking),
-    heldOut: (maxRows) => heldOutBatches(heldOut, vocabulary, { ...masking, ...(maxRows ? { maxRows } : {}) }),
+    heldOut: (maxRows) =>
+      heldOutBatches(heldOut, vocabulary, { ...masking, ...(maxRows ? { maxRows } : {}) }),
   };
 };
 

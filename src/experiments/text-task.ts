@@ -181,7 +181,11 @@ interface Split {
   readonly hash?: string;
 }
 
-async function evaluateSplits(splits: readonly Split[], { head }: TextKind, infer: Infer): Promise<Evaluation> {
+async function evaluateSplits(
+  splits: readonly Split[],
+  { head }: TextKind,
+  infer: Infer,
+): Promise<Evaluation> {
   const metrics: Record<string, number> = {};
   for (const { name, features } of splits) {
     const loss = evaluationLoss(head, features, await infer(name, features)) as number;
@@ -217,8 +221,7 @@ const prepared = (splits: readonly Split[], kind: TextKind): Awaited<ReturnType<
       splits.flatMap(({ name, hash }) => (hash === undefined ? [] : [[name, hash]])),
     ),
     metricNames: validation.length > 0 ? ['perplexity'] : [],
-    evaluate: (infer, which = 'all') => 
-      evaluateSplits(which === 'all' ? splits : validation, kind, infer),
+    evaluate: (infer, which = 'all') => evaluateSplits(which === 'all' ? splits : validation, kind, infer),
   };
 };
 

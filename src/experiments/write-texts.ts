@@ -11,6 +11,7 @@ import { openWriter, type WriterOptions, type WriterRequest } from './generate-t
 export interface WriteTextsRequest extends WriterRequest {
   readonly input: string;
   readonly columns: {
+    /** What is gone on from, or read. */
     readonly text: string;
     /** References: rows of one text are its references. */
     readonly label?: string | undefined;
@@ -58,7 +59,18 @@ async function inputsOf({
 
 /**
  * Writes `out`, a line for each distinct text: whole or not at all.
- * @param onDone called after each text @returns metrics against the references, where there are any @throws UsageError, DataError
+ * @param options device, threads, what is told; `onDone` is called after each text
+ * @returns metrics against the references, where there are any @throws UsageError, DataError
+ * @example
+ * ```ts
+ * import { generation } from 'progtuning';
+ * import { readFile, writeFile } from 'node:fs/promises';
+ *
+ * await writeFile('inputs.csv', 'text\na fine\na poor\n');
+ * const how = { model: 'models/from-gguf', maxNewTokens: 2 };
+ * await generation.writeTexts({ ...how, input: 'inputs.csv', columns: { text: 'text' }, out: 'written.jsonl' });
+ * console.log((await readFile('written.jsonl', 'utf8')).trim().split('\n').length); // 2
+ * ```
  */
 export async function writeTexts(
   request: WriteTextsRequest,

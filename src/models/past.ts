@@ -16,7 +16,10 @@ export interface Past {
    * Keys and values of the text that a second stack reads, [B T, size] each: made of it where it is new, else those kept.
    * @param module of the attention
    */
-  cross?(module: string, make: () => readonly [tf.Tensor2D, tf.Tensor2D]): readonly [tf.Tensor2D, tf.Tensor2D];
+  cross?(
+    module: string,
+    make: () => readonly [tf.Tensor2D, tf.Tensor2D],
+  ): readonly [tf.Tensor2D, tf.Tensor2D];
 }
 
 /** Keys and values that attention sees: those of the batch, and those before them where there are any. */

@@ -30,7 +30,14 @@ export function stackParts(
 ): number[][] {
   if (encoder === 0)
     throw new UsageError(`stacks ${over}: the model has one stack of blocks; this is for encoder-decoders`);
-  const decoder = parts(blocks - encoder, stages).map(({ first, end }) => range(encoder + first, encoder + end));
+  const least = over === 'decoder' ? blocks - encoder : Math.min(encoder, blocks - encoder);
+  if (stages > least)
+    throw new UsageError(
+      `stages: ${stages} parts cannot be cut from a stack of ${least} blocks; use at most ${least}`,
+    );
+  const decoder = parts(blocks - encoder, stages).map(({ first, end }) =>
+    range(encoder + first, encoder + end),
+  );
   if (over === 'decoder') return decoder.map((part, i) => (i === 0 ? [...range(0, encoder), ...part] : part));
   return parts(encoder, stages).map(({ first, end }, i) => [
     ...range(first, end),

@@ -6,7 +6,9 @@
 import { type AdamWOptions, adamw, clipFactor } from './adamw.js';
 import type { TrainedTensor } from './state.js';
 
+/** Of transformers' `Adafactor`, and the norm that gradients are clipped to. */
 export interface AdafactorOptions {
+  /** Tells it from AdamW's. */
   readonly kind: 'adafactor';
   /** Added to squared gradients. */
   readonly epsilon: number;

@@ -62,7 +62,10 @@ function wider(from: BatchShape, { rows, length }: BatchShape) {
 function widened(batch: Batch, { rows, length, targetLength = 0 }: BatchShape): Batch {
   const { ids, starts } = wider(batch, { rows, length });
   const { target } = batch;
-  const wideTarget = wider({ rows: batch.rows, length: batch.targetLength ?? 0 }, { rows, length: targetLength });
+  const wideTarget = wider(
+    { rows: batch.rows, length: batch.targetLength ?? 0 },
+    { rows, length: targetLength },
+  );
   return {
     ...batch,
     ...{ inputIds: ids(batch.inputIds), tokenTypeIds: ids(batch.tokenTypeIds) },

@@ -140,7 +140,10 @@ export class Programs {
         // Of a text that has been read the states are not asked for again.
         const known =
           isPair && room > 0
-            ? { block: encoderBlocks(config), hidden: tf.zeros([rows * source, config.hiddenSize]) as tf.Tensor2D }
+            ? {
+                block: encoderBlocks(config),
+                hidden: tf.zeros([rows * source, config.hiddenSize]) as tf.Tensor2D,
+              }
             : undefined;
         const hidden = hiddenStates(
           context,

@@ -77,7 +77,10 @@ function madeUpBatches({ batch: rows, length, vocab, target }: Shape) {
     ...{ rows, length },
   };
   const labels = Array.from({ length: rows }, (_, i) => i % 2);
-  return { padded, packed: target === undefined ? packedBatch(padded, labels) : pairs(padded, target, vocab) };
+  return {
+    padded,
+    packed: target === undefined ? packedBatch(padded, labels) : pairs(padded, target, vocab),
+  };
 }
 
 /** The rows with others of so many tokens to write of them. */

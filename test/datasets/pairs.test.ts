@@ -73,7 +73,10 @@ test('spans: what is read and what is written make up the text, each span under 
   assert.ok(seen.size > 15, 'drawn anew at every step');
   assert.deepEqual(corruptedRows([text], spans, 3), corruptedRows([text], spans, 3));
   // The shortest row: one token stays, one is replaced.
-  assert.deepEqual(corrupted([10, 11], spans, () => 0), { source: [10, 99, 1], target: [99, 11, 1] });
+  assert.deepEqual(
+    corrupted([10, 11], spans, () => 0),
+    { source: [10, 99, 1], target: [99, 11, 1] },
+  );
   assert.throws(() => checkSentinels(200, spans), {
     name: 'DataError',
     message: /a row of 200 tokens has 10 spans, the tokenizer 4 sentinel tokens; take shorter rows or longer/,

@@ -21,7 +21,13 @@ import { modelSpecs, placeCounts } from '../../src/models/specs.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { BITFIT_DEFAULTS } from '../../src/peft/bitfit.js';
 import { LORA_DEFAULTS } from '../../src/peft/lora.js';
-import { checkMethod, type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
+import {
+  checkMethod,
+  type Method,
+  methodAdaptation,
+  methodSpecs,
+  methodTrains,
+} from '../../src/peft/method.js';
 import { cutSchedule, type Schedule, stageTrains } from '../../src/progressive/schedule.js';
 import { STACKS, type Stacks } from '../../src/progressive/stacks.js';
 import { closedFormUpdates, countedUpdates } from '../../src/progressive/updates.js';
@@ -131,7 +137,11 @@ for (const name of NAMES) {
     const { specs, parameters, config } = checkpoint;
     const model = modelOf(checkpoint);
     const [first] = featuresOf(expected);
-    const [rows, length, targetLength] = [4, expected.source[0]?.length ?? 0, expected.target[0]?.length ?? 0];
+    const [rows, length, targetLength] = [
+      4,
+      expected.source[0]?.length ?? 0,
+      expected.target[0]?.length ?? 0,
+    ];
     const ids = (width: number) => ({ shape: [rows, width], dtype: 'int32' }) as const;
     const program = await compile(
       {
@@ -144,7 +154,10 @@ for (const name of NAMES) {
     const shifted = expected.target.map((row) => [0, ...row.slice(0, -1).map((id) => Math.max(0, id))]);
     const outputs = await program.run({
       ...Object.fromEntries(parameters),
-      ...{ inputIds: Int32Array.from(expected.source.flat()), attentionMask: Int32Array.from(expected.mask.flat()) },
+      ...{
+        inputIds: Int32Array.from(expected.source.flat()),
+        attentionMask: Int32Array.from(expected.mask.flat()),
+      },
       decoderInputIds: Int32Array.from(shifted.flat()),
     });
     await program.close();
@@ -174,7 +187,9 @@ for (const name of NAMES) {
       for (let step = 0; step < 4; step++) {
         const { loss, gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step });
         if (step === 0)
-          for (const [tensor, { data }] of await readSafetensors(goldenPath('t5', name, 'gradients.safetensors')))
+          for (const [tensor, { data }] of await readSafetensors(
+            goldenPath('t5', name, 'gradients.safetensors'),
+          ))
             near(state.trained.get(tensor)?.arrays.g as Float32Array, data, 1e-5, tensor);
         await stage.update(0.01, gradientNorm, optimiser);
         losses.push(loss);
@@ -284,6 +299,28 @@ test('blocks computed again, states kept, steps in chunks, operations one by one
   }
 });
 
+test('what a pair loses to dropout does not depend on where its texts lie', async () => {
+  const { config, specs, parameters } = await load('v1_1');
+  const dropping = { ...(config as T5Config), hiddenDropoutProb: 0.3, attentionProbsDropoutProb: 0.3 };
+  const model: Model = { config: dropping, head, specs, adaptation: noAdaptation };
+  const features = featuresOf(expectedOf('v1_1'));
+  const batches = [
+    makeBatch(features, packing),
+    makeBatch(features, { ...packing, shapes: 'few' }),
+    makeBatch([...features].reverse(), packing, [3, 2, 1, 0]),
+  ];
+  assert.ok(batches[0]?.rows !== batches[1]?.rows || batches[0]?.length !== batches[1]?.length);
+  const losses: number[] = [];
+  for (const batch of batches) {
+    const state = createTrainingState(specs, parameters, () => true);
+    const stage = openStage(taskObjective(model), state, () => true, options);
+    losses.push((await stage.run([batch], { seed: 1, stream: 3, step: 5 })).loss);
+    await stage.close();
+  }
+  near(losses, new Array<number>(3).fill(losses[0] as number), 1e-6, 'losses');
+  assert.ok(Math.abs((losses[0] as number) - expectedOf('v1_1').loss) > 1e-3, 'something is dropped');
+});
+
 async function written(model: TextModel, { source, options: given }: Text): Promise<readonly number[]> {
   model.read(source);
   const ending = { maxNewTokens: 8, eosTokenIds: given.eos_token_id === null ? [] : [1] };
@@ -292,8 +329,17 @@ async function written(model: TextModel, { source, options: given }: Text): Prom
     for await (const id of decode(model.nextLogits, [0], ending)) ids.push(id);
     return ids;
   }
-  const { num_beams: numBeams, length_penalty: lengthPenalty = 1, early_stopping: earlyStopping = false } = given;
-  const [best] = await beamSearch(model.nextLogits, [0], { ...ending, numBeams, lengthPenalty, earlyStopping });
+  const {
+    num_beams: numBeams,
+    length_penalty: lengthPenalty = 1,
+    early_stopping: earlyStopping = false,
+  } = given;
+  const [best] = await beamSearch(model.nextLogits, [0], {
+    ...ending,
+    numBeams,
+    lengthPenalty,
+    earlyStopping,
+  });
   return best?.ids ?? [];
 }
 
@@ -321,7 +367,10 @@ test('counts: closed form and as they are, published sizes, three ways to cut tw
     });
     for (const stacks of STACKS) {
       const schedule = cutSchedule(scheduleOf(stacks, 2), config);
-      assert.deepEqual(closedFormUpdates(schedule, 4, config, head), countedUpdates(schedule, 4, config, specs));
+      assert.deepEqual(
+        closedFormUpdates(schedule, 4, config, head),
+        countedUpdates(schedule, 4, config, specs),
+      );
     }
   }
 });
@@ -342,8 +391,14 @@ test('what a T5 cannot take is refused by name', async () => {
   const config = (await readConfig(folderOf('v1_1'))) as T5Config;
   assert.deepEqual([config.gated, config.scaleDecoderOutputs, config.numDecoderLayers], [true, false, 3]);
   const base = { config, head, headTraining: 'classifier' } as const;
-  assert.throws(() => checkMethod(base, BITFIT_DEFAULTS), { name: 'UsageError', message: /t5 model has no biases/ });
-  assert.throws(() => modelSpecs(config, { kind: 'span' }), { name: 'UsageError', message: /t5 has no head/ });
+  assert.throws(() => checkMethod(base, BITFIT_DEFAULTS), {
+    name: 'UsageError',
+    message: /t5 model has no biases/,
+  });
+  assert.throws(() => modelSpecs(config, { kind: 'span' }), {
+    name: 'UsageError',
+    message: /t5 has no head/,
+  });
   const bert = PRESETS['bert-base-uncased'] as ModelConfig;
   assert.throws(() => cutSchedule(scheduleOf('decoder', 3), bert), {
     name: 'UsageError',

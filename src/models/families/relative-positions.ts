@@ -52,13 +52,17 @@ export function relativeBias(
   const ids = bucketsOf(queries, keys, settings);
   const [from, to] = ids.shape;
   const heads = table.shape[1];
-  const lookUp = tf.customGrad((...args: unknown[]) => ({
-    value: tf.expandDims(tf.transpose(tf.gather(args[0] as tf.Tensor2D, ids), [2, 0, 1]), 0),
-    gradFunc(dy: tf.Tensor) {
-      const slopes = tf.transpose(tf.reshape(dy, [heads, from, to]), [1, 0, 2]);
-      const oneHot = tf.cast(tf.oneHot(ids as unknown as tf.Tensor1D, settings.buckets), 'float32');
-      return tf.transpose(tf.sum(tf.matMul(slopes, oneHot), 0), [1, 0]);
-    },
-  }));
+  const lookUp = tf.customGrad((...args: unknown[]) => {
+    const [given, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
+    save([ids]);
+    return {
+      value: tf.expandDims(tf.transpose(tf.gather(given, ids), [2, 0, 1]), 0),
+      gradFunc(dy: tf.Tensor, [kept]: tf.Tensor[]) {
+        const slopes = tf.transpose(tf.reshape(dy, [heads, from, to]), [1, 0, 2]);
+        const oneHot = tf.cast(tf.oneHot(kept as tf.Tensor1D, settings.buckets), 'float32');
+        return tf.transpose(tf.sum(tf.matMul(slopes, oneHot), 0), [1, 0]);
+      },
+    };
+  });
   return lookUp(table) as tf.Tensor4D;
 }

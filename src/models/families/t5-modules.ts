@@ -63,9 +63,7 @@ function blockModules(c: T5Config, index: number): Module[] {
         ]
       : []),
     layerNorm(0),
-    ...(isDecoder
-      ? [...attentionModules(`${block}.layer.1.EncDecAttention`, c, place), layerNorm(1)]
-      : []),
+    ...(isDecoder ? [...attentionModules(`${block}.layer.1.EncDecAttention`, c, place), layerNorm(1)] : []),
     ...feedForwardModules(`${block}.layer.${last}.DenseReluDense`, c, place),
     layerNorm(last),
     ...(index === encoderLayers(c) - 1 ? [norm('encoder.final_layer_norm', h, place, false)] : []),

@@ -11,9 +11,16 @@ import type { Family, SubLayer } from '../family.js';
 import type { ModelInputs, Reads, TargetInputs } from '../inputs.js';
 import { activate, adapted, linear, type ModelContext, vector, withRowsOf } from '../layers.js';
 import { withPast } from '../past.js';
-import { readT5Config, t5ConfigJson } from './t5-config.js';
-import { blockName, encoderLayers, OUTPUT_MODULE, t5Modules, t5PlaceCounts, t5PlainModules } from './t5-modules.js';
 import { type AttentionOf, crossAttention, decoderAttention, encoderAttention } from './t5-attention.js';
+import { readT5Config, t5ConfigJson } from './t5-config.js';
+import {
+  blockName,
+  encoderLayers,
+  OUTPUT_MODULE,
+  t5Modules,
+  t5PlaceCounts,
+  t5PlainModules,
+} from './t5-modules.js';
 
 type Context = ModelContext<T5Config>;
 
@@ -49,7 +56,10 @@ function feedForward(context: Context, module: string, x: tf.Tensor2D): tf.Tenso
   const active = (of: tf.Tensor2D): tf.Tensor2D =>
     hiddenAct === 'gelu_new' ? geluTanh(of) : activate(hiddenAct, of);
   const inner = gated
-    ? (tf.mul(active(linear(context, `${module}.wi_0`, x)), linear(context, `${module}.wi_1`, x)) as tf.Tensor2D)
+    ? (tf.mul(
+        active(linear(context, `${module}.wi_0`, x)),
+        linear(context, `${module}.wi_1`, x),
+      ) as tf.Tensor2D)
     : active(linear(context, `${module}.wi`, x));
   return linear(context, `${module}.wo`, dropped(context, inner));
 }
