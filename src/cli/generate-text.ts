@@ -31,7 +31,7 @@ const EXAMPLES = `
 Examples:
   progtuning generate-text --model models/from-gguf --prompt 'The play' --max-new-tokens 8
   progtuning generate-text --model models/from-gguf --chat --prompt 'Name a play.' --sample --temperature 0.7 --top-p 0.9 --max-new-tokens 8
-  progtuning generate-text --model models/t5 --input rows.csv --text-column mr --label-column ref --num-beams 4 --out written.jsonl
+  progtuning generate-text --model t5/ --input rows.csv --text-column mr --label-column ref --num-beams 2 --max-new-tokens 8 --out written.jsonl
   progtuning generate-text --model models/from-gguf --prompt 'The play' --num-beams 3 --length-penalty 1 --stop . --max-new-tokens 8`;
 
 function samplingOf({ sample, temperature, topK, topP, seed }: Flags): GenerateTextRequest['doSample'] {

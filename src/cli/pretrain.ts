@@ -45,11 +45,10 @@ ${GOES_ON}
 Examples:
   A tiny one, to see how it goes:
     progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 1000 --held-out-share 0.1 --tokens 2e4
-  A T5 of 4 and 4 blocks by span corruption, with a tokenizer that has sentinel tokens:
-    progtuning pretrain --objective span-corruption --text wiki-*.txt.xz --tokenizer tokenizers/unigram-8k --vocab-size 8000 --layers 4 --out models/t5-4x256
   More of it for a model that has been pre-trained before, or text of another field:
     progtuning pretrain --model models/tiny --text law-*.txt.gz --out models/tiny-law --held-out-share 0.1 --tokens 2e4
-A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.`;
+A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.
+A T5 is pre-trained with --objective span-corruption --tokenizer FOLDER, whose tokenizer has sentinel tokens (<extra_id_0> ...); --layers are those of each stack.`;
 
 export function registerPretrain(program: Command): void {
   const command = program

@@ -104,8 +104,11 @@ async function promptOf(
 /** How texts are written, whatever the prompt. */
 export type WriterRequest = Omit<GenerateTextRequest, 'prompt'>;
 
-/** How a writer is opened. `onEnd` is told after each text. */
-export type WriterOptions = OpenOptions & { readonly onEnd?: (count: GeneratedCount) => void };
+/** How a writer is opened. */
+export interface WriterOptions extends OpenOptions {
+  /** Told after each text. */
+  readonly onEnd?: (count: GeneratedCount) => void;
+}
 
 /** A saved model that writes one text after another. Close it when done. */
 export interface TextWriter {

@@ -59,7 +59,7 @@ async function inputsOf({
 
 /**
  * Writes `out`, a line for each distinct text: whole or not at all.
- * @param options device, threads, what is told; `onDone` is called after each text
+ * @param options device, threads, what is told
  * @returns metrics against the references, where there are any @throws UsageError, DataError
  * @example
  * ```ts
@@ -74,20 +74,18 @@ async function inputsOf({
  */
 export async function writeTexts(
   request: WriteTextsRequest,
-  options: WriterOptions & { readonly onDone?: (done: number, total: number) => void } = {},
+  options: WriterOptions = {},
 ): Promise<Metrics | undefined> {
   const { columns, out, input: _input, maxExamples: _most, ...how } = request;
-  const { onDone, ...opening } = options;
   const inputs = await inputsOf(request);
   const hasReferences = columns.label !== undefined;
   const lines: WrittenText[] = [];
-  const writer = await openWriter(how, opening);
+  const writer = await openWriter(how, options);
   try {
     for (const [input, references] of inputs) {
       let output = '';
       for await (const piece of writer.write(`${columns.prefix ?? ''}${input}`)) output += piece;
       lines.push({ input, output: output.trim(), ...(hasReferences ? { references } : {}) });
-      onDone?.(lines.length, inputs.size);
     }
   } finally {
     await writer.close();

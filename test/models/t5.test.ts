@@ -304,17 +304,16 @@ test('what a pair loses to dropout does not depend on where its texts lie', asyn
   const dropping = { ...(config as T5Config), hiddenDropoutProb: 0.3, attentionProbsDropoutProb: 0.3 };
   const model: Model = { config: dropping, head, specs, adaptation: noAdaptation };
   const features = featuresOf(expectedOf('v1_1'));
-  const batches = [
-    makeBatch(features, packing),
-    makeBatch(features, { ...packing, shapes: 'few' }),
-    makeBatch([...features].reverse(), packing, [3, 2, 1, 0]),
+  const ways = [
+    [makeBatch(features, packing)],
+    [makeBatch(features.slice(0, 2), packing), makeBatch(features.slice(2), packing, [2, 3])],
+    [makeBatch([...features].reverse(), packing, [3, 2, 1, 0])],
   ];
-  assert.ok(batches[0]?.rows !== batches[1]?.rows || batches[0]?.length !== batches[1]?.length);
   const losses: number[] = [];
-  for (const batch of batches) {
+  for (const batches of ways) {
     const state = createTrainingState(specs, parameters, () => true);
     const stage = openStage(taskObjective(model), state, () => true, options);
-    losses.push((await stage.run([batch], { seed: 1, stream: 3, step: 5 })).loss);
+    losses.push((await stage.run(batches, { seed: 1, stream: 3, step: 5 })).loss);
     await stage.close();
   }
   near(losses, new Array<number>(3).fill(losses[0] as number), 1e-6, 'losses');
