@@ -79,7 +79,7 @@ export function registerFinetune(program: Command): void {
     .command('finetune')
     .option(
       '--task <name>',
-      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${OWN_KINDS.join(' ')} (default: guessed)`,
+      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of encoder-decoders e2e webnlg; of own data ${OWN_KINDS.join(' ')} (default: guessed)`,
     )
     .option(
       '--data <source>',

@@ -1,10 +1,12 @@
 /** `progtuning generate-text`: what a decoder or encoder-decoder writes, as it writes it. */
 import { type Command, Option } from 'commander';
+import { DATA_TO_TEXT_TASKS, type DataToTextTask } from '../datasets/data-to-text/read.js';
+import { localFile } from '../datasets/hub-dataset.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { UsageError } from '../errors.js';
 import { type GenerateTextRequest, generateText, type WriterRequest } from '../experiments/generate-text.js';
-import { pairColumns } from '../experiments/text-task.js';
-import { writeTexts } from '../experiments/write-texts.js';
+import { type GivenTexts, pairColumns } from '../experiments/text-task.js';
+import { type WriteTextsRequest, writeTexts } from '../experiments/write-texts.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { anyNumber, numberBetween, positiveNumber, wholeNumber } from './numbers.js';
 import { addColumnOptions, type ColumnFlags, givenColumns } from './own-data-options.js';
@@ -16,6 +18,7 @@ interface Flags
     Omit<GenerateTextRequest, 'prompt' | 'doSample' | 'stopStrings' | 'earlyStopping'> {
   readonly prompt?: string;
   readonly input?: string;
+  readonly task?: DataToTextTask;
   readonly out?: string;
   readonly maxExamples?: number;
   readonly sample?: true;
@@ -42,7 +45,7 @@ function samplingOf({ sample, temperature, topK, topP, seed }: Flags): GenerateT
 }
 
 function requestOf(flags: Flags): WriterRequest {
-  const { stop, earlyStopping, prompt: _prompt, input: _input, out: _out, ...rest } = flags;
+  const { stop, earlyStopping, prompt: _prompt, input: _input, out: _out, task: _task, ...rest } = flags;
   const doSample = samplingOf(flags);
   return {
     ...rest,
@@ -54,16 +57,20 @@ function requestOf(flags: Flags): WriterRequest {
   };
 }
 
+async function tableColumns(input: string, given: GivenTexts): Promise<WriteTextsRequest['columns']> {
+  const { text, prefix, delimiter, label } = given;
+  if (text !== undefined) return { text, prefix, delimiter, label };
+  return { ...(await pairColumns(await localFile(input), given)), delimiter };
+}
+
 /** A text for each row; metrics as JSON on stdout where there are references. @throws UsageError, DataError */
 async function writeTable(flags: Flags, engine: CompileOptions): Promise<void> {
-  const { input, out, prompt, maxExamples } = flags;
+  const { input, out, prompt, maxExamples, task } = flags;
   if (input === undefined || prompt !== undefined || out === undefined)
     throw new UsageError('--input goes with --out, and without --prompt');
-  const given = givenColumns(flags);
-  const { text, prefix, delimiter, label } = given;
-  const columns = text === undefined ? await pairColumns(input, given) : { text, prefix, delimiter, label };
+  const columns = task ? undefined : await tableColumns(input, givenColumns(flags));
   const metrics = await writeTexts(
-    { ...requestOf(flags), input, columns: { ...columns, delimiter }, out, maxExamples },
+    { ...requestOf(flags), input, columns, task, out, maxExamples },
     { ...engine, onNote: note },
   );
   if (metrics) process.stdout.write(`${JSON.stringify(metrics, null, 2)}\n`);
@@ -81,6 +88,12 @@ export function registerGenerateText(program: Command): void {
     .option(
       '--input <file>',
       'a table in the place of a prompt: a text is written for each distinct one of its --text-column, and with --label-column (the references) scored',
+    )
+    .addOption(
+      new Option(
+        '--task <name>',
+        'with --input FOLDER: the test part of this data set, with its references',
+      ).choices(DATA_TO_TEXT_TASKS),
     )
     .option('--out <file>', 'with --input: what is written, .jsonl')
     .option('--max-examples <n>', 'with --input: the first n distinct texts', wholeNumber('max-examples', 1))

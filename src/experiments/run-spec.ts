@@ -3,6 +3,7 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
+import { findDataToText } from '../datasets/data-to-text/read.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
@@ -31,8 +32,11 @@ export type OwnKind = (typeof OWN_KINDS)[number];
 /** Undefined for a task with a name of its own. */
 export const ownKind = (task: string): OwnKind | undefined => OWN_KINDS.find((kind) => kind === task);
 
+/** Whether texts of the task are read and others written. */
+const isPairTask = (task: string): boolean => task === 'seq2seq-lm' || findDataToText(task) !== undefined;
+
 /** Whether a model of the task writes text. */
-export const isTextTask = (task: string): boolean => task === 'causal-lm' || task === 'seq2seq-lm';
+export const isTextTask = (task: string): boolean => task === 'causal-lm' || isPairTask(task);
 
 /** Whether answers are spans of a text. */
 export const isSpanTask = (task: string): boolean =>
@@ -175,7 +179,7 @@ export function runSpec(request: RunRequest): RunSpec {
   const isSquad = isSpanTask(request.task);
   checkOwn(request);
   checkStaged(request.schedule);
-  if (request.maxTargetLength !== undefined && request.task !== 'seq2seq-lm')
+  if (request.maxTargetLength !== undefined && !isPairTask(request.task))
     throw new UsageError(`run: maxTargetLength is for task seq2seq-lm, not for ${request.task}`);
   if (request.squad && !isSquad) throw new UsageError(`run: squad settings are not for task ${request.task}`);
   const filled = {

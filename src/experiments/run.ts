@@ -1,4 +1,5 @@
 /** RunSpec -> RunRecord: fine-tuning and evaluation, the same for every task. */
+import { DATA_TO_TEXT_TASKS, findDataToText } from '../datasets/data-to-text/read.js';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
@@ -21,6 +22,7 @@ import { adaptedModel, centreRegression } from './adapted-model.js';
 import { freezingOf } from './adaptive-freezing.js';
 import { inTaskOrder } from './class-order.js';
 import { contributionsOf } from './contributions.js';
+import { dataToTextTask } from './data-to-text-task.js';
 import { fitPlan, rateFactor, totalExamples } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
@@ -82,7 +84,14 @@ export function findRunTask(name: string): RunTask {
   const version = SQUAD_VERSIONS.get(name);
   if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
-  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...OWN_KINDS];
+  const dataToText = findDataToText(name);
+  if (dataToText) return dataToTextTask(dataToText);
+  const known = [
+    ...TASKS.map((task) => task.name),
+    ...SQUAD_VERSIONS.keys(),
+    ...DATA_TO_TEXT_TASKS,
+    ...OWN_KINDS,
+  ];
   throw new UsageError(unknownName('task', name, known));
 }
 

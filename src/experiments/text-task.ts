@@ -19,7 +19,7 @@ import { evaluationLoss } from '../training/evaluation-loss.js';
 import { firstPredicted } from '../training/next-token.js';
 import { perplexity } from '../training/pretrain.js';
 import type { RunSpec } from './run-spec.js';
-import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
+import type { Evaluation, Infer, PreparedEvaluation, RunTask, TaskInput } from './run-task.js';
 
 /** The text, or a prompt and its completion (`label`). */
 export interface RunningTextColumns {
@@ -130,7 +130,11 @@ async function nextTokens(input: TaskInput, items: readonly Item[]): Promise<Fea
   return features.filter(({ inputIds, label }) => inputIds.length > firstPredicted(label));
 }
 
-async function textPairs({ tokenizer, spec, config }: TaskInput, items: readonly Item[]): Promise<Feature[]> {
+/** Features of an encoder-decoder. */
+export async function pairsOf(
+  { tokenizer, spec, config }: TaskInput,
+  items: readonly Item[],
+): Promise<Feature[]> {
   const { maxLength, maxTargetLength, columns } = spec;
   const pairs = items.map(([source, target = '']) => [`${columns?.prefix ?? ''}${source}`, target] as const);
   const end = eosTokenIds(config)[0] as number;
@@ -139,7 +143,7 @@ async function textPairs({ tokenizer, spec, config }: TaskInput, items: readonly
 
 const KINDS: Readonly<Record<'causal-lm' | 'seq2seq-lm', TextKind>> = {
   'causal-lm': { head: { kind: 'causal-lm' }, featuresOf: nextTokens },
-  'seq2seq-lm': { head: { kind: 'seq2seq-lm' }, featuresOf: textPairs },
+  'seq2seq-lm': { head: { kind: 'seq2seq-lm' }, featuresOf: pairsOf },
 };
 
 /** Items for training, and held out of it; of fewer than two documents the last blocks are held out. */
@@ -213,7 +217,9 @@ const noTest = async (): Promise<never> => {
   throw new UsageError('--predict-test is for GLUE; give --test-file');
 };
 
-const prepared = (splits: readonly Split[], kind: TextKind): Awaited<ReturnType<RunTask['prepare']>> => {
+/** Evaluation of texts by what each token of them was worth. */
+export function preparedTexts(splits: readonly Split[], of: keyof typeof KINDS): PreparedEvaluation {
+  const kind = KINDS[of];
   const validation = splits.filter(({ name }) => name === 'validation');
   return {
     report: Object.fromEntries(splits.map(({ name, features }) => [`${name}.blocks`, features.length])),
@@ -223,7 +229,7 @@ const prepared = (splits: readonly Split[], kind: TextKind): Awaited<ReturnType<
     metricNames: validation.length > 0 ? ['perplexity'] : [],
     evaluate: (infer, which = 'all') => evaluateSplits(which === 'all' ? splits : validation, kind, infer),
   };
-};
+}
 
 /** Training on text of one's own: perplexity of what is held out. @throws DataError for a file that is missing, malformed or empty */
 export function textTask(spec: RunSpec, of: keyof typeof KINDS): RunTask {
@@ -245,7 +251,7 @@ export function textTask(spec: RunSpec, of: keyof typeof KINDS): RunTask {
       const splits: Split[] = held.length > 0 ? [{ name: 'validation', features: held }] : [];
       if (spec.validationFile) splits.push(await splitOf(input, kind, spec.validationFile, 'validation'));
       if (spec.testFile) splits.push(await splitOf(input, kind, spec.testFile, 'test'));
-      return prepared(splits, kind);
+      return preparedTexts(splits, of);
     },
     test: noTest,
   };
@@ -257,6 +263,6 @@ export const savedTextTask = (spec: RunSpec, of: keyof typeof KINDS): RunTask =>
   head: KINDS[of].head,
   labels: [],
   training: noTest,
-  prepare: async (input) => prepared([await splitOf(input, KINDS[of], spec.data, 'validation')], KINDS[of]),
+  prepare: async (input) => preparedTexts([await splitOf(input, KINDS[of], spec.data, 'validation')], of),
   test: noTest,
 });

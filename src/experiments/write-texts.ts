@@ -1,23 +1,30 @@
 /** A text for each row of a file, and where the file has references what the metrics of generated texts say of them. */
+import { type DataToTextTask, readDataToText } from '../datasets/data-to-text/read.js';
 import { localFile } from '../datasets/hub-dataset.js';
 import { readRows } from '../datasets/tables/rows.js';
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import { generationMetrics } from '../metrics/generation/generation.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { openWriter, type WriterOptions, type WriterRequest } from './generate-text.js';
 
-/** A table, which of its columns are read, and where what is written goes. */
+/** What is read, and where what is written goes. */
 export interface WriteTextsRequest extends WriterRequest {
+  /** A table; or the folder of a data set. */
   readonly input: string;
-  readonly columns: {
-    /** What is gone on from, or read. */
-    readonly text: string;
-    /** References: rows of one text are its references. */
-    readonly label?: string | undefined;
-    readonly prefix?: string | undefined;
-    readonly delimiter?: string | undefined;
-  };
+  /** Of a table. */
+  readonly columns?:
+    | {
+        /** What is gone on from, or read. */
+        readonly text: string;
+        /** References: rows of one text are its references. */
+        readonly label?: string | undefined;
+        readonly prefix?: string | undefined;
+        readonly delimiter?: string | undefined;
+      }
+    | undefined;
+  /** The data set whose test part is written, with its references. */
+  readonly task?: DataToTextTask | undefined;
   /** Takes the first so many distinct texts. */
   readonly maxExamples?: number | undefined;
   /** A `.jsonl` file. */
@@ -35,8 +42,14 @@ export interface WrittenText {
 async function inputsOf({
   input,
   columns,
+  task,
   maxExamples = Number.POSITIVE_INFINITY,
-}: WriteTextsRequest): Promise<Map<string, string[]>> {
+}: WriteTextsRequest): Promise<Map<string, readonly string[]>> {
+  if (task) {
+    const { examples } = await readDataToText(input, task, 'test', { maxExamples });
+    return new Map(examples.map((example) => [example.input, example.references]));
+  }
+  if (!columns) throw new UsageError('columns: which column of the table is the text?');
   const found = new Map<string, string[]>();
   const path = await localFile(input);
   for await (const { values, where } of readRows(path, columns.delimiter)) {
@@ -76,15 +89,15 @@ export async function writeTexts(
   request: WriteTextsRequest,
   options: WriterOptions = {},
 ): Promise<Metrics | undefined> {
-  const { columns, out, input: _input, maxExamples: _most, ...how } = request;
+  const { columns, out, input: _input, maxExamples: _most, task: _task, ...how } = request;
   const inputs = await inputsOf(request);
-  const hasReferences = columns.label !== undefined;
+  const hasReferences = request.task !== undefined || columns?.label !== undefined;
   const lines: WrittenText[] = [];
   const writer = await openWriter(how, options);
   try {
     for (const [input, references] of inputs) {
       let output = '';
-      for await (const piece of writer.write(`${columns.prefix ?? ''}${input}`)) output += piece;
+      for await (const piece of writer.write(`${columns?.prefix ?? ''}${input}`)) output += piece;
       lines.push({ input, output: output.trim(), ...(hasReferences ? { references } : {}) });
     }
   } finally {
