@@ -1,17 +1,17 @@
 /** The command as a user runs it: results, repeats, resume, and one clear line for every kind of bad input. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { createModel } from '../../src/experiments/create-model.js';
 import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
 import { permutation } from '../../src/random.js';
 import { packageRoot } from '../golden/golden.js';
+import { temporaryFolder } from '../temporary-folder.js';
 import { progtuning, type Result } from './progtuning.js';
 
-const home = await mkdtemp(join(tmpdir(), 'progtuning-cli-'));
+const home = temporaryFolder();
 const data = join(home, 'glue');
 const model = join(home, 'model');
 

@@ -1,7 +1,6 @@
 /** GLUE's original files, from small ones made here, and the real ones where they are at hand. */
 import assert from 'node:assert/strict';
-import { access, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -9,8 +8,9 @@ import { readGlueFolder } from '../../src/datasets/glue.js';
 import { readSplit } from '../../src/datasets/source.js';
 import { findTask, TASKS } from '../../src/datasets/task.js';
 import { packageRoot } from '../golden/golden.js';
+import { temporaryFolder } from '../temporary-folder.js';
 
-const home = await mkdtemp(join(tmpdir(), 'progtuning-glue-'));
+const home = temporaryFolder();
 
 async function write(task: string, split: string, text: string | Buffer, ending = 'tsv'): Promise<void> {
   await mkdir(join(home, findTask(task).folder), { recursive: true });

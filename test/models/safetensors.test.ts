@@ -1,13 +1,13 @@
 /** safetensors: what is written is read; what is hostile is refused with one clear line. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fromFloat16, toFloat16 } from '../../src/models/half.js';
 import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
+import { temporaryFolder } from '../temporary-folder.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'progtuning-'));
+const folder = temporaryFolder();
 
 function fileOf(header: unknown, data: Uint8Array = new Uint8Array(16), length?: bigint): Buffer {
   const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
@@ -82,7 +82,7 @@ for (const [name, [bytes, message]] of Object.entries(hostile)) {
 }
 
 test('a write that fails leaves nothing under the final name, nor a partial file', async () => {
-  const target = await mkdtemp(join(tmpdir(), 'progtuning-'));
+  const target = temporaryFolder();
   const failing = {
     shape: [1],
     get data(): Float32Array {

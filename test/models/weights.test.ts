@@ -1,7 +1,6 @@
 /** A folder's weights: one file or shards, names as PyTorch's wrappers leave them, heads of another size, decoders of their own. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadCheckpoint, saveCheckpoint } from '../../src/models/checkpoint.js';
@@ -11,6 +10,7 @@ import { initialise } from '../../src/models/initialise.js';
 import { openSafetensors, readSafetensors, writeSafetensors } from '../../src/models/safetensors.js';
 import { modelSpecs } from '../../src/models/specs.js';
 import { weightFiles } from '../../src/models/weights.js';
+import { temporaryFolder } from '../temporary-folder.js';
 
 const config: ModelConfig = {
   ...(PRESETS['bert-base-uncased'] as ModelConfig),
@@ -27,7 +27,7 @@ const tensorsOf = (head: HeadSpec): Tensors =>
   ]);
 
 async function folderOf(tensors: Tensors, json: Record<string, unknown> = {}): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-weights-'));
+  const folder = temporaryFolder();
   await writeFile(join(folder, 'config.json'), JSON.stringify({ ...configJson(config), ...json }));
   await writeSafetensors(join(folder, 'model.safetensors'), tensors);
   return folder;
@@ -133,7 +133,7 @@ test('values that are not finite, and doubled keys, are named', async () => {
   (tensors.find(([name]) => name === 'classifier.bias') as Tensors[number])[1].data[1] = Number.NaN;
   await refused(load(await folderOf(tensors)), /'classifier.bias' holds NaN at 1 \(1 of 2/);
   const raw = async (header: string, data: Uint8Array): Promise<string> => {
-    const path = join(await mkdtemp(join(tmpdir(), 'progtuning-')), 'x.safetensors');
+    const path = join(temporaryFolder(), 'x.safetensors');
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(Buffer.byteLength(header)));
     await writeFile(path, Buffer.concat([length, Buffer.from(header), data]));
@@ -167,7 +167,7 @@ test('an output embedding that differs from the word embedding is read, kept and
   assert.equal(loaded.config.tieWordEmbeddings, false);
   assert.deepEqual(loaded.parameters.get('cls.predictions.decoder.weight'), decoder.data);
   assert.deepEqual(loaded.parameters.get('cls.predictions.bias'), bias.data);
-  const saved = join(await mkdtemp(join(tmpdir(), 'progtuning-')), 'saved');
+  const saved = join(temporaryFolder(), 'saved');
   await mkdir(saved);
   await saveCheckpoint(saved, loaded);
   assert.deepEqual((await load(saved, head)).parameters, loaded.parameters);

@@ -90,9 +90,9 @@ async function writeGrids(): Promise<void> {
     shared: {
       model,
       data: 'embedded',
-      epochs: 4,
+      epochs: 8,
       batchSize: 4,
-      maxTrainExamples: 80,
+      maxTrainExamples: 400,
       maxEvalExamples: 32,
       maxLength: 32,
     },
@@ -122,16 +122,20 @@ async function numbers(runs: string): Promise<Map<string, string>> {
 interface Running {
   readonly job: string;
   readonly task: string;
-  readonly node: string;
+  readonly seconds: number;
 }
 
 const running = (): Running[] =>
-  succeed('squeue', '-h', '-r', '-t', 'R', '-o', '%F %K %N')
+  succeed('squeue', '-h', '-r', '-t', 'R', '-o', '%F %K %M')
     .split('\n')
     .flatMap((line) => {
-      const [job, task, node] = line.trim().split(' ');
-      return job && task && node && task !== 'N/A' ? [{ job, task, node }] : [];
+      const [job, task, time] = line.trim().split(' ');
+      if (!job || !task || !time || task === 'N/A') return [];
+      const [minutes, seconds] = time.split(':').map(Number) as [number, number];
+      return [{ job, task, seconds: 60 * minutes + seconds }];
     });
+
+const anyRunning = (): string => running().map(({ job, task }) => `${job}_${task}`)[0] ?? 'none';
 
 /** Process ids of the makers, by their claims. */
 const makers = (runs: string): number[] =>
@@ -145,25 +149,56 @@ const makers = (runs: string): number[] =>
       }
     });
 
+/** @returns whether it was there: a maker may have ended since, or been killed before */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
+/** All that the tasks said. */
+const logsOf = (runs: string): string[] => {
+  const arrays = join(runs, 'unfinished/slurm');
+  return readdirSync(arrays).flatMap((array) =>
+    readdirSync(join(arrays, array, 'logs')).map((name) =>
+      readFileSync(join(arrays, array, 'logs', name), 'utf8'),
+    ),
+  );
+};
+
+/** A task that has run for some seconds, so that it has begun its steps. */
 async function someRunning(): Promise<Running> {
-  await until('a task runs', () => running().length > 0, 60);
-  return running()[0] as Running;
+  let oldest: Running | undefined;
+  const found = (): boolean => {
+    oldest = running().find(({ seconds }) => seconds >= 5);
+    return oldest !== undefined;
+  };
+  await until('a task runs', found, 120);
+  return oldest as Running;
 }
 
 async function disturb(runs: string): Promise<void> {
   await until('two records', async () => (await readLedger(runs)).size >= 2, 300);
   for (let i = 0; i < 3; i++) {
-    const pid = makers(runs)[0];
-    if (pid !== undefined) process.kill(pid, 'SIGKILL');
-    say(`killed process ${pid}`);
+    say(`killed process ${makers(runs).find(killed) ?? 'none: none runs'}`);
     await setTimeout(1500);
   }
-  const put = await someRunning();
-  succeed('scontrol', 'requeue', `${put.job}_${put.task}`);
-  say(`put task ${put.task} of ${put.node} back into the queue`);
-  const told = await someRunning();
-  succeed('scancel', '--batch', '--signal=USR2', `${told.job}_${told.task}`);
-  say(`told task ${told.task} that its time is up`);
+  await until('a task is put back', () => call('scontrol', 'requeue', anyRunning()).code === 0, 60);
+  say('put a task back into the queue');
+  await until(
+    'a task saves itself',
+    async () => {
+      const { job, task } = await someRunning();
+      // scancel sends the signal, is told that the job is about to change, and would go on sending.
+      call('timeout', '1', 'scancel', '--batch', '--signal=USR2', `${job}_${task}`);
+      say(`told task ${task} that its time is up`);
+      await setTimeout(2000);
+      return logsOf(runs).some((text) => text.includes('queues again'));
+    },
+    300,
+  );
   const pid = Number(readFileSync(join(home, 'n2.pid'), 'utf8'));
   process.kill(pid, 'SIGKILL');
   say('killed the daemon of n2');
@@ -244,11 +279,7 @@ async function chaos(): Promise<void> {
   for (const [key, text] of wanted) assert.equal(made.get(key), text);
   assert.equal(made.size, RUNS);
   say(`the same ${RUNS} records, bit for bit`);
-  const logs = readdirSync(join(runs, 'unfinished/slurm')).flatMap((array) =>
-    readdirSync(join(runs, 'unfinished/slurm', array, 'logs')).map((name) =>
-      readFileSync(join(runs, 'unfinished/slurm', array, 'logs', name), 'utf8'),
-    ),
-  );
+  const logs = logsOf(runs);
   const done = logs.flatMap((text) => [...text.matchAll(/^done: (\w+)/gm)].map(([, key]) => key));
   assert.equal(new Set(done).size, done.length, 'no record was made twice');
   const count = (pattern: RegExp): number =>
@@ -267,10 +298,10 @@ async function chaos(): Promise<void> {
 async function fullDisk(): Promise<void> {
   const [disk, few] = [join(home, 'disk'), join(home, 'few.json')];
   mkdirSync(disk);
-  succeed('mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk);
+  succeed('mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk);
   const runs = join(disk, 'runs');
   grid(few, runs, '--on', 'slurm');
-  call('dd', 'if=/dev/zero', `of=${disk}/filler`, 'bs=4k', 'count=1000');
+  call('dd', 'if=/dev/zero', `of=${disk}/filler`, 'bs=4k', 'count=5000');
   await until('the queue is empty', () => succeed('squeue', '-h').trim() === '', 600);
   const text = grid(few, runs, '--status');
   say(text.split('\n')[0] ?? '');

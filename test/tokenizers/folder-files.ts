@@ -1,7 +1,7 @@
 /** Tokenizer folders for tests: a small cased WordPiece vocabulary, a small byte-level one, and their `tokenizer.json`. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { temporaryFolder } from '../temporary-folder.js';
 
 export const VOCABULARY = [
   '[PAD]',
@@ -70,7 +70,7 @@ export const mergesTxt = '#version: 0.2\na n\nm an\nĠ man\n';
 
 /** A fresh folder; content that is no string is written as JSON. */
 export async function folderOf(files: Readonly<Record<string, unknown>>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-tokenizer-'));
+  const folder = temporaryFolder();
   for (const [name, content] of Object.entries(files))
     await writeFile(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
   return folder;

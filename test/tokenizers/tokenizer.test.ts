@@ -1,7 +1,6 @@
 /** Token ids against `@huggingface/transformers`, from tokenizer.json and from vocab.txt alone; truncation; errors. */
 import assert from 'node:assert/strict';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AutoTokenizer, env } from '@huggingface/transformers';
@@ -11,6 +10,7 @@ import { encodeTexts, loadTokenizer, longestFirst } from '../../src/tokenizers/t
 import { trainVocabulary, writeTokenizer } from '../../src/tokenizers/train.js';
 import { learnWordPieces } from '../../src/tokenizers/wordpiece-trainer.js';
 import { packageRoot } from '../golden/golden.js';
+import { temporaryFolder } from '../temporary-folder.js';
 
 env.allowRemoteModels = false;
 
@@ -61,7 +61,7 @@ async function compare(folder: string, texts: readonly string[]): Promise<void> 
 const corpus = [...TEXTS, 'the cast is warm and the plot is not dull', 'a café scene in the film'];
 
 test('a vocabulary of our own: ids are those of transformers.js, from tokenizer.json and from vocab.txt', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-tokenizer-'));
+  const folder = temporaryFolder();
   const vocabulary = trainVocabulary(corpus, { vocabSize: 120, lowercase: true });
   assert.deepEqual(
     [vocabulary.length, vocabulary.slice(0, 5)],
@@ -114,7 +114,7 @@ test('the longer text gives first, as in Hugging Face', () => {
 });
 
 test('errors: no tokenizer, a malformed one', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'progtuning-tokenizer-'));
+  const folder = temporaryFolder();
   await assert.rejects(loadTokenizer(folder), /no tokenizer\.json and no vocab\.txt/);
   await writeFile(join(folder, 'tokenizer.json'), '{"version": 1');
   await assert.rejects(loadTokenizer(folder), /tokenizer\.json:1:14: not JSON: expected ',' or '}'/);
