@@ -6,6 +6,7 @@ import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
 import { unknownName } from '../nearest.js';
@@ -32,7 +33,7 @@ import { type RunEvent, stageRecord } from './run-events.js';
 import { openRunLog, type RunLog } from './run-log.js';
 import { type RunRecord, thisMachine } from './run-record.js';
 import { OWN_KINDS, ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
-import type { RunTask } from './run-task.js';
+import { type RunTask, taskFor } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
 import { trainAndEvaluate } from './train-run.js';
@@ -179,8 +180,9 @@ function updatesOf(
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const began = performance.now();
   const { tell: onEvent, to } = reporter(options);
-  const task = await runTask(spec);
+  const known = await runTask(spec);
   const folder = await resolveModel(spec.model);
+  const task = taskFor(known, await readConfig(folder));
   const checkpoint = await startingPoint(spec, folder, task, (text) => onEvent({ kind: 'warning', text }));
   checkSchedule(spec.schedule, spec.maxSteps ?? spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);

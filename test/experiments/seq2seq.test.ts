@@ -106,6 +106,17 @@ test('LoRA under Adafactor is saved as PEFT has it, and laid over its base again
   assert.ok((last?.loss as number) < (first?.loss as number));
 });
 
+test('GLUE as texts from texts: what is likeliest is the class, or the score', async () => {
+  const few = { data: 'embedded', model, maxTrainExamples: 16, maxEvalExamples: 6, epochs: 1, maxLength: 64 };
+  const save = join(home, 'sst2');
+  const { metrics } = await run(runSpec({ ...few, task: 'sst2', learningRate: 1e-2 }), { save, threads: 1 });
+  assert.deepEqual(Object.keys(metrics), ['accuracy', 'loss']);
+  const again = await evaluateRun({ ...few, task: 'sst2', model: save });
+  assert.deepEqual(again, metrics);
+  const scores = await run(runSpec({ ...few, task: 'stsb', learningRate: 1e-2 }), { threads: 1 });
+  assert.ok(Number.isFinite(scores.metrics.loss));
+});
+
 test('columns are known by their names, and missing ones are told', async () => {
   assert.deepEqual(await pairColumns(data, { prefix: 'copy: ' }), {
     text: 'source',

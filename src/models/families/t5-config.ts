@@ -110,7 +110,8 @@ export const t5ConfigJson = (config: T5Config): Record<string, unknown> => ({
   relative_attention_max_distance: config.relativeAttentionMaxDistance,
   dropout_rate: config.hiddenDropoutProb,
   layer_norm_epsilon: config.layerNormEps,
-  initializer_factor: config.initializerRange,
+  // JavaScript writes 1.0 as 1, which Python refuses; it is what Python takes where nothing is said.
+  ...(config.initializerRange === 1 ? {} : { initializer_factor: config.initializerRange }),
   feed_forward_proj: [...FEED_FORWARDS].find(
     ([, { hiddenAct, gated }]) => hiddenAct === config.hiddenAct && gated === config.gated,
   )?.[0],
