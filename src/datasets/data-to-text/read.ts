@@ -9,10 +9,10 @@ import { readE2e } from './e2e.js';
 import type { DataToTextExample } from './example.js';
 import { readWebnlg } from './webnlg.js';
 
-export const DATA_TO_TEXT_TASKS = ['e2e', 'webnlg'] as const;
-
 /** Data sets of data-to-text generation. */
-export type DataToTextTask = (typeof DATA_TO_TEXT_TASKS)[number];
+export type DataToTextTask = 'e2e' | 'webnlg';
+
+export const DATA_TO_TEXT_TASKS: readonly DataToTextTask[] = ['e2e', 'webnlg'];
 
 /** Undefined for a task of another kind. */
 export const findDataToText = (task: string): DataToTextTask | undefined =>
