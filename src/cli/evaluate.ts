@@ -171,7 +171,7 @@ function registerEvaluateModel(evaluate: Command): void {
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit')
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, SQuAD: into windows (default: as trained, else 128, SQuAD: 384, causal-lm: 256)',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: as trained, else 128, SQuAD: 384, causal-lm and seq2seq-lm: 256)',
       wholeNumber('max-length', 8),
     )
     .option('--max-eval-examples <n>', 'use the first n', wholeNumber('max-eval-examples', 1))

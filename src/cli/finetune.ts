@@ -61,6 +61,8 @@ Examples:
     progtuning finetune --train-file reviews.csv --model bert-base-uncased/ --load-best-model-at-end --metric-for-best-model accuracy --early-stopping-patience 2 --save runs/best --report best.html
   A GPT-2 or LLaMA on text of your own, to predict the next token; perplexity of the tenth that is held out:
     progtuning finetune --task causal-lm --train-file book.txt --model gpt2/ --max-length 256 --save runs/book
+  A T5 that writes one column of a table of another, equal parts of its two stacks side by side:
+    progtuning finetune --task seq2seq-lm --train-file rows.csv --text-column mr --label-column ref --model t5/ --epochs 2 --stacks side-by-side --save runs/t5
   Parts by what blocks contribute (trace of the Fisher information on 256 training examples), least first:
     progtuning finetune --task rte --data glue/ --model bert-base-uncased/ --partition contribution --contribution-estimate fisher
   Low blocks freeze when they hardly move any more, looked at after each epoch (--stages 10: ten times in the run):
@@ -77,7 +79,7 @@ export function registerFinetune(program: Command): void {
     .command('finetune')
     .option(
       '--task <name>',
-      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of own data ${OWN_KINDS.join(' ')} (default: guessed)`,
+      `cola sst2 mrpc stsb qqp mnli qnli rte wnli squad squad_v2; of encoder-decoders e2e webnlg; of own data ${OWN_KINDS.join(' ')} (default: guessed)`,
     )
     .option(
       '--data <source>',

@@ -1,10 +1,10 @@
 /** Options of data of one's own, by the names of Hugging Face's `run_classification`, and what is guessed where they are left out. */
 import type { Command } from 'commander';
 import { datasetFiles, localFile } from '../datasets/hub-dataset.js';
-import { type GivenColumns, tableLayout } from '../datasets/tables/columns.js';
+import { tableLayout } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
-import { runningTextColumns } from '../experiments/causal-lm-task.js';
 import { OWN_KINDS, type OwnKind, ownKind, type RunRequest } from '../experiments/run-spec.js';
+import { type GivenTexts, pairColumns, runningTextColumns } from '../experiments/text-task.js';
 import { numberBetween } from './numbers.js';
 
 export interface ColumnFlags {
@@ -12,6 +12,7 @@ export interface ColumnFlags {
   readonly textPairColumn?: string;
   readonly labelColumn?: string;
   readonly delimiter?: string;
+  readonly sourcePrefix?: string;
 }
 
 export interface OwnDataFlags extends ColumnFlags {
@@ -41,10 +42,15 @@ export const addTextColumnOptions = (command: Command): Command =>
     );
 
 export const addColumnOptions = (command: Command): Command =>
-  addTextColumnOptions(command).option(
-    '--label-column <name>',
-    'own data: the label (default: guessed from the names); causal-lm: the completion of the text, which alone is learnt',
-  );
+  addTextColumnOptions(command)
+    .option(
+      '--source-prefix <text>',
+      "seq2seq-lm: stands before each text that is read, as T5's 'summarize: '",
+    )
+    .option(
+      '--label-column <name>',
+      'own data: the label (default: guessed from the names); causal-lm: the completion of the text, which alone is learnt; seq2seq-lm: what is written of the text',
+    );
 
 export const addOwnDataOptions = (command: Command): Command =>
   addColumnOptions(
@@ -72,9 +78,10 @@ export const givenColumns = ({
   textPairColumn: textPair,
   labelColumn: label,
   delimiter,
-}: ColumnFlags): GivenColumns =>
+  sourcePrefix: prefix,
+}: ColumnFlags): GivenTexts =>
   Object.fromEntries(
-    Object.entries({ text, textPair, label, delimiter }).filter(([, value]) => value !== undefined),
+    Object.entries({ text, textPair, label, delimiter, prefix }).filter(([, value]) => value !== undefined),
   );
 
 function kindOf(task: string | undefined): OwnKind | undefined {
@@ -90,6 +97,7 @@ function kindOf(task: string | undefined): OwnKind | undefined {
 function checkNone(flags: OwnDataFlags): void {
   const { validationFile, testFile, validationSplit, textColumn, textPairColumn, labelColumn, delimiter } =
     flags;
+  const { sourcePrefix } = flags;
   const given = {
     validationFile,
     testFile,
@@ -98,6 +106,7 @@ function checkNone(flags: OwnDataFlags): void {
     textPairColumn,
     labelColumn,
     delimiter,
+    sourcePrefix,
   };
   const stray = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
   if (stray !== undefined)
@@ -123,12 +132,15 @@ async function withDataset(flags: OwnDataFlags): Promise<OwnDataFlags> {
 /** What a file of one's own is for and what its columns hold, where it has any. @throws DataError */
 export async function ownLayout(
   path: string,
-  given: GivenColumns,
+  given: GivenTexts,
   kind: OwnKind | undefined,
 ): Promise<{
   readonly kind: OwnKind;
   readonly columns?: Omit<NonNullable<RunRequest['columns']>, 'delimiter'>;
 }> {
+  if (given.prefix !== undefined && kind !== 'seq2seq-lm')
+    throw new UsageError('--source-prefix goes with --task seq2seq-lm');
+  if (kind === 'seq2seq-lm') return { kind, columns: await pairColumns(path, given) };
   if (kind !== 'causal-lm') return tableLayout(path, given, kind);
   const columns = await runningTextColumns(path, given);
   return { kind, ...(columns ? { columns } : {}) };

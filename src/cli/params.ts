@@ -6,7 +6,7 @@ import { type HeadSpec, type ModelConfig, PRESETS } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
+import { encoderBlocks, modelSpecs } from '../models/specs.js';
 import { unknownName } from '../nearest.js';
 import { checkMethod, isTrainedHead, methodSpecs, methodTrains } from '../peft/method.js';
 import type { MethodBase } from '../peft/modules.js';
@@ -16,11 +16,13 @@ import { addMethodOptions, headTrainingOf, type MethodFlags, methodOf } from './
 import { wholeNumber } from './numbers.js';
 import { addScheduleOptions, type ScheduleFlags, scheduleOf } from './schedule-options.js';
 
+const HEADS = ['classification', 'causal-lm', 'seq2seq-lm'] as const;
+
 interface ParamsFlags extends MethodFlags, ScheduleFlags {
   readonly model: string;
   readonly epochs?: number;
   readonly labels?: number;
-  readonly task?: 'classification' | 'causal-lm';
+  readonly task?: (typeof HEADS)[number];
   readonly untied?: boolean;
   readonly json?: boolean;
 }
@@ -35,6 +37,8 @@ Examples:
     progtuning params --model bert-base-uncased --stages 3 --schedule lisa --lisa-layers 8
   Houlsby adapters in three stages:
     progtuning params --model bert-large-uncased --stages 3 --method adapter --adapter-size 64
+  T5 with equal parts of both stacks side by side, instead of in one row:
+    progtuning params --model google-t5/t5-small --stages 3 --stacks side-by-side
   GPT-2 as a language model, the same with an output embedding of its own, and as a classifier:
     progtuning params --model gpt2
     progtuning params --model gpt2 --untied
@@ -53,13 +57,13 @@ export function registerParams(program: Command): void {
     .addOption(
       new Option(
         '--task <kind>',
-        'head of the model (default: classification; decoders without --labels: causal-lm)',
-      ).choices(['classification', 'causal-lm']),
+        'head of the model (default: classification; decoders without --labels: causal-lm, encoder-decoders: seq2seq-lm)',
+      ).choices(HEADS),
     )
     .option('--labels <n>', 'outputs of the classifier (default: 2)', wholeNumber('labels', 1))
     .option(
       '--untied',
-      'decoders: an output embedding of its own, where the model ties it to the word embedding',
+      'decoders, encoder-decoders: an output embedding of its own, where the model ties it to the word embedding',
     )
     .option('--json', 'one JSON object on stdout')
     .addHelpText('after', EXAMPLES)
@@ -100,11 +104,12 @@ export interface ParameterCounts {
 
 /** @throws UsageError for options that do not go together */
 function headOf({ task, labels, untied }: ParamsFlags, config: ModelConfig): HeadSpec {
-  const { causal } = familyOf(config);
-  const kind = task ?? (causal && labels === undefined ? 'causal-lm' : 'classification');
+  const { causal, decoder } = familyOf(config);
+  const writes = decoder ? 'seq2seq-lm' : 'causal-lm';
+  const kind = task ?? ((causal || decoder) && labels === undefined ? writes : 'classification');
   if (kind === 'classification') {
     if (untied)
-      throw new UsageError('--untied is for --task causal-lm: a classifier has no output embedding');
+      throw new UsageError(`--untied is for --task ${writes}: a classifier has no output embedding`);
     return { kind, numLabels: labels ?? 2 };
   }
   if (labels !== undefined) throw new UsageError('--labels is for --task classification');
@@ -122,7 +127,11 @@ function countsOf(flags: ParamsFlags, given: ModelConfig): ParameterCounts {
     throw new UsageError(
       "--partition adaptive: what freezes is decided while the model trains; a run's record has the counts (updatedParameters)",
     );
-  // Every block is as large: which blocks contribute least changes no count.
+  if (encoderBlocks(config) > 0 && 'partition' in schedule && schedule.partition?.kind === 'contribution')
+    throw new UsageError(
+      '--partition contribution: blocks of an encoder-decoder are not all as large, so which contribute least changes the counts',
+    );
+  // Else every block is as large: which blocks contribute least changes no count.
   const cut = cutSchedule(schedule, config, new Array<number>(config.numHiddenLayers).fill(0));
   const base: MethodBase = {
     config,

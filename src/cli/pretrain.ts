@@ -1,5 +1,6 @@
-/** `progtuning pretrain`: masked-language modelling on plain text, to a Hugging Face folder. */
+/** `progtuning pretrain`: masked-language modelling, or span corruption, on plain text, to a Hugging Face folder. */
 import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.js';
 import { runPretraining } from '../experiments/pretrain-run.js';
 import {
   INITIALISATIONS,
@@ -12,7 +13,7 @@ import { continuedFrom } from '../experiments/pretrain-start.js';
 import { modelCard, pretrainingFigure } from '../report/model-card.js';
 import { numberText } from '../report/number-text.js';
 import { addEngineOptions, withEngine } from './engine-options.js';
-import { wholeNumber } from './numbers.js';
+import { positiveNumber, wholeNumber } from './numbers.js';
 import { duration } from './progress.js';
 import { writeTextCard } from './text-run-card.js';
 import { interruptible, textRunDisplay } from './text-run-display.js';
@@ -33,6 +34,8 @@ interface PretrainFlags extends TextRunFlags {
   readonly heads?: number;
   readonly vocabSize: number;
   readonly nextSentence?: boolean;
+  readonly objective?: 'masked-lm' | 'span-corruption';
+  readonly meanSpanLength?: number;
   readonly initialisation: Initialisation;
 }
 
@@ -44,7 +47,8 @@ Examples:
     progtuning pretrain --text book.txt --out models/tiny --layers 2 --hidden 128 --vocab-size 1000 --held-out-share 0.1 --tokens 2e4
   More of it for a model that has been pre-trained before, or text of another field:
     progtuning pretrain --model models/tiny --text law-*.txt.gz --out models/tiny-law --held-out-share 0.1 --tokens 2e4
-A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.`;
+A model to work with wants hours: --text wiki-*.txt.xz and the defaults, 6 blocks, 256 wide, and 50e6 tokens.
+A T5 is pre-trained with --objective span-corruption --tokenizer FOLDER, whose tokenizer has sentinel tokens (<extra_id_0> ...); --layers are those of each stack.`;
 
 export function registerPretrain(program: Command): void {
   const command = program
@@ -67,6 +71,17 @@ export function registerPretrain(program: Command): void {
     )
     .addOption(
       new Option(
+        '--objective <kind>',
+        'masked-lm: a BERT (default); span-corruption: a T5, whose --layers are those of each stack, with --tokenizer',
+      ).choices(['masked-lm', 'span-corruption']),
+    )
+    .option(
+      '--mean-span-length <n>',
+      'span-corruption: mean tokens of a span (default: 3)',
+      positiveNumber('mean-span-length'),
+    )
+    .addOption(
+      new Option(
         '--initialisation <kind>',
         'random: as Hugging Face; cooccurrence: word vectors and neighbour maps counted in the text, which saves millions of tokens',
       )
@@ -78,7 +93,31 @@ export function registerPretrain(program: Command): void {
   addEngineOptions(command);
 }
 
-const specOf = async (flags: PretrainFlags): Promise<PretrainSpec> => ({
+/** @throws UsageError for options of another objective */
+function checkObjective(flags: PretrainFlags, objective: PretrainSpec['objective']): void {
+  const { objective: given, nextSentence, wholeWordMask, initialisation, meanSpanLength } = flags;
+  const spans = objective === 'span-corruption';
+  if (given !== undefined && (given === 'span-corruption') !== spans)
+    throw new UsageError(`--objective ${given} is not what ${flags.model} was made for`);
+  const masked = { '--next-sentence': nextSentence, '--whole-word-mask': wholeWordMask };
+  const stray = Object.entries(masked).find(([, value]) => value)?.[0];
+  if (spans && (stray ?? initialisation) !== 'random')
+    throw new UsageError(`${stray ?? `--initialisation ${initialisation}`} is for --objective masked-lm`);
+  if (!spans && meanSpanLength !== undefined)
+    throw new UsageError('--mean-span-length is for --objective span-corruption');
+}
+
+async function specOf(flags: PretrainFlags): Promise<PretrainSpec> {
+  const spec = await givenSpec(flags);
+  checkObjective(flags, spec.objective);
+  return spec;
+}
+
+const givenSpec = async (flags: PretrainFlags): Promise<PretrainSpec> => ({
+  ...(flags.objective === 'span-corruption' && flags.model === undefined
+    ? { objective: flags.objective }
+    : {}),
+  ...(flags.meanSpanLength === undefined ? {} : { meanSpanLength: flags.meanSpanLength }),
   layers: flags.layers,
   hidden: flags.hidden,
   heads: flags.heads ?? null,

@@ -6,6 +6,7 @@ import { ESTIMATES, type Estimate } from '../progressive/contribution.js';
 import { LISA_DEFAULTS } from '../progressive/lisa.js';
 import { MEASURED_EXAMPLES, PARTITION_KINDS, type Partition } from '../progressive/partition.js';
 import { EMBEDDINGS, SCHEDULE_KINDS, type Schedule } from '../progressive/schedule.js';
+import { STACKS, type Stacks } from '../progressive/stacks.js';
 import { nonNegativeNumber, wholeNumber } from './numbers.js';
 
 export interface ScheduleFlags {
@@ -21,6 +22,7 @@ export interface ScheduleFlags {
   readonly contributionExamples?: number;
   readonly freezeRule?: FreezingRule;
   readonly freezeThreshold?: number;
+  readonly stacks?: Stacks;
 }
 
 export const addScheduleOptions = (command: Command): Command =>
@@ -60,6 +62,12 @@ export const addScheduleOptions = (command: Command): Command =>
     )
     .addOption(
       new Option(
+        '--stacks <kind>',
+        'what the equal parts of an encoder-decoder are cut from: both stacks in one row, the encoder below the decoder (joined, the default), either stack by itself, or the decoder, whose lowest part has the encoder',
+      ).choices(STACKS),
+    )
+    .addOption(
+      new Option(
         '--contribution-estimate <kind>',
         'what --partition contribution measures on training data before the first step (default: gradient-norm)',
       ).choices(ESTIMATES),
@@ -94,6 +102,8 @@ function checkStray(flags: ScheduleFlags): void {
     ['--lisa-layers', flags.lisaLayers, '--schedule lisa', schedule === 'lisa'],
     ['--lisa-interval', flags.lisaInterval, '--schedule lisa', schedule === 'lisa'],
     ['--partition', partition, '--schedule progressive or growing', parted],
+    ['--stacks', flags.stacks, '--schedule progressive or growing', parted],
+    ['--stacks', flags.stacks, '--partition equal', (partition ?? 'equal') === 'equal'],
     [
       '--contribution-estimate',
       flags.contributionEstimate,
@@ -120,11 +130,12 @@ function checkStray(flags: ScheduleFlags): void {
 
 function partitionOf(flags: ScheduleFlags): { readonly partition?: Partition } {
   const { partition: kind, contributionEstimate, contributionExamples, freezeRule, freezeThreshold } = flags;
+  const { stacks = 'joined' } = flags;
   const examples = contributionExamples === undefined ? {} : { examples: contributionExamples };
   if (kind === 'equal-parameters') return { partition: { kind } };
   if (kind === 'contribution')
     return { partition: { kind, estimate: contributionEstimate ?? 'gradient-norm', ...examples } };
-  if (kind !== 'adaptive') return {};
+  if (kind !== 'adaptive') return stacks === 'joined' ? {} : { partition: { kind: 'stacks', over: stacks } };
   const rule = freezeRule ?? 'gradient-norm';
   const threshold = freezeThreshold ?? FREEZE_THRESHOLDS[rule];
   const most = rule === 'gradient-norm' ? 100 : 1;

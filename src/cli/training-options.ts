@@ -20,6 +20,8 @@ export interface TrainingFlags extends StageFlags {
   readonly findLearningRate?: boolean;
   readonly maxGradientNorm: number;
   readonly maxLength?: number;
+  readonly maxTargetLength?: number;
+  readonly optimiser?: 'adamw' | 'adafactor';
   readonly dropout?: number;
   readonly shuffle: boolean;
   readonly groupByLength?: boolean;
@@ -72,6 +74,12 @@ export function addTrainingOptions(command: Command): Command {
     )
     .option('--warmup-steps <n>', 'steps to warm up, instead of a share', wholeNumber('warmup-steps', 0));
   return addStageOptions(command)
+    .addOption(
+      new Option(
+        '--optimiser <name>',
+        'adafactor: second moments by row and column, at the given learning rate, as T5 is fine-tuned with (default: adamw)',
+      ).choices(['adamw', 'adafactor']),
+    )
     .option(
       '--weight-decay <rate>',
       `AdamW's, not on biases and layer norms ${DEFAULT_TEXTS.weightDecay}`,
@@ -85,8 +93,13 @@ export function addTrainingOptions(command: Command): Command {
     )
     .option(
       '--max-length <tokens>',
-      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384, causal-lm: 256)',
+      'tokens of a row; longer ones are cut, SQuAD: into windows (default: 128, SQuAD: 384, causal-lm and seq2seq-lm: 256)',
       wholeNumber('max-length', 8),
+    )
+    .option(
+      '--max-target-length <tokens>',
+      'seq2seq-lm: tokens of what is written (default: as --max-length)',
+      wholeNumber('max-target-length', 2),
     )
     .option(
       '--dropout <rate>',
@@ -134,9 +147,11 @@ export const trainingOf = (
     ...(flags.warmupSteps ? { warmupSteps: flags.warmupSteps } : {}),
   },
   ...stagedOf(flags),
+  ...(flags.optimiser === 'adafactor' ? { optimiser: flags.optimiser } : {}),
   weightDecay: flags.weightDecay ?? recipe.weightDecay,
   maxGradientNorm: flags.maxGradientNorm,
   ...(flags.maxLength === undefined ? {} : { maxLength: flags.maxLength }),
+  ...(flags.maxTargetLength === undefined ? {} : { maxTargetLength: flags.maxTargetLength }),
   dropout: flags.dropout ?? null,
   shuffle: flags.shuffle,
   groupByLength: flags.groupByLength ?? false,

@@ -6,6 +6,10 @@
  * numbers that it has alone.
  */
 export interface Batch {
+  /** Of pairs of texts: the second ones. */
+  readonly target?: TargetRows;
+  /** Tokens of a row of `target`. */
+  readonly targetLength?: number;
   /** [rows, length] */
   readonly inputIds: Int32Array;
   /** [rows, length] */
@@ -30,6 +34,21 @@ export interface Batch {
   readonly count: number;
 }
 
+/**
+ * The second texts of pairs, laid out as the first ones: an example's lies in the row that its first text lies in. In T5's terms these are
+ * the labels.
+ */
+export interface TargetRows {
+  /** [rows, targetLength] */
+  readonly ids: Int32Array;
+  /** [rows, targetLength], number of the token's example in this batch, from 1; 0 where there is none */
+  readonly segments: Int32Array;
+  /** [slots], index in the flattened rows of each example's first token */
+  readonly starts: Int32Array;
+  /** [slots], tokens of each example; 0 for a slot without one */
+  readonly lengths: Int32Array;
+}
+
 /** One example a row, padded on the right as Hugging Face's models take it: what is evaluated and served. */
 export interface PaddedBatch {
   /** [rows, length] */
@@ -44,7 +63,7 @@ export interface PaddedBatch {
 
 /**
  * One tokenised example. `label` is a class id or score; `span` the answer's first and last token (SQuAD); `classes` says of each class
- * whether it holds, 0 or 1 (multi-label).
+ * whether it holds, 0 or 1 (multi-label); `target` is the text that an encoder-decoder learns to write, with the token that ends it.
  */
 export interface Feature {
   readonly inputIds: readonly number[] | Int32Array;
@@ -52,6 +71,7 @@ export interface Feature {
   readonly label?: number;
   readonly span?: readonly [number, number];
   readonly classes?: readonly number[];
+  readonly target?: readonly number[] | Int32Array;
 }
 
 /** Features in their order: an array of them, or what keeps them in less room. */

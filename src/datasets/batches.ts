@@ -1,7 +1,7 @@
 /** Features -> batches: packed to train on, padded to evaluate. */
 import { permutation, type RandomKey } from '../random.js';
-import type { Batch, Feature, FeatureList, PaddedBatch } from './batch.js';
-import { type PackingOptions, planRows } from './row-packing.js';
+import type { Batch, Feature, FeatureList, PaddedBatch, TargetRows } from './batch.js';
+import { type PackingOptions, type PairPlan, planPairs, planRows, type RowPlan } from './row-packing.js';
 
 /** Sizes of a batch: examples, and tokens in a row. */
 export interface BatchOptions extends PackingOptions {
@@ -31,7 +31,7 @@ export function makeBatch(
   examples: ArrayLike<number> = features.map((_, i) => i),
 ): Batch {
   const lengths = features.map(({ inputIds }) => inputIds.length);
-  const { rows, length, starts } = planRows(lengths, packing);
+  const { rows, length, starts, ...paired } = planOf(features, lengths, packing);
   const slots = Math.max(batchSize, features.length);
   const perSlot = (values: ArrayLike<number>): Int32Array => {
     const array = new Int32Array(slots);
@@ -58,6 +58,38 @@ export function makeBatch(
     examples: perSlot(examples),
     labels: labelsOf(features, slots),
     count: features.length,
+    ...(paired.target ? targetOf(features, { rows, ...paired.target }, perSlot, padTokenId) : {}),
+  };
+}
+
+/** Rows of the features, and where they are pairs of their targets too. */
+function planOf(
+  features: readonly Feature[],
+  lengths: readonly number[],
+  packing: PackingOptions,
+): RowPlan & Partial<Pick<PairPlan, 'target'>> {
+  const targets = features.flatMap(({ target }) => (target ? [target.length] : []));
+  return targets.length === 0 ? planRows(lengths, packing) : planPairs(lengths, targets, packing);
+}
+
+/** The features' targets in rows. */
+function targetOf(
+  features: readonly Feature[],
+  { rows, length, starts }: RowPlan,
+  perSlot: (values: ArrayLike<number>) => Int32Array,
+  padTokenId: number,
+): { readonly target: TargetRows; readonly targetLength: number } {
+  const ids = new Int32Array(rows * length).fill(padTokenId);
+  const segments = new Int32Array(rows * length);
+  const lengths = features.map(({ target = [] }, i) => {
+    const start = starts[i] as number;
+    ids.set(target, start);
+    segments.fill(i + 1, start, start + target.length);
+    return target.length;
+  });
+  return {
+    target: { ids, segments, starts: perSlot(starts), lengths: perSlot(lengths) },
+    targetLength: length,
   };
 }
 

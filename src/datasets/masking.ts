@@ -154,31 +154,42 @@ export function maskRows(
 }
 
 /**
- * The training batches: row `step * rows + i` of an endless sequence of epochs, each a permutation of the split that depends on the
- * seed and the epoch alone. Masks are drawn anew at every step.
- * @returns the batch of a step
+ * Rows of a split for each step: row `step * rows + i` of an endless sequence of epochs, each a permutation of the split that depends on the
+ * seed and the epoch alone.
  */
-export function maskedBatches(
-  split: PackedRows,
-  vocabulary: MaskingVocabulary,
-  options: MaskingOptions,
-): (step: number) => MaskedBatch {
+export function rowsOfSteps(
+  split: Pick<PackedRows, 'rows'>,
+  { seed, rows }: Pick<MaskingOptions, 'seed' | 'rows'>,
+): (step: number) => number[] {
   const orders = new Map<number, Uint32Array>();
   const rowAt = (index: number): number => {
     const epoch = Math.floor(index / split.rows);
     let order = orders.get(epoch);
     if (!order) {
-      order = permutation({ seed: options.seed, stream: STREAM.shuffle, step: epoch }, split.rows);
+      order = permutation({ seed, stream: STREAM.shuffle, step: epoch }, split.rows);
       // A batch spans two epochs at most.
       orders.delete(epoch - 2);
       orders.set(epoch, order);
     }
     return order[index % split.rows] as number;
   };
-  return (step) => {
-    const chosen = Array.from({ length: options.rows }, (_, i) => rowAt(step * options.rows + i));
-    return maskRows(split, chosen, vocabulary, { ...options, step });
-  };
+  return (step) => Array.from({ length: rows }, (_, i) => rowAt(step * rows + i));
+}
+
+/** The first rows of a split, in batches: what is held out. The last batch may be short. */
+export function* firstRows(count: number, rows: number): Generator<number[]> {
+  for (let first = 0; first < count; first += rows)
+    yield Array.from({ length: Math.min(rows, count - first) }, (_, i) => first + i);
+}
+
+/** The training batches of {@link rowsOfSteps}. Masks are drawn anew at every step. @returns the batch of a step */
+export function maskedBatches(
+  split: PackedRows,
+  vocabulary: MaskingVocabulary,
+  options: MaskingOptions,
+): (step: number) => MaskedBatch {
+  const chosen = rowsOfSteps(split, options);
+  return (step) => maskRows(split, chosen(step), vocabulary, { ...options, step });
 }
 
 /** The same masks of the same held-out rows, whenever it is asked: what perplexity is measured on. The last batch may be short. */
@@ -188,9 +199,7 @@ export function* heldOutBatches(
   { maxRows, ...options }: MaskingOptions & { readonly maxRows?: number },
 ): Generator<MaskedBatch> {
   const count = Math.min(split.rows, maxRows ?? split.rows);
-  for (let step = 0; step * options.rows < count; step++) {
-    const first = step * options.rows;
-    const chosen = Array.from({ length: Math.min(options.rows, count - first) }, (_, i) => first + i);
-    yield maskRows(split, chosen, vocabulary, { ...options, step });
-  }
+  let step = 0;
+  for (const chosen of firstRows(count, options.rows))
+    yield maskRows(split, chosen, vocabulary, { ...options, step: step++ });
 }

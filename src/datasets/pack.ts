@@ -1,6 +1,7 @@
 /**
  * Documents -> rows of exactly `length` ids on disk. A row is [CLS] text [SEP]; the text runs on from row to row and documents are
- * parted by [SEP] (FULL-SENTENCES of Liu et al. 2019, RoBERTa, section 4.2). An unfinished last row is left out.
+ * parted by [SEP] (FULL-SENTENCES of Liu et al. 2019, RoBERTa, section 4.2). With a tokenizer that only closes a text, as T5's, a row is text
+ * alone. An unfinished last row is left out.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
@@ -20,16 +21,16 @@ interface RowWriter {
 
 /** Cuts documents into rows. */
 function rowWriter(file: FileHandle, length: number, { single }: TextTokenizer): RowWriter {
-  const [cls, sep] = [single.prefix[0] as number, single.suffix[0] as number];
+  // Without a token that opens a text, none closes a row: the text runs on through it.
+  const [cls, sep] = [single.prefix[0], single.suffix[0] as number];
   const buffer = new Uint16Array(CHUNK * length);
   const hash = createHash('sha256');
   let [documents, rows, at] = [0, 0, 0];
   const push = (id: number): void => {
-    if (at % length === 0) buffer[at++] = cls;
+    if (at % length === 0 && cls !== undefined) buffer[at++] = cls;
     buffer[at++] = id;
-    if (at % length !== length - 1) return;
-    buffer[at++] = sep;
-    rows++;
+    if (cls !== undefined && at % length === length - 1) buffer[at++] = sep;
+    if (at % length === 0) rows++;
   };
   const flush = async (): Promise<void> => {
     const full = at - (at % length);

@@ -12,9 +12,19 @@ import type * as tf from './tfjs.js';
 /**
  * Whose numbers a mask holds. `tokens`: [tokens, ...], a row for each token of the batch; `examples`: [slots, ...], a row for each
  * example; `attention`: [rows, heads, length, length], what tokens of one example give one another; `first`: [1, heads, slots, tokens],
- * what the first token of each example gives the tokens; `place`: anything else, drawn by the place in the array.
+ * what the first token of each example gives the tokens; `place`: anything else, drawn by the place in the array. Of a second stack's
+ * rows `target-tokens` and `target-attention` are the same; `cross-attention`: [rows, heads, target length, length], what an example's tokens
+ * there give those of the first stack.
  */
-export type MaskOf = 'tokens' | 'examples' | 'attention' | 'first' | 'place';
+export type MaskOf =
+  | 'tokens'
+  | 'examples'
+  | 'attention'
+  | 'first'
+  | 'place'
+  | 'target-tokens'
+  | 'target-attention'
+  | 'cross-attention';
 
 /** A random input of a traced function. */
 export interface MaskSite {
@@ -30,16 +40,22 @@ export interface Randomness {
   mask(shape: readonly number[], rate: number, of: MaskOf): tf.Tensor | undefined;
 }
 
-/** Where the examples of a batch lie in its flattened rows. */
-export interface Placement {
+/** Where the examples lie in rows, flattened. */
+export interface PlacedRows {
   /** Tokens of a row. */
   readonly length: number;
-  /** [slots], number of each example in the data set */
-  readonly examples: ArrayLike<number>;
   /** [slots], index of its first token */
   readonly starts: ArrayLike<number>;
   /** [slots], its tokens; 0 for an empty slot */
   readonly lengths: ArrayLike<number>;
+}
+
+/** Where the examples of a batch lie. */
+export interface Placement extends PlacedRows {
+  /** [slots], number of each example in the data set */
+  readonly examples: ArrayLike<number>;
+  /** In the rows of a second stack. */
+  readonly target?: PlacedRows | undefined;
 }
 
 /** Which masks: (seed, stream, step), and the examples of the batch where a mask belongs to examples. */
@@ -47,38 +63,71 @@ export interface MaskKey extends RandomKey {
   readonly placement?: Placement;
 }
 
+/** An example's tokens among rows. */
+interface Placed {
+  readonly length: number;
+  readonly start: number;
+  readonly tokens: number;
+}
+
+const placed = ({ length, starts, lengths }: PlacedRows, slot: number): Placed => ({
+  length,
+  start: starts[slot] as number,
+  tokens: lengths[slot] as number,
+});
+
+const ONE = { outer: 1, outerStride: 0, inner: 1, innerStride: 0 };
+
+const ofTokens = (width: number, { start, tokens }: Placed): Runs => ({
+  ...ONE,
+  start: start * width,
+  count: tokens * width,
+});
+
+/** What an example's tokens in some rows give those in others: [rows, heads, from, to]. */
+function ofPairs(heads: number, from: Placed, to: Placed): Runs {
+  const row = Math.floor(from.start / from.length);
+  const matrix = from.length * to.length;
+  return {
+    start: row * heads * matrix + (from.start % from.length) * to.length + (to.start % to.length),
+    outer: heads,
+    outerStride: matrix,
+    inner: from.tokens,
+    innerStride: to.length,
+    count: to.tokens,
+  };
+}
+
 /** The runs of floats in a mask that belong to an example. */
-function runsOf(
-  { shape, of }: MaskSite,
-  { length }: Placement,
-  slot: number,
-  start: number,
-  tokens: number,
-): Runs {
-  const one = { outer: 1, outerStride: 0, inner: 1, innerStride: 0 };
+function runsOf({ shape, of }: MaskSite, placement: Placement, slot: number): Runs {
   const width = sizeOf(shape.slice(1));
+  const [, heads = 1, slots = 1, all = 1] = shape;
+  const own = placed(placement, slot);
+  const target = (): Placed => {
+    if (!placement.target) throw new Error(`internal: a mask by ${of}, but the batch has no second rows`);
+    return placed(placement.target, slot);
+  };
   switch (of) {
     case 'tokens':
-      return { ...one, start: start * width, count: tokens * width };
+      return ofTokens(width, own);
+    case 'target-tokens':
+      return ofTokens(width, target());
     case 'examples':
-      return { ...one, start: slot * width, count: width };
-    case 'attention': {
-      const [, heads = 1] = shape;
-      const [row, column] = [Math.floor(start / length), start % length];
-      const square = length * length;
+      return { ...ONE, start: slot * width, count: width };
+    case 'attention':
+      return ofPairs(heads, own, own);
+    case 'target-attention':
+      return ofPairs(heads, target(), target());
+    case 'cross-attention':
+      return ofPairs(heads, target(), own);
+    case 'first':
       return {
-        start: row * heads * square + column * length + column,
+        ...ONE,
+        start: slot * all + own.start,
         outer: heads,
-        outerStride: square,
-        inner: tokens,
-        innerStride: length,
-        count: tokens,
+        outerStride: slots * all,
+        count: own.tokens,
       };
-    }
-    case 'first': {
-      const [, heads = 1, slots = 1, all = 1] = shape;
-      return { ...one, start: slot * all + start, outer: heads, outerStride: slots * all, count: tokens };
-    }
     default:
       throw new Error(`internal: a mask by ${of} has no example's part`);
   }
@@ -152,12 +201,11 @@ function fillExamples(
   placement: Placement | undefined,
 ): void {
   if (!placement) throw new Error('internal: dropout by example, but it is not said where the examples lie');
-  const { examples, starts, lengths } = placement;
+  const { examples, lengths } = placement;
   for (let slot = 0; slot < examples.length; slot++) {
-    const [start, tokens] = [starts[slot] as number, lengths[slot] as number];
-    if (tokens === 0) continue;
+    if (lengths[slot] === 0) continue;
     const example = mixKey({ seed: mixKey(key), stream: key.stream, step: examples[slot] as number });
-    arena.fillMask(array, example, site.rate, runsOf(site, placement, slot, start, tokens));
+    arena.fillMask(array, example, site.rate, runsOf(site, placement, slot));
   }
 }
 

@@ -10,16 +10,26 @@ import { type Constant, Graph, type Node, type Value } from './graph.js';
 export interface BatchSize {
   readonly rows: number;
   readonly length: number;
+  /** Of the rows that a second stack reads; absent: there is none. */
+  readonly targetLength?: number | undefined;
 }
 
+type TracedSize = { readonly [size in keyof BatchSize]-?: number };
+
 /** Sizes of the two traces: primes, whose differences no two symbols share. */
-export const TRACED_SIZES: readonly [BatchSize, BatchSize] = [
-  { rows: 101, length: 61 },
-  { rows: 127, length: 113 },
+export const TRACED_SIZES: readonly [TracedSize, TracedSize] = [
+  { rows: 101, length: 61, targetLength: 43 },
+  { rows: 127, length: 113, targetLength: 89 },
 ];
 
-/** What is free, by the names of Hugging Face's exporters; `tokens` is rows x length. In the shapes of a free graph each is a number below 0. */
-export const FREE = { batch_size: -1, sequence_length: -2, tokens: -3 } as const;
+/**
+ * What is free, by the names of Hugging Face's exporters; `tokens` is rows x length, `decoder_tokens` rows x target length. In the shapes of a
+ * free graph each is a number below 0.
+ */
+export const FREE = {
+  ...{ batch_size: -1, sequence_length: -2, tokens: -3 },
+  ...{ decoder_sequence_length: -4, decoder_tokens: -5 },
+} as const;
 type FreeName = keyof typeof FREE;
 
 const [FIRST, SECOND] = TRACED_SIZES;
@@ -27,7 +37,18 @@ const PAIRS: readonly (readonly [FreeName, number, number])[] = [
   ['tokens', FIRST.rows * FIRST.length, SECOND.rows * SECOND.length],
   ['batch_size', FIRST.rows, SECOND.rows],
   ['sequence_length', FIRST.length, SECOND.length],
+  ['decoder_tokens', FIRST.rows * FIRST.targetLength, SECOND.rows * SECOND.targetLength],
+  ['decoder_sequence_length', FIRST.targetLength, SECOND.targetLength],
 ];
+
+/** Products that no input need have as a size of its own. */
+const FACTORS: Partial<Record<FreeName, FreeName>> = {
+  tokens: 'sequence_length',
+  decoder_tokens: 'decoder_sequence_length',
+};
+
+/** Sizes that a number may stand for with a shift. */
+const SHIFTED = PAIRS.filter(([name]) => name.endsWith('sequence_length'));
 
 /** The shape of an input or output: {@link FREE} where the two traces differ. */
 export function freeShape(a: readonly number[], b: readonly number[]): number[] {
@@ -41,12 +62,17 @@ export function freeShape(a: readonly number[], b: readonly number[]): number[] 
 }
 
 /** A shape for a batch of the given size; without free sizes it is as it was. */
-export function shapeAt(shape: readonly number[], { rows, length }: BatchSize): readonly number[] {
+export function shapeAt(
+  shape: readonly number[],
+  { rows, length, targetLength = 0 }: BatchSize,
+): readonly number[] {
   if (shape.every((size) => size >= 0)) return shape;
   const sizes = new Map<number, number>([
     [FREE.batch_size, rows],
     [FREE.sequence_length, length],
     [FREE.tokens, rows * length],
+    [FREE.decoder_sequence_length, targetLength],
+    [FREE.decoder_tokens, rows * targetLength],
   ]);
   return shape.map((size) => sizes.get(size) ?? size);
 }
@@ -80,8 +106,9 @@ class Sizes {
           VECTOR,
         );
       }
-      if (name !== 'tokens') throw new Error(`free: no input has the size '${name}'`);
-      return this.graph.node('Mul', [this.size('batch_size'), this.size('sequence_length')], VECTOR);
+      const factor = FACTORS[name];
+      if (!factor) throw new Error(`free: no input has the size '${name}'`);
+      return this.graph.node('Mul', [this.size('batch_size'), this.size(factor)], VECTOR);
     });
   }
 
@@ -96,15 +123,17 @@ class Sizes {
         this.graph.node('Mul', [this.size(name), this.graph.indices([times])], VECTOR),
       );
     }
-    const [shift, whole] = [a - FIRST.length, a + FIRST.length];
-    if (shift === b - SECOND.length)
-      return this.once(`sequence_length + ${shift}`, () =>
-        this.graph.node('Add', [this.size('sequence_length'), this.graph.indices([shift])], VECTOR),
-      );
-    if (whole === b + SECOND.length)
-      return this.once(`${whole} - sequence_length`, () =>
-        this.graph.node('Sub', [this.graph.indices([whole]), this.size('sequence_length')], VECTOR),
-      );
+    for (const [name, x, y] of SHIFTED) {
+      const [shift, whole] = [a - x, a + x];
+      if (shift === b - y)
+        return this.once(`${name} + ${shift}`, () =>
+          this.graph.node('Add', [this.size(name), this.graph.indices([shift])], VECTOR),
+        );
+      if (whole === b + y)
+        return this.once(`${whole} - ${name}`, () =>
+          this.graph.node('Sub', [this.graph.indices([whole]), this.size(name)], VECTOR),
+        );
+    }
     return undefined;
   }
 

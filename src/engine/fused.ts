@@ -80,10 +80,14 @@ export interface AttentionShape {
   readonly heads: number;
   /** Heads of keys and values, each for as many neighbouring heads of queries (grouped-query attention). Default: `heads`. */
   readonly keyHeads?: number;
+  /** Factor on the products of queries and keys. Default: 1 / sqrt depth. */
+  readonly scale?: number;
+  /** Added to the scores of all examples, [1, heads, queries, seq]: with a gradient, as relative positions have. */
+  readonly relative?: tf.Tensor | undefined;
 }
 
 /**
- * Multi-head attention without its linear maps: softmax(q k^T / sqrt depth + bias) v, probabilities times `mask` (dropout).
+ * Multi-head attention without its linear maps: softmax(scale q k^T + bias) v, probabilities times `mask` (dropout).
  * @param q [batch queries, hidden] @param k @param v [batch seq, hidden], or narrower with fewer heads
  * @param bias [batch, 1, 1, seq] or [batch, 1, queries, seq], 0 or a large negative number
  * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @param shape examples and heads @returns context [batch queries, hidden]
@@ -94,20 +98,24 @@ export function attention(
   v: tf.Tensor2D,
   bias: tf.Tensor,
   mask: tf.Tensor | undefined,
-  { batch, heads, keyHeads = heads }: AttentionShape,
+  { batch, heads, keyHeads = heads, relative, scale = 1 / Math.sqrt(q.shape[1] / heads) }: AttentionShape,
 ): tf.Tensor2D {
-  const attrs = { batch, heads, keyHeads };
-  if (!isTracing()) return composedAttention(q, k, v, bias, mask, attrs);
+  const attrs = { batch, heads, keyHeads, scale };
+  if (!isTracing()) return composedAttention(q, k, v, [bias, relative], mask, attrs);
   const dropout: Tensors = mask ? { mask } : {};
+  const added: Tensors = relative ? { relative } : {};
   return withGradient(
-    [q, k, v],
+    [q, k, v, ...Object.values(added)],
     () => {
-      const made = run('FusedAttention', { q, k, v, bias, ...dropout }, attrs);
+      const made = run('FusedAttention', { q, k, v, bias, ...added, ...dropout }, attrs);
       return { value: made[0] as tf.Tensor, saved: made };
     },
     (dy, [context, probabilities, ...byHead]) => {
       const [q, k, v] = byHead;
-      return run('FusedAttentionGrad', { dy, q, k, v, context, probabilities, ...dropout } as Tensors, attrs);
+      return run('FusedAttentionGrad', { dy, q, k, v, context, probabilities, ...dropout } as Tensors, {
+        ...attrs,
+        isRelative: relative !== undefined,
+      });
     },
   ) as tf.Tensor2D;
 }
@@ -116,9 +124,9 @@ function composedAttention(
   q: tf.Tensor2D,
   k: tf.Tensor2D,
   v: tf.Tensor2D,
-  bias: tf.Tensor,
+  [bias, relative]: readonly [bias: tf.Tensor, relative: tf.Tensor | undefined],
   mask: tf.Tensor | undefined,
-  { batch, heads, keyHeads }: Required<AttentionShape>,
+  { batch, heads, keyHeads, scale }: Required<Omit<AttentionShape, 'relative'>>,
 ): tf.Tensor2D {
   const [rows, hidden] = q.shape;
   const [queries, depth] = [rows / batch, hidden / heads];
@@ -129,7 +137,8 @@ function composedAttention(
     tf.reshape(x, [batch, keyHeads, (heads / keyHeads) * queries, -1]);
   const byHead = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [batch, heads, queries, -1]);
   const products = tf.matMul(grouped(split(q, heads)), split(k, keyHeads), false, true);
-  const scores = tf.mul(byHead(products), 1 / Math.sqrt(depth));
+  const scaled = tf.mul(byHead(products), scale);
+  const scores = relative ? tf.add(scaled, relative) : scaled;
   const probabilities = tf.softmax(tf.add(scores, bias));
   const kept = mask ? tf.mul(probabilities, mask) : probabilities;
   const context = byHead(tf.matMul(grouped(kept), split(v, keyHeads)));

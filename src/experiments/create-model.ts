@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { UsageError } from '../errors.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
-import { type EncoderConfig, PRESETS } from '../models/config.js';
+import { type EncoderConfig, PRESETS, type T5Config } from '../models/config.js';
 import { initialise } from '../models/initialise.js';
 import { modelSpecs } from '../models/specs.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
@@ -43,6 +43,31 @@ export function newModelConfig(
     numHiddenLayers: layers,
     numAttentionHeads,
     intermediateSize: 4 * hidden,
+  };
+}
+
+/**
+ * T5 v1.1's config at another size, its output embedding tied as in version 1.0: in a small model it would be a large part.
+ * @param layers of each stack @param heads default: one per 64 of hidden size @throws UsageError when they do not divide it
+ */
+export function newTextToTextConfig(
+  layers: number,
+  hidden: number,
+  heads: number | undefined,
+  vocabSize: number,
+): T5Config {
+  const { numAttentionHeads } = newModelConfig(layers, hidden, heads, vocabSize);
+  const { tieWordEmbeddings: _untied, ...v11 } = PRESETS['google/t5-v1_1-small'] as T5Config;
+  return {
+    ...v11,
+    vocabSize,
+    hiddenSize: hidden,
+    numHiddenLayers: 2 * layers,
+    numDecoderLayers: layers,
+    numAttentionHeads,
+    headSize: hidden / numAttentionHeads,
+    intermediateSize: 2 * hidden,
+    scaleDecoderOutputs: true,
   };
 }
 

@@ -13,6 +13,7 @@ import type { DistilOptions, DistilRecord, DistilSettings, DistilSpec } from './
 import { distilSpec, startDistillation, studentTokenizer } from './distil-start.js';
 import { checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
 import {
+  maskedText,
   openText,
   resumeText,
   snapshots,
@@ -77,7 +78,7 @@ export async function runDistillation(
   const start = await startDistillation(spec, home, whole, options);
   const { distillation, saved, state } = start;
   const { config, specs } = distillation.student;
-  const { corpus, text } = await openText(spec, home, config.vocabSize, options, onEvent);
+  const { corpus, text } = await openText(spec, home, config.vocabSize, maskedText, options, onEvent);
   const objective = distillationObjective(distillation);
   const evaluated = (batches: Iterable<MaskedBatch>): Promise<TextEvaluation> =>
     evaluateDistillation(objective, state.parameters, batches, options);

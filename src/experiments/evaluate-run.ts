@@ -17,7 +17,7 @@ import { type HeadSource, inTaskOrder } from './class-order.js';
 import { savedOwnTask } from './own-task.js';
 import { checkLength, findRunTask, type RunOptions } from './run.js';
 import { isSpanTask, ownKind, type RunRequest, type RunSpec, runSpec } from './run-spec.js';
-import type { RunTask } from './run-task.js';
+import { type RunTask, taskFor } from './run-task.js';
 import { type SavedSquadSettings, savedSquadSettings } from './squad-settings.js';
 import { trainedWith } from './trained-with.js';
 
@@ -117,7 +117,8 @@ export async function classNamesOf(folder: string, adapter: string | undefined):
  */
 export async function evaluateRun(request: EvaluateRequest, options: RunOptions = {}): Promise<Metrics> {
   const spec = runSpec(await completed(request));
-  const task = await savedTask(spec, request.adapter);
+  const known = await savedTask(spec, request.adapter);
+  const task = taskFor(known, await readConfig(await resolveModel(spec.model)));
   const loaded = await loadSaved(spec.model, request.adapter, task.head);
   const { folder, model } = loaded;
   checkLength(spec, model.config);

@@ -75,9 +75,9 @@ export async function exportRun({ model, adapter, task, out }: ExportRequest): P
   if (adapter !== undefined && task === undefined)
     throw new UsageError('export: --adapter wants --task, which tells the head it was trained with');
   const head = task === undefined ? await readHead(folder) : taskHead(task);
-  if (head.kind === 'causal-lm')
+  if (head.kind === 'causal-lm' || head.kind === 'seq2seq-lm')
     throw new UsageError(
-      `export: ${model} predicts the next token; only classifiers, spans and masked tokens are exported`,
+      `export: ${model} writes text; only classifiers, spans and masked tokens are exported`,
     );
   const loaded = await loadSaved(model, adapter, head);
   const { model: saved, values } = loaded;

@@ -10,6 +10,7 @@ import { methodTrains } from '../peft/method.js';
 import { trainsAbove } from '../progressive/adaptive.js';
 import { cutSchedule, isAdaptive, stageOfEpoch, stageTrains } from '../progressive/schedule.js';
 import { STREAM } from '../random.js';
+import { ADAFACTOR_DEFAULTS } from '../training/adafactor.js';
 import { ADAMW_DEFAULTS } from '../training/adamw.js';
 import {
   type FitPlan,
@@ -22,7 +23,7 @@ import { layerwiseFactor } from '../training/learning-rate.js';
 import type { Model } from '../training/model.js';
 import { vocabularyPieces } from '../training/next-token.js';
 import { lossSettings } from './loss-settings.js';
-import type { RunSpec } from './run-spec.js';
+import { isTextTask, type RunSpec } from './run-spec.js';
 import { evaluatesAt, selectionOf } from './watched.js';
 
 /** A spec's budget: steps of an epoch over so many features, and of the whole run. */
@@ -87,9 +88,10 @@ export function fitPlan(
   const batching: BatchOptions = {
     batchSize: spec.batchSize,
     padTokenId: config.padTokenId,
-    maxLength: spec.maxLength,
+    maxLength: Math.max(spec.maxLength, spec.maxTargetLength ?? 0),
     shapes: device === 'webgpu' || device === 'cuda' ? 'few' : 'any',
   };
+  const stepping = { weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm };
   const budget = budgetOf(spec, train.length);
   const { stepsPerEpoch, totalSteps } = budget;
   const trainsIn = (stage: number): Trains =>
@@ -110,10 +112,11 @@ export function fitPlan(
     learningRateSchedule: spec.learningRateSchedule,
     stageRates: spec.learningRateStages,
     optimiserState: spec.optimiserState,
-    adamw: { ...ADAMW_DEFAULTS, weightDecay: spec.weightDecay, maxGradientNorm: spec.maxGradientNorm },
+    adamw: { ...ADAMW_DEFAULTS, ...stepping },
+    ...(spec.optimiser === 'adafactor' ? { adafactor: { ...ADAFACTOR_DEFAULTS, ...stepping } } : {}),
     loss: {
       ...lossSettings(spec, head, train, task.labels),
-      ...(head.kind === 'causal-lm' ? { vocabularyPieces: vocabularyPieces(config, spec) } : {}),
+      ...(isTextTask(head.kind) ? { vocabularyPieces: vocabularyPieces(config, spec) } : {}),
     },
     cacheFrozenBytes: spec.cacheFrozen === undefined ? undefined : spec.cacheFrozen * 2 ** 20,
     seed: spec.seed,

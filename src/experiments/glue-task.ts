@@ -10,7 +10,8 @@ import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glu
 import { predictionsOf } from '../training/predictions.js';
 import { readGlue, reportOf } from './glue-read.js';
 import { readTestSplits, submissionText } from './glue-submission.js';
-import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
+import { glueTextTask } from './glue-text-task.js';
+import type { Evaluation, EvaluationSplit, Infer, RunTask, TaskInput } from './run-task.js';
 
 /** Raised when tokenised rows change. */
 const FORMAT = 2;
@@ -29,14 +30,6 @@ function tokenised(
       onEvent({ kind: 'tokenising', split, done, total }),
     ),
   );
-}
-
-interface EvaluationSplit {
-  readonly file: string;
-  /** Of the metrics' names. */
-  readonly suffix: string;
-  readonly split: Split;
-  readonly features: readonly Feature[];
 }
 
 async function evaluate(
@@ -65,6 +58,7 @@ export const glueTask = (task: Task): RunTask => ({
   head: { kind: 'classification', numLabels: labelCount(task) },
   labels: task.labels,
   ...(task.synonyms ? { synonyms: task.synonyms } : {}),
+  asTexts: glueTextTask(task, evaluate),
   async training(input) {
     const { spec } = input;
     const split = await readGlue(input, task, 'train', spec.maxTrainExamples);

@@ -109,7 +109,7 @@ export async function learningRateRange(spec: RunSpec, options: RangeOptions = {
         points.push({ learningRate, loss, smoothed });
         onStep?.(step + 1, steps);
         if (points.length === steps || smoothed > DIVERGED * best) return rangeTest(points);
-        await stage.update(learningRate, gradientNorm, plan.adamw);
+        await stage.update(learningRate, gradientNorm, plan.adafactor ?? plan.adamw);
       }
     return rangeTest(points);
   } finally {

@@ -35,9 +35,9 @@ export async function savedHead({ model, adapter }: SavedRequest): Promise<Label
   const head = own === undefined ? await readHead(folder) : await named(own, adapter as string, folder);
   if (head.kind === 'masked-lm')
     throw new UsageError(`${model}: fills in words, and predicts nothing of a text; fine-tune it first`);
-  if (head.kind === 'causal-lm')
+  if (head.kind === 'causal-lm' || head.kind === 'seq2seq-lm')
     throw new UsageError(
-      `${model}: predicts the next token, and no label; fine-tune it for a task with labels first`,
+      `${model}: writes text, and predicts no label; fine-tune it for a task with labels first`,
     );
   return head;
 }

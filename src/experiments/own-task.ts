@@ -19,10 +19,10 @@ import { type ClassReport, classMetrics, multiLabelMetrics } from '../metrics/cl
 import { describeUndefined, glueMetrics, undefinedMetrics } from '../metrics/glue.js';
 import type { TaskHead } from '../models/heads.js';
 import { holding, predictionsOf } from '../training/predictions.js';
-import { causalLmTask, savedCausalLmTask } from './causal-lm-task.js';
 import { type OwnKind, ownKind, type RunSpec } from './run-spec.js';
 import type { Evaluation, Infer, RunTask, TaskInput } from './run-task.js';
 import { type ReadQuestions, spanTask } from './squad-task.js';
+import { savedTextTask, textTask } from './text-task.js';
 
 /** The head of a kind of task, with so many classes. */
 export const headOf = (kind: Exclude<TaskKind, 'question-answering'>, classes: number): TaskHead => ({
@@ -238,7 +238,7 @@ async function questionTask(spec: RunSpec): Promise<RunTask> {
 
 /** @throws DataError for a training file that is missing or malformed: `surveyTable`, `readQuestions` */
 export async function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
-  if (kind === 'causal-lm') return causalLmTask(spec);
+  if (kind === 'causal-lm' || kind === 'seq2seq-lm') return textTask(spec, kind);
   return kind === 'question-answering' ? questionTask(spec) : labelledTask(spec, kind);
 }
 
@@ -248,7 +248,7 @@ export async function ownTask(spec: RunSpec, kind: OwnKind): Promise<RunTask> {
  */
 export async function savedOwnTask(spec: RunSpec, labels: readonly string[]): Promise<RunTask> {
   const kind = ownKind(spec.task);
-  if (kind === 'causal-lm') return savedCausalLmTask(spec);
+  if (kind === 'causal-lm' || kind === 'seq2seq-lm') return savedTextTask(spec, kind);
   if (kind === undefined || kind === 'question-answering') return questionTask(spec);
   return {
     name: kind,

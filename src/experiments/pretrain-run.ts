@@ -1,14 +1,24 @@
-/** PretrainSpec -> a Hugging Face folder with a masked-language model, and the record of how it came about. */
+/** PretrainSpec -> a Hugging Face folder with a masked-language model or a T5, and the record of how it came about. */
 import { join } from 'node:path';
+import type { Batch } from '../datasets/batch.js';
 import { hashFile } from '../datasets/corpus.js';
 import type { MaskedBatch } from '../datasets/masking.js';
+import { heldOutSpanBatches, sentinelIds, spanBatches } from '../datasets/span-corruption.js';
 import { sampleDocuments } from '../datasets/text.js';
+import type { Feeds } from '../engine/session.js';
+import { UsageError } from '../errors.js';
 import { exists } from '../exists.js';
+import { noAdaptation } from '../models/adaptation.js';
 import { saveCheckpoint } from '../models/checkpoint.js';
+import { eosTokenIds } from '../models/config.js';
 import { writeTextAtomically } from '../models/config-file.js';
 import { countParameters } from '../models/parameters.js';
 import { trainVocabulary, writeTokenizer } from '../tokenizers/train.js';
 import { maskedLmObjective } from '../training/masked-lm.js';
+import type { BatchShape, Model, PackedShape } from '../training/model.js';
+import { vocabularyPieces as piecesOf } from '../training/next-token.js';
+import { packedFeeds, taskObjective, type WideObjective } from '../training/objective.js';
+import { meanTargetLoss } from '../training/pairs.js';
 import {
   evaluateMaskedLm,
   type MaskedLmEvaluation,
@@ -20,10 +30,12 @@ import {
 import { removeSnapshot } from '../training/resume.js';
 import { VOCABULARY_CHARACTERS } from './create-model.js';
 import type { PretrainOptions, PretrainRecord, PretrainSpec } from './pretrain-spec.js';
-import { headOf, startingModel } from './pretrain-start.js';
+import { headOf, type StartingModel, startingModel } from './pretrain-start.js';
 import { hashOf } from './run-spec.js';
 import { checkNotModel, checkPretrained, checkWritable } from './save-folder.js';
 import {
+  type BatchesOf,
+  maskedText,
   openText,
   resumeText,
   snapshots,
@@ -37,6 +49,10 @@ import {
 async function tokenizerFolder(spec: PretrainSpec, options: PretrainOptions): Promise<string> {
   const given = options.tokenizer ?? options.model;
   if (given !== undefined) return given;
+  if (spec.objective === 'span-corruption')
+    throw new UsageError(
+      'pretrain: span corruption wants a tokenizer with sentinel tokens (<extra_id_0> ...); give its folder with --tokenizer',
+    );
   const files = await Promise.all(options.text.map(hashFile));
   const of = hashOf({ files: files.map(({ sha256 }) => sha256), vocabSize: spec.vocabSize }).slice(0, 12);
   const folder = join(unfinished(options.out), `tokenizer-${of}`);
@@ -77,15 +93,71 @@ export async function runPretraining(
   spec: PretrainSpec,
   options: PretrainOptions,
 ): Promise<PretrainRecord | undefined> {
+  if (options.model !== undefined) checkNotModel(options.out, options.model);
+  await checkWritable(options.out);
+  const start = await startingModel(spec, options.model);
+  return spec.objective === 'span-corruption'
+    ? pretrainWith(spanLearning(spec, start, options), spec, start, options)
+    : pretrainWith(maskedLearning(start, options), spec, start, options);
+}
+
+/** What is learnt, and how it is measured. */
+interface Learning<B extends S, S extends BatchShape> {
+  readonly batchesOf: BatchesOf<B>;
+  readonly objective: WideObjective<B, S>;
+  evaluate(batches: Iterable<B>): Promise<MaskedLmEvaluation>;
+}
+
+const maskedLearning = (
+  { config, specs, state }: StartingModel,
+  options: PretrainOptions,
+): Learning<MaskedBatch, MaskedBatch> => ({
+  batchesOf: maskedText,
+  objective: maskedLmObjective(config, specs),
+  evaluate: (batches) => evaluateMaskedLm(config, specs, state.parameters, batches, options),
+});
+
+/** T5's: one token in three of those that are replaced begins a span. */
+const MEAN_SPAN_LENGTH = 3;
+
+function spanLearning(
+  spec: PretrainSpec,
+  { config, specs, state }: StartingModel,
+  options: PretrainOptions,
+): Learning<Batch, PackedShape> {
+  const model: Model = { config, specs, head: { kind: 'seq2seq-lm' }, adaptation: noAdaptation };
+  const { batchSize: rows, length, seed, maskProbability: density } = spec;
+  const spans = { density, meanLength: spec.meanSpanLength ?? MEAN_SPAN_LENGTH };
+  const vocabularyPieces = piecesOf(config, { batchSize: rows, maxLength: length });
+  const shapes = options.device === 'webgpu' || options.device === 'cuda' ? 'few' : 'any';
+  return {
+    batchesOf: (_spec, corpus, tokenizer) => {
+      const end = eosTokenIds(config)[0] as number;
+      const batching = { ...spans, seed, rows, shapes, padTokenId: config.padTokenId, end } as const;
+      const of = { ...batching, sentinels: sentinelIds(tokenizer) };
+      return {
+        batchAt: spanBatches(corpus.train, of),
+        heldOut: (maxRows) => heldOutSpanBatches(corpus.heldOut, { ...of, maxRows }),
+      };
+    },
+    objective: taskObjective(model, { vocabularyPieces }),
+    async evaluate(batches) {
+      const feeds = (batch: Batch): Feeds => packedFeeds(model, batch);
+      return { loss: await meanTargetLoss(model, state.parameters, batches, feeds, options) };
+    },
+  };
+}
+
+async function pretrainWith<B extends S, S extends BatchShape>(
+  { batchesOf, objective, evaluate }: Learning<B, S>,
+  spec: PretrainSpec,
+  { saved, config, specs, state, former }: StartingModel,
+  options: PretrainOptions,
+): Promise<PretrainRecord | undefined> {
   const { out, onEvent, stopped, overwrite = false } = options;
-  if (options.model !== undefined) checkNotModel(out, options.model);
-  await checkWritable(out);
-  const { saved, config, specs, state, former } = await startingModel(spec, options.model);
   const home = await tokenizerFolder(spec, options);
-  const { corpus, tokenizer, text } = await openText(spec, home, spec.vocabSize, options, onEvent);
-  const evaluated = (batches: Iterable<MaskedBatch>): Promise<MaskedLmEvaluation> =>
-    evaluateMaskedLm(config, specs, state.parameters, batches, options);
-  const plan: PretrainPlan = { ...text, evaluate: () => evaluated(text.heldOut()) };
+  const { corpus, tokenizer, text } = await openText(spec, home, spec.vocabSize, batchesOf, options, onEvent);
+  const plan: PretrainPlan<B> = { ...text, evaluate: () => evaluate(text.heldOut()) };
   const places = snapshots(spec, config, corpus, out, text.stableSteps);
   const resumed = await resumeText(places, state, overwrite);
   if (!resumed && !overwrite) await checkPretrained(out, 'pretraining.json', spec);
@@ -111,10 +183,9 @@ export async function runPretraining(
     onSnapshot: snapshotTaker(places, state),
     ...(stopped ? { stopped } : {}),
   };
-  const objective = maskedLmObjective(config, specs);
   const progress = await trainOnText(objective, () => true, state, plan, options, hooks, resumed);
   if (progress.losses.length < spec.totalSteps) return undefined;
-  const evaluation = await evaluated(text.allHeldOut());
+  const evaluation = await evaluate(text.allHeldOut());
   const record: PretrainRecord = {
     spec,
     parameters,

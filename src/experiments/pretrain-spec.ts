@@ -7,6 +7,11 @@ import type { TextRunOptions, TextRunSpec } from './text-run-spec.js';
 
 /** A pre-training as a value: all that its numbers depend on, but for the text. */
 export interface PretrainSpec extends TextRunSpec {
+  /** What is learnt; absent: masked tokens, by a BERT. Span corruption: by a T5, `maskProbability` is the share of tokens in spans. */
+  readonly objective?: 'span-corruption' | undefined;
+  /** Mean tokens of a span. */
+  readonly meanSpanLength?: number | undefined;
+  /** Blocks; of a T5 in each stack. */
   readonly layers: number;
   readonly hidden: number;
   readonly heads: number | null;

@@ -1,24 +1,24 @@
-/** The model that a pre-training starts from: fresh weights, or those of a masked-language model it goes on from. */
+/** The model that a pre-training starts from: fresh weights, or those of a model that it goes on from. */
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
 import { exists } from '../exists.js';
 import { readJson } from '../json.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
-import type { EncoderConfig, HeadSpec, ModelConfig } from '../models/config.js';
+import type { EncoderConfig, HeadSpec, ModelConfig, T5Config } from '../models/config.js';
 import { readConfig } from '../models/config-file.js';
 import { initialise } from '../models/initialise.js';
 import type { ParameterSpec, Parameters } from '../models/parameters.js';
-import { modelSpecs } from '../models/specs.js';
+import { encoderBlocks, modelSpecs } from '../models/specs.js';
 import * as z from '../schema.js';
 import { createTrainingState, type TrainingState } from '../training/state.js';
-import { newModelConfig } from './create-model.js';
+import { newModelConfig, newTextToTextConfig } from './create-model.js';
 import { hashWeights } from './identity.js';
 import { type FormerRun, formerRunSchema, type PretrainSpec } from './pretrain-spec.js';
 
-export const headOf = ({ nextSentence }: PretrainSpec): HeadSpec => ({
-  kind: 'masked-lm',
-  ...(nextSentence && { nextSentence }),
-});
+export const headOf = ({ objective, nextSentence }: PretrainSpec): HeadSpec =>
+  objective === 'span-corruption'
+    ? { kind: 'seq2seq-lm' }
+    : { kind: 'masked-lm', ...(nextSentence && { nextSentence }) };
 
 export interface StartingModel {
   /** As `config.json` will have it. */
@@ -33,13 +33,16 @@ export interface StartingModel {
 /** What a spec says of a model that is gone on from. @throws DataError for a folder that holds none */
 export async function continuedFrom(
   folder: string,
-): Promise<Pick<PretrainSpec, 'layers' | 'hidden' | 'heads' | 'vocabSize' | 'continues'>> {
-  const { modelType, numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = await readConfig(folder);
-  if (modelType !== 'bert')
-    throw new DataError(`${folder}: a ${modelType} model; pre-training goes on from BERT models only`);
+): Promise<Pick<PretrainSpec, 'layers' | 'hidden' | 'heads' | 'vocabSize' | 'continues' | 'objective'>> {
+  const config = await readConfig(folder);
+  const { modelType, numHiddenLayers, hiddenSize, numAttentionHeads, vocabSize } = config;
+  const encoder = encoderBlocks(config);
+  if (modelType !== 'bert' && encoder === 0)
+    throw new DataError(`${folder}: a ${modelType} model; pre-training goes on from BERT and T5 models only`);
   return {
-    ...{ layers: numHiddenLayers, hidden: hiddenSize, heads: numAttentionHeads },
+    ...{ layers: encoder || numHiddenLayers, hidden: hiddenSize, heads: numAttentionHeads },
     ...{ vocabSize, continues: await hashWeights(folder) },
+    ...(encoder > 0 ? { objective: 'span-corruption' } : {}),
   };
 }
 
@@ -72,11 +75,12 @@ async function valuesOf(
 /** @param folder of the model that `spec.continues` names @throws DataError where its weights or its record cannot be read */
 export async function startingModel(spec: PretrainSpec, folder: string | undefined): Promise<StartingModel> {
   const known = spec.continues === undefined ? undefined : folder;
-  const saved = known
-    ? // `continuedFrom` has seen that it is a BERT.
-      ((await readConfig(known)) as EncoderConfig)
-    : newModelConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
-  const config: EncoderConfig = {
+  const newConfig = spec.objective === 'span-corruption' ? newTextToTextConfig : newModelConfig;
+  const saved: EncoderConfig | T5Config = known
+    ? // `continuedFrom` has seen that it is a BERT or a T5.
+      ((await readConfig(known)) as EncoderConfig | T5Config)
+    : newConfig(spec.layers, spec.hidden, spec.heads ?? undefined, spec.vocabSize);
+  const config: ModelConfig = {
     ...saved,
     hiddenDropoutProb: spec.dropout,
     attentionProbsDropoutProb: spec.dropout,

@@ -3,7 +3,7 @@ import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
 import { scheduleText } from '../progressive/schedule.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
-import { isSpanTask, ownKind } from './run-spec.js';
+import { isSpanTask, isTextTask, ownKind } from './run-spec.js';
 
 /** `all_results.json` of Hugging Face's `Trainer.save_metrics`. */
 export function allResults(record: RunRecord): Record<string, number> {
@@ -30,7 +30,8 @@ const dataName = (data: string): string =>
 /** The hub's name of what a model does. */
 function pipelineOf(task: string): string {
   if (isSpanTask(task)) return 'question-answering';
-  return task === 'causal-lm' ? 'text-generation' : 'text-classification';
+  if (task === 'causal-lm') return 'text-generation';
+  return isTextTask(task) ? 'text2text-generation' : 'text-classification';
 }
 
 /** Stages that a card lists: LISA has hundreds. */

@@ -3,6 +3,7 @@
  * and progress bars are not part of it.
  */
 import { createHash } from 'node:crypto';
+import { findDataToText } from '../datasets/data-to-text/read.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
@@ -22,14 +23,20 @@ export const SQUAD_VERSIONS: ReadonlyMap<string, SquadVersion> = new Map([
   ['squad_v2', '2.0'],
 ]);
 
-/** Kinds of tasks on data of one's own: labelled tables, questions, running text. */
-export const OWN_KINDS = [...TASK_KINDS, 'causal-lm'] as const;
+/** Kinds of tasks on data of one's own: labelled tables, questions, running text, texts from texts. */
+export const OWN_KINDS = [...TASK_KINDS, 'causal-lm', 'seq2seq-lm'] as const;
 
 /** Kinds of tasks on data of one's own. */
 export type OwnKind = (typeof OWN_KINDS)[number];
 
 /** Undefined for a task with a name of its own. */
 export const ownKind = (task: string): OwnKind | undefined => OWN_KINDS.find((kind) => kind === task);
+
+/** Whether texts of the task are read and others written. */
+const isPairTask = (task: string): boolean => task === 'seq2seq-lm' || findDataToText(task) !== undefined;
+
+/** Whether a model of the task writes text. */
+export const isTextTask = (task: string): boolean => task === 'causal-lm' || isPairTask(task);
 
 /** Whether answers are spans of a text. */
 export const isSpanTask = (task: string): boolean =>
@@ -39,10 +46,12 @@ export const isSpanTask = (task: string): boolean =>
 const columnsSchema = z.object({
   text: z.string(),
   textPair: z.string().optional(),
-  /** Of running text: the completion of a prompt, where there is one. */
+  /** Of running text: the completion of a prompt, where there is one; of pairs of texts: the second one. */
   label: z.string().optional(),
   /** Default: the file ending's. */
   delimiter: z.string().optional(),
+  /** Of pairs of texts: stands before each first one, as T5's `summarize: `. */
+  prefix: z.string().optional(),
 });
 
 /** Windows and answers, by the names of `run_qa`'s options. */
@@ -111,9 +120,13 @@ export const runSpecSchema = z.object({
     .optional(),
   /** What becomes of AdamW's moments when a stage begins; absent: they are kept. */
   optimiserState: z.enum(OPTIMISER_STATES).optional(),
+  /** Absent: AdamW. */
+  optimiser: z.literal('adafactor').optional(),
   weightDecay: z.number().nonnegative(),
   maxGradientNorm: z.number().nonnegative(),
   maxLength: z.number().int().min(8),
+  /** Pairs of texts: tokens of the second; absent: as many as of the first. */
+  maxTargetLength: z.number().int().min(2).optional(),
   /** Both dropouts of the encoder; null: the model's own. */
   dropout: z.number().min(0).lt(1).nullable(),
   shuffle: z.boolean(),
@@ -166,6 +179,8 @@ export function runSpec(request: RunRequest): RunSpec {
   const isSquad = isSpanTask(request.task);
   checkOwn(request);
   checkStaged(request.schedule);
+  if (request.maxTargetLength !== undefined && !isPairTask(request.task))
+    throw new UsageError(`run: maxTargetLength is for task seq2seq-lm, not for ${request.task}`);
   if (request.squad && !isSquad) throw new UsageError(`run: squad settings are not for task ${request.task}`);
   const filled = {
     method,
@@ -177,7 +192,7 @@ export function runSpec(request: RunRequest): RunSpec {
     learningRateSchedule: { kind: 'linear', warmupRatio: recipe.warmupRatio },
     weightDecay: recipe.weightDecay,
     maxGradientNorm: 1,
-    maxLength: isSquad ? 384 : request.task === 'causal-lm' ? 256 : 128,
+    maxLength: isSquad ? 384 : isTextTask(request.task) ? 256 : 128,
     dropout: null,
     shuffle: true,
     groupByLength: false,
@@ -207,7 +222,9 @@ function checkOwn({ task, columns, validationFile, validationSplit, testFile }: 
     throw new UsageError(
       `run: ${stray} is for own data (task ${OWN_KINDS.join(', ')}), not for task ${task}`,
     );
-  const isTable = kind !== undefined && kind !== 'question-answering' && kind !== 'causal-lm';
+  const isTable = kind !== undefined && kind !== 'question-answering' && !isTextTask(kind);
+  if (kind === 'seq2seq-lm' && columns?.label === undefined)
+    throw new UsageError('run: columns: pairs of texts want the names of both their columns, text and label');
   if (isTable && columns?.label === undefined)
     throw new UsageError(`run: columns: own data wants the names of its text and label columns`);
   if (validationFile !== undefined && validationSplit !== undefined)

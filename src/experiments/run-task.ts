@@ -1,9 +1,11 @@
 /** What a run needs from a task: data -> features -> predictions -> metrics. `glue-task.ts`, `squad-task.ts` and `own-task.ts` make such values. */
-import type { FeatureList } from '../datasets/batch.js';
+import type { Feature, FeatureList } from '../datasets/batch.js';
+import type { Split } from '../datasets/glue.js';
 import type { ClassReport } from '../metrics/classes.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ModelConfig } from '../models/config.js';
 import type { TaskHead } from '../models/heads.js';
+import { encoderBlocks } from '../models/specs.js';
 import type { TextTokenizer } from '../tokenizers/tokenizer.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -36,7 +38,7 @@ export interface TrainingData {
 
 /**
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; causal-lm: negative
- * log-probability of each token after the first, [tokens - 1].
+ * log-probability of each token after the first, [tokens - 1]; seq2seq-lm: of each token of the target.
  * @param split for the progress bar
  */
 export type Infer = (split: string, features: FeatureList) => Promise<Float32Array[]>;
@@ -64,6 +66,15 @@ export interface PreparedEvaluation {
   evaluate(infer: Infer, which?: 'all' | 'validation'): Promise<Evaluation>;
 }
 
+/** A split of GLUE that is evaluated on. */
+export interface EvaluationSplit {
+  readonly file: string;
+  /** Of the metrics' names. */
+  readonly suffix: string;
+  readonly split: Split;
+  readonly features: readonly Feature[];
+}
+
 export interface RunTask {
   /** Hugging Face's, or the kind of own data. */
   readonly name: string;
@@ -72,6 +83,8 @@ export interface RunTask {
   readonly labels: readonly string[];
   /** By class id: other names under which published models have the class. */
   readonly synonyms?: readonly (readonly string[])[];
+  /** The same task for a model that writes texts, where there is such. */
+  readonly asTexts?: RunTask;
   training(input: TaskInput): Promise<TrainingData>;
   /** @throws DataError for a split that is missing, malformed, or too long for the model */
   prepare(input: TaskInput): Promise<PreparedEvaluation>;
@@ -81,6 +94,10 @@ export interface RunTask {
    */
   test(input: TaskInput): Promise<(infer: Infer) => Promise<Record<string, string>>>;
 }
+
+/** The task as a model of this shape does it. */
+export const taskFor = (task: RunTask, config: ModelConfig): RunTask =>
+  (encoderBlocks(config) > 0 && task.asTexts) || task;
 
 /** `maxExamples` of a split, from a spec's limit. */
 export const limitOf = (maxExamples: number | null): { maxExamples?: number } =>

@@ -1,10 +1,12 @@
 /** RunSpec -> RunRecord: fine-tuning and evaluation, the same for every task. */
+import { DATA_TO_TEXT_TASKS, findDataToText } from '../datasets/data-to-text/read.js';
 import { resolveModel } from '../datasets/source.js';
 import { findTask, TASKS } from '../datasets/task.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { type Checkpoint, loadCheckpoint } from '../models/checkpoint.js';
 import type { ModelConfig } from '../models/config.js';
+import { readConfig } from '../models/config-file.js';
 import { familyOf } from '../models/families.js';
 import { countParameters } from '../models/parameters.js';
 import { unknownName } from '../nearest.js';
@@ -21,6 +23,7 @@ import { adaptedModel, centreRegression } from './adapted-model.js';
 import { freezingOf } from './adaptive-freezing.js';
 import { inTaskOrder } from './class-order.js';
 import { contributionsOf } from './contributions.js';
+import { dataToTextTask } from './data-to-text-task.js';
 import { fitPlan, rateFactor, totalExamples } from './fit-plan.js';
 import { glueTask } from './glue-task.js';
 import { modelIdentity, runIdentity, weightsHash } from './identity.js';
@@ -30,7 +33,7 @@ import { type RunEvent, stageRecord } from './run-events.js';
 import { openRunLog, type RunLog } from './run-log.js';
 import { type RunRecord, thisMachine } from './run-record.js';
 import { OWN_KINDS, ownKind, type RunSpec, SQUAD_VERSIONS } from './run-spec.js';
-import type { RunTask } from './run-task.js';
+import { type RunTask, taskFor } from './run-task.js';
 import { checkNotModel, checkSave, checkWritable } from './save-folder.js';
 import { squadTask } from './squad-task.js';
 import { trainAndEvaluate } from './train-run.js';
@@ -82,15 +85,24 @@ export function findRunTask(name: string): RunTask {
   const version = SQUAD_VERSIONS.get(name);
   if (version) return squadTask(name, version);
   if (TASKS.some((known) => known.name === name)) return glueTask(findTask(name));
-  const known = [...TASKS.map((task) => task.name), ...SQUAD_VERSIONS.keys(), ...OWN_KINDS];
+  const dataToText = findDataToText(name);
+  if (dataToText) return dataToTextTask(dataToText);
+  const known = [
+    ...TASKS.map((task) => task.name),
+    ...SQUAD_VERSIONS.keys(),
+    ...DATA_TO_TEXT_TASKS,
+    ...OWN_KINDS,
+  ];
   throw new UsageError(unknownName('task', name, known));
 }
 
 /** @throws UsageError for rows longer than the model takes */
-export function checkLength({ maxLength }: RunSpec, config: ModelConfig): void {
+export function checkLength({ maxLength, maxTargetLength = 0 }: RunSpec, config: ModelConfig): void {
   const longest = familyOf(config).longestRow(config);
   if (maxLength > longest)
     throw new UsageError(`max-length: ${maxLength} is over the model's ${longest} positions`);
+  if (maxTargetLength > longest)
+    throw new UsageError(`max-target-length: ${maxTargetLength} is over the model's ${longest} positions`);
 }
 
 /** The model to start from: where it has a head of the task, its classes are put in the task's order. */
@@ -168,8 +180,9 @@ function updatesOf(
 export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunRecord> {
   const began = performance.now();
   const { tell: onEvent, to } = reporter(options);
-  const task = await runTask(spec);
+  const known = await runTask(spec);
   const folder = await resolveModel(spec.model);
+  const task = taskFor(known, await readConfig(folder));
   const checkpoint = await startingPoint(spec, folder, task, (text) => onEvent({ kind: 'warning', text }));
   checkSchedule(spec.schedule, spec.maxSteps ?? spec.epochs, checkpoint.config);
   checkLength(spec, checkpoint.config);

@@ -23,12 +23,34 @@ const POINTS = 200;
 /** Where a run keeps what it goes on from. */
 export const unfinished = (out: string): string => join(out, 'unfinished');
 
+/** What is learnt of packed rows, as batches. */
+export interface TextBatches<B> {
+  /** 0-based. */
+  readonly batchAt: (step: number) => B;
+  /** The same at every call. @param maxRows default: all that is held out */
+  readonly heldOut: (maxRows?: number) => Iterable<B>;
+}
+
+export type BatchesOf<B> = (spec: TextRunSpec, corpus: Corpus, tokenizer: TextTokenizer) => TextBatches<B>;
+
+/** Rows with masked tokens. */
+export const maskedText: BatchesOf<MaskedBatch> = (spec, { train, heldOut }, tokenizer) => {
+  const vocabulary = maskingVocabulary(tokenizer);
+  const { seed, batchSize: rows, maskProbability: probability, wholeWords, nextSentence } = spec;
+  const masking = { seed, rows, probability, wholeWords, nextSentence };
+  return {
+    batchAt: maskedBatches(train, vocabulary, masking),
+    heldOut: (maxRows) =>
+      heldOutBatches(heldOut, vocabulary, { ...masking, ...(maxRows ? { maxRows } : {}) }),
+  };
+};
+
 /** All of a plan but how it is evaluated. */
-export interface TextPlan extends Omit<PretrainPlan, 'evaluate'> {
+export interface TextPlan<B> extends Omit<PretrainPlan<B>, 'evaluate'> {
   /** Steps before the decay of `warmup_stable_decay`; 0 under another schedule. */
   readonly stableSteps: number;
-  readonly heldOut: () => Iterable<MaskedBatch>;
-  readonly allHeldOut: () => Iterable<MaskedBatch>;
+  readonly heldOut: () => Iterable<B>;
+  readonly allHeldOut: () => Iterable<B>;
 }
 
 type TextEvent =
@@ -36,10 +58,11 @@ type TextEvent =
   | { readonly kind: 'warning'; readonly text: string };
 
 /** The text, packed, its tokenizer, and its batches. @param home folder of the tokenizer, of so many tokens */
-export async function openText(
+export async function openText<B>(
   spec: TextRunSpec,
   home: string,
   vocabSize: number,
+  batchesOf: BatchesOf<B>,
   options: TextRunOptions,
   onEvent?: (event: TextEvent) => void,
 ) {
@@ -53,7 +76,7 @@ export async function openText(
   });
   const tokenizer = await loadTokenizer(home, vocabSize);
   for (const text of tokenizer.warnings) onEvent?.({ kind: 'warning', text });
-  return { corpus, tokenizer, text: textPlan(spec, corpus, tokenizer, options) };
+  return { corpus, tokenizer, text: textPlan(spec, batchesOf(spec, corpus, tokenizer), options) };
 }
 
 export const tokensPerStep = ({ batchSize, accumulation, length }: TextRunSpec): number =>
@@ -78,16 +101,12 @@ export function textRecord(
   };
 }
 
-function textPlan(
+function textPlan<B>(
   spec: TextRunSpec,
-  corpus: Corpus,
-  tokenizer: TextTokenizer,
+  { batchAt, heldOut }: TextBatches<B>,
   { evalSteps, evalRows, saveSteps }: TextRunOptions,
-): TextPlan {
-  const vocabulary = maskingVocabulary(tokenizer);
-  const { seed, batchSize: rows, maskProbability: probability, wholeWords, accumulation } = spec;
-  const masking = { seed, rows, probability, wholeWords, nextSentence: spec.nextSentence };
-  const batchAt = maskedBatches(corpus.train, vocabulary, masking);
+): TextPlan<B> {
+  const { seed, accumulation } = spec;
   const { kind, decayRatio = 0.2 } = spec.learningRateSchedule;
   const stableSteps =
     kind === 'warmup_stable_decay' ? spec.totalSteps - decaySteps(spec.totalSteps, decayRatio) : 0;
@@ -97,8 +116,8 @@ function textPlan(
     stableSteps,
     batchesOf: (step) => Array.from({ length: accumulation }, (_, i) => batchAt(step * accumulation + i)),
     gradientAccumulationSteps: accumulation,
-    heldOut: () => heldOutBatches(corpus.heldOut, vocabulary, { ...masking, maxRows: evalRows }),
-    allHeldOut: () => heldOutBatches(corpus.heldOut, vocabulary, masking),
+    heldOut: () => heldOut(evalRows),
+    allHeldOut: () => heldOut(),
     evalSteps,
     savesAt: (steps) => steps % saveSteps === 0 || steps === stableSteps,
     learningRate: spec.learningRate,

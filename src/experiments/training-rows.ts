@@ -3,7 +3,7 @@ import { localFile } from '../datasets/hub-dataset.js';
 import { readSplit } from '../datasets/source.js';
 import { readRows } from '../datasets/tables/rows.js';
 import { findTask, TASKS } from '../datasets/task.js';
-import { isSpanTask, ownKind, type RunRequest } from './run-spec.js';
+import { isSpanTask, isTextTask, ownKind, type RunRequest } from './run-spec.js';
 
 /**
  * Counts no further than it has to. @param most beyond which the number makes no difference
@@ -15,7 +15,7 @@ export async function trainingRows(
   most: number,
 ): Promise<number | undefined> {
   const kind = ownKind(task);
-  if (isSpanTask(task) || kind === 'causal-lm') return undefined;
+  if (isSpanTask(task) || isTextTask(task)) return undefined;
   const limit = Math.min(
     Math.ceil(most / (1 - validationSplit)),
     maxTrainExamples ?? Number.POSITIVE_INFINITY,

@@ -8,7 +8,8 @@ import { type ModelContext, withRowsOf } from './layers.js';
 export const MASKED = -3.4028234663852886e38;
 
 /** 0 where `kept` is true, a large negative number elsewhere. */
-const maskedWhereNot = (kept: tf.Tensor): tf.Tensor => tf.mul(tf.sub(1, tf.cast(kept, 'float32')), MASKED);
+export const maskedWhereNot = (kept: tf.Tensor): tf.Tensor =>
+  tf.mul(tf.sub(1, tf.cast(kept, 'float32')), MASKED);
 
 /** The last token of each padded row: the product with a row that is 1 there. x [B S, H] -> [B, H] */
 function lastOfPadded({ batch, seq }: ModelContext, mask: tf.Tensor, x: tf.Tensor2D): tf.Tensor2D {
@@ -47,7 +48,7 @@ export interface Attending {
 }
 
 /** Whether a place in a row (columns) is not after another (rows): bool [S, S]. */
-function upTo(seq: number): tf.Tensor {
+export function upTo(seq: number): tf.Tensor {
   const places = tf.tensor1d(
     Int32Array.from({ length: seq }, (_, i) => i),
     'int32',

@@ -75,7 +75,7 @@ class Reader {
   /** The tensor's values; undefined where the file holds none and need not. @throws DataError for a missing or mis-shaped one */
   async read(spec: ParameterSpec): Promise<Float32Array | undefined> {
     const { name, shape } = spec;
-    const stored = (STAND_INS[name] ?? [name])
+    const stored = (this.family.standIns?.[name] ?? STAND_INS[name] ?? [name])
       .map((key) => this.#stored.get(key))
       .find((key) => key !== undefined);
     if (stored === undefined) {
@@ -154,7 +154,7 @@ export async function loadCheckpoint(
       parameters.set(spec.name, known ?? initialise(spec, config, seed));
     }
     const loaded = { folder, config, head, specs, parameters, initialised };
-    const predicts = head.kind === 'masked-lm' || head.kind === 'causal-lm';
+    const predicts = head.kind !== 'classification' && head.kind !== 'span';
     const untied = predicts && !randomWeights ? await withDecoder(loaded, reader) : loaded;
     return { ...untied, notes: [...weights.notes, ...reader.unused()] };
   } finally {

@@ -62,10 +62,11 @@ export async function readHead(folder: string): Promise<HeadSpec> {
   if (name.endsWith('ForMaskedLM')) return { kind: 'masked-lm' };
   if (name.endsWith('ForPreTraining')) return { kind: 'masked-lm', nextSentence: true };
   if (name.endsWith('ForQuestionAnswering')) return { kind: 'span' };
+  if (name.endsWith('ForConditionalGeneration')) return { kind: 'seq2seq-lm' };
   if (name.endsWith('ForCausalLM') || name.endsWith('LMHeadModel')) return { kind: 'causal-lm' };
   if (!name.endsWith('ForSequenceClassification'))
     throw new DataError(
-      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining, ForCausalLM) is wanted`,
+      `${path}: architectures is '${name}'; a model with a head (ForSequenceClassification, ForQuestionAnswering, ForMaskedLM, ForPreTraining, ForCausalLM, ForConditionalGeneration) is wanted`,
     );
   const numLabels = num_labels ?? (id2label ? Object.keys(id2label).length : 2);
   return { kind: 'classification', numLabels, ...(problem_type === MULTI_LABEL ? { multiLabel: true } : {}) };

@@ -1,6 +1,7 @@
 /** The shape of a model, as Hugging Face's `config.json` gives it, and presets that need no weights. */
 
 import { DECODER_PRESETS } from './decoder-presets.js';
+import { T5_PRESETS } from './t5-presets.js';
 
 /** By Hugging Face's `hidden_act`. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'tanh' | 'silu';
@@ -12,12 +13,13 @@ export type EncoderType = 'bert' | 'roberta' | 'electra';
 export type LlamaType = 'llama' | 'qwen2';
 
 /** Families, by Hugging Face's `model_type`. */
-export type ModelType = EncoderType | 'gpt2' | LlamaType;
+export type ModelType = EncoderType | 'gpt2' | LlamaType | 't5';
 
 /** What every family has, by Hugging Face's names in camelCase. */
 export interface ModelShape {
   readonly vocabSize: number;
   readonly hiddenSize: number;
+  /** Blocks; of a model with two stacks those of both. */
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly intermediateSize: number;
@@ -83,8 +85,31 @@ export interface LlamaConfig extends DecoderShape {
   readonly mlpBias: boolean;
 }
 
+/** Hugging Face's `T5Config`; both dropouts are `dropout_rate`, `initializerRange` is `initializer_factor`. */
+export interface T5Config extends DecoderShape {
+  readonly modelType: 't5';
+  /** Of the blocks, those of the decoder; the encoder's come before them. */
+  readonly numDecoderLayers: number;
+  /** Width of a head. */
+  readonly headSize: number;
+  /** The activation of one map is multiplied by another map (T5 v1.1). */
+  readonly gated: boolean;
+  readonly layerNormEps: number;
+  readonly hiddenDropoutProb: number;
+  readonly relativeAttentionNumBuckets: number;
+  readonly relativeAttentionMaxDistance: number;
+  /** What the decoder is given before the first token. */
+  readonly decoderStartTokenId: number;
+  /** The last hidden states are divided by the square root of the hidden size before the vocabulary (T5 v1.0). */
+  readonly scaleDecoderOutputs: boolean;
+}
+
 /** A model's shape: told apart by `modelType`. */
-export type ModelConfig = EncoderConfig | Gpt2Config | LlamaConfig;
+export type ModelConfig = EncoderConfig | Gpt2Config | LlamaConfig | T5Config;
+
+/** What a decoder that writes of its own text is given first; undefined of other models. */
+export const decoderStart = (config: ModelConfig): number | undefined =>
+  'decoderStartTokenId' in config ? config.decoderStartTokenId : undefined;
 
 /** Ids that each end a text, by the model; none of an encoder. */
 export const eosTokenIds = (config: ModelConfig): readonly number[] =>
@@ -103,7 +128,9 @@ export type HeadSpec =
   /** `nextSentence`: with a second head over the pooler that says whether one segment follows the other (HF `BertForPreTraining`). */
   | { readonly kind: 'masked-lm'; readonly nextSentence?: boolean }
   /** Each token is predicted from those before it. */
-  | { readonly kind: 'causal-lm' };
+  | { readonly kind: 'causal-lm' }
+  /** Each token of one text is predicted from those before it and from another text. */
+  | { readonly kind: 'seq2seq-lm' };
 
 const bertBase: EncoderConfig = {
   modelType: 'bert',
@@ -167,4 +194,5 @@ export const PRESETS: Readonly<Record<string, ModelConfig>> = {
   },
   'google/electra-base-discriminator': electraBase,
   ...DECODER_PRESETS,
+  ...T5_PRESETS,
 };

@@ -11,11 +11,24 @@ import type { Module } from './modules.js';
 /** Scalars per place. */
 export interface PlaceCounts {
   readonly embeddings: number;
-  readonly perBlock: number;
+  /** Of each block, from the lowest up. */
+  readonly blocks: readonly number[];
   /** Between the last block and the head. */
   readonly final: number;
   readonly pooler: number;
   readonly classifier: number;
+}
+
+/** Blocks that all have the same number of scalars. */
+export const likeBlocks = ({ numHiddenLayers }: ModelConfig, each: number): number[] =>
+  new Array<number>(numHiddenLayers).fill(each);
+
+/** A second stack of blocks over a text of its own, each of which reads what the first stack made of its text. */
+export interface SecondStack<C extends ModelConfig = ModelConfig> {
+  /** Blocks of the first stack: the next one is the second's lowest. */
+  first(config: C): number;
+  /** Of its tokens the hidden states before its first block: [rows, H]. */
+  embed(context: ModelContext<C>, inputs: ModelInputs): Tensor2D;
 }
 
 /** Where an adapter can sit: at the end of a sub-layer of a block, before its residual sum. */
@@ -83,6 +96,12 @@ export interface Family<C extends ModelConfig = ModelConfig> {
   readonly causal: boolean;
   /** The model has token types, and exporters an input for them. */
   readonly tokenTypes: boolean;
+  /** Where the model is an encoder and a decoder: its blocks are those of the encoder, then those of the decoder. */
+  readonly decoder?: SecondStack<C>;
+  /** Parameters of other blocks that a block reads. */
+  alsoReads?(config: C, index: number): readonly string[];
+  /** Parameters that files may have under other names: the first of these that is there is read. */
+  readonly standIns?: Readonly<Record<string, readonly string[]>>;
   /** Tokens to the hidden states before the first block: [rows, H]. */
   embed(context: ModelContext<C>, inputs: ModelInputs): Tensor2D;
   /** x [rows, H] -> [rows that are read, H]. */

@@ -13,7 +13,7 @@ import { activate, layerNorm, linear, type ModelContext, vector, withRowsOf } fr
 export type TaskHead = Exclude<HeadSpec, { kind: 'masked-lm' }>;
 
 /** Those whose examples have a label each, and logits of their own; the next token's are the vocabulary's. */
-export type LabelledHead = Exclude<TaskHead, { kind: 'causal-lm' }>;
+export type LabelledHead = Exclude<TaskHead, { kind: 'causal-lm' | 'seq2seq-lm' }>;
 
 /** The table that gives the vocabulary's logits [vocabulary, H]: the word embedding, unless the model has one of its own. */
 export function outputEmbedding(context: ModelContext): tf.Tensor2D {

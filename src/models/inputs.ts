@@ -26,9 +26,20 @@ export interface PackedInputs extends TokenInputs {
   readonly ends?: tf.Tensor;
 }
 
-export type ModelInputs = PaddedInputs | PackedInputs;
+/**
+ * The rows that the second stack of an encoder-decoder reads, T tokens long: those of row r belong to the examples in the first stack's row r.
+ */
+export interface TargetInputs {
+  /** int32 [B, T], what each token is predicted after: the start token first */
+  readonly decoderInputIds: tf.Tensor;
+  /** int32 [B, T], number of each token's example as in the first stack's rows; absent: one example a row */
+  readonly decoderSegments?: tf.Tensor;
+}
 
-export const isPacked = (inputs: ModelInputs): inputs is PackedInputs => 'segments' in inputs;
+export type ModelInputs = (PaddedInputs | PackedInputs) & Partial<TargetInputs>;
+
+export const isPacked = (inputs: ModelInputs): inputs is PackedInputs & Partial<TargetInputs> =>
+  'segments' in inputs;
 
 /**
  * Which of the last hidden states the head reads. The last block computes keys and values of every token, and everything else of

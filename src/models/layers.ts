@@ -8,12 +8,16 @@ import type { Adaptation, HookContext } from './adaptation.js';
 import type { Activation, EncoderConfig, Gpt2Config, ModelConfig } from './config.js';
 import type { Past } from './past.js';
 
-/** Whose the rows of a layer's input are: all tokens', the examples' (their first tokens), or those of some tokens. */
-export type RowsOf = 'tokens' | 'examples' | 'place';
+/** Whose the rows of a layer's input are: all tokens', the examples' (their first tokens), those of some tokens, or all of a second stack's. */
+export type RowsOf = 'tokens' | 'examples' | 'place' | 'target-tokens';
 
 /** A source of inverted-dropout masks (engine/dropout.ts `Randomness`). */
 export interface MaskSource {
-  mask(shape: readonly number[], rate: number, of: RowsOf | 'attention' | 'first'): tf.Tensor | undefined;
+  mask(
+    shape: readonly number[],
+    rate: number,
+    of: RowsOf | 'attention' | 'first' | 'target-attention' | 'cross-attention',
+  ): tf.Tensor | undefined;
 }
 
 /** What a model function needs besides the batch. */
@@ -29,13 +33,15 @@ export interface ModelContext<C extends ModelConfig = ModelConfig> extends HookC
   readonly gradientCheckpointing: boolean;
   /** The tokens before those of the batch, while text is written; undefined: there are none. */
   readonly past?: Past | undefined;
+  /** In a second stack: what the first one made of its rows, [B S, H]. */
+  readonly encoderStates?: tf.Tensor2D | undefined;
 }
 
 export type ContextOptions<C extends ModelConfig = ModelConfig> = Pick<
   ModelContext<C>,
   'config' | 'adaptation' | 'parameters' | 'batch' | 'seq'
 > &
-  Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing' | 'past'>>;
+  Partial<Pick<ModelContext, 'random' | 'gradientCheckpointing' | 'past' | 'encoderStates'>>;
 
 export function modelContext<C extends ModelConfig>({
   random,

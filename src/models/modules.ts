@@ -28,6 +28,8 @@ export type Module =
       readonly place: Place;
       readonly rows: number;
       readonly size: number;
+      /** As of a linear map. */
+      readonly deviation?: number;
     }
   | {
       readonly kind: 'norm';
@@ -48,9 +50,13 @@ export const linearMap = (
   more: Partial<Pick<Extract<Module, { kind: 'linear' }>, 'layout' | 'bias' | 'deviation'>> = {},
 ): Module => ({ kind: 'linear', module, outputs, inputs, place, layout: 'out-in', bias: true, ...more });
 
-export const embedding = (module: string, rows: number, size: number, place: Place): Module => ({
-  ...{ kind: 'embedding', module, rows, size, place },
-});
+export const embedding = (
+  module: string,
+  rows: number,
+  size: number,
+  place: Place,
+  more: Partial<Pick<Extract<Module, { kind: 'embedding' }>, 'deviation'>> = {},
+): Module => ({ kind: 'embedding', module, rows, size, place, ...more });
 
 /** Layer norm, or RMS norm, which has no bias. */
 export const norm = (module: string, size: number, place: Place, bias = true): Module => ({
@@ -60,6 +66,9 @@ export const norm = (module: string, size: number, place: Place, bias = true): M
 const normal: Initialiser = { kind: 'normal' };
 const zeros: Initialiser = { kind: 'zeros' };
 const ones: Initialiser = { kind: 'ones' };
+
+const drawnWith = ({ deviation }: { readonly deviation?: number }): Initialiser =>
+  deviation === undefined ? normal : { kind: 'normal', deviation };
 
 /** A module's parameters: the weight first. */
 export function specsOf(module: Module): ParameterSpec[] {
@@ -75,13 +84,12 @@ export function specsOf(module: Module): ParameterSpec[] {
   });
   switch (module.kind) {
     case 'linear': {
-      const { outputs, inputs, layout, deviation } = module;
-      const shape = layout === 'out-in' ? [outputs, inputs] : [inputs, outputs];
-      const drawn = weight(shape, deviation === undefined ? normal : { kind: 'normal', deviation });
+      const { outputs, inputs, layout } = module;
+      const drawn = weight(layout === 'out-in' ? [outputs, inputs] : [inputs, outputs], drawnWith(module));
       return module.bias ? [drawn, bias(outputs)] : [drawn];
     }
     case 'embedding':
-      return [weight([module.rows, module.size])];
+      return [weight([module.rows, module.size], drawnWith(module))];
     case 'norm': {
       const scale = { ...weight([module.size], ones), decay: false };
       return module.bias ? [scale, bias(module.size)] : [scale];

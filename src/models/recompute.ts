@@ -19,7 +19,7 @@ function withTapeOfItsOwn<T>(compute: () => T): T {
 
 /**
  * `block(context, x)`, whose inner values are not kept for the gradient.
- * @param names of the block's parameters: what the gradient is asked for besides x [rows, H]
+ * @param names of the block's parameters: what the gradient is asked for besides x [rows, H] and, in a second stack, the first one's states
  */
 export function recomputed<C extends ModelConfig>(
   context: ModelContext<C>,
@@ -27,10 +27,12 @@ export function recomputed<C extends ModelConfig>(
   x: tf.Tensor2D,
   block: (context: ModelContext<C>, x: tf.Tensor2D) => tf.Tensor2D,
 ): tf.Tensor2D {
+  const { encoderStates: read } = context;
   const compute = (random: MaskSource | undefined, [input, ...values]: readonly tf.Tensor[]): tf.Tensor2D => {
     const given = Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor]));
     const parameters = { ...context.parameters, ...given };
-    return block(modelContext({ ...context, parameters, random }), input as tf.Tensor2D);
+    const encoderStates = read && (values[names.length] as tf.Tensor2D);
+    return block(modelContext({ ...context, parameters, random, encoderStates }), input as tf.Tensor2D);
   };
   const op = tf.customGrad((...args: unknown[]) => {
     const save = args.pop() as tf.GradSaveFunc;
@@ -60,5 +62,6 @@ export function recomputed<C extends ModelConfig>(
       },
     };
   });
-  return op(x, ...names.map((name) => context.parameters[name] as tf.Tensor)) as tf.Tensor2D;
+  const parameters = names.map((name) => context.parameters[name] as tf.Tensor);
+  return op(x, ...parameters, ...(read ? [read] : [])) as tf.Tensor2D;
 }

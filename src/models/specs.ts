@@ -11,6 +11,7 @@ const HEAD_NAMES: Readonly<Record<HeadSpec['kind'], string>> = {
   span: 'answers as spans of a text',
   'masked-lm': 'masked tokens',
   'causal-lm': 'the next token',
+  'seq2seq-lm': 'one text from another',
 };
 
 /** Everything with parameters, in the order of the model. @throws UsageError for a head that the family has not */
@@ -37,6 +38,9 @@ export function modelModules(config: ModelConfig, head: HeadSpec): Module[] {
  */
 export const modelSpecs = (config: ModelConfig, head: HeadSpec): ParameterSpec[] =>
   modelModules(config, head).flatMap(specsOf);
+
+/** Blocks of the encoder, where the model is an encoder and a decoder; else 0. */
+export const encoderBlocks = (config: ModelConfig): number => familyOf(config).decoder?.first(config) ?? 0;
 
 /** A model's parameters by place in closed form, from its shape alone: H hidden, E embedding, I intermediate, V vocabulary. */
 export const placeCounts = (config: ModelConfig, head: HeadSpec): PlaceCounts =>

@@ -39,6 +39,7 @@ const TASK_TYPES: Readonly<Record<HeadSpec['kind'], string>> = {
   classification: 'SEQ_CLS',
   span: 'QUESTION_ANS',
   'causal-lm': 'CAUSAL_LM',
+  'seq2seq-lm': 'SEQ_2_SEQ_LM',
   'masked-lm': 'FEATURE_EXTRACTION',
 };
 

@@ -47,7 +47,7 @@ export function moduleNames({ config, head }: ModelAndHead): string[] {
 
 /** PEFT's own list per task type, after BERT's pooler where it trains as part of the head. */
 export function headModules({ config, head, headTraining }: MethodBase): string[] {
-  if (headTraining === 'none' || head.kind === 'causal-lm') return [];
+  if (headTraining === 'none' || head.kind === 'causal-lm' || head.kind === 'seq2seq-lm') return [];
   if (head.kind === 'span') return ['qa_outputs'];
   const pooler = familyOf(config).pooler !== undefined && headTraining === 'classifier+pooler';
   return [...(pooler ? ['pooler'] : []), 'classifier', 'score'];

@@ -5,11 +5,12 @@
 
 import { UsageError } from '../errors.js';
 import type { ModelConfig } from '../models/config.js';
-import { placeCounts } from '../models/specs.js';
+import { encoderBlocks, placeCounts } from '../models/specs.js';
 import * as z from '../schema.js';
 import { FREEZING_RULES } from './adaptive.js';
 import { contributionParts, ESTIMATES } from './contribution.js';
 import { equalParameterParts, type PartSizes } from './equal-parameters.js';
+import { STACKS, stackParts } from './stacks.js';
 
 export const partitionSchema = z.discriminatedUnion('kind', [
   /** Parts of like numbers of scalars; the embeddings count to the lowest. */
@@ -28,6 +29,8 @@ export const partitionSchema = z.discriminatedUnion('kind', [
     /** `plasticity`: training examples that are measured on. */
     examples: z.number().int().positive().optional(),
   }),
+  /** Of an encoder-decoder, equal parts of either stack, or of the decoder: see `stacks.ts`. Absent: of both stacks in one row. */
+  z.object({ kind: z.literal('stacks'), over: z.enum(STACKS).exclude(['joined']) }),
   /** Parts as they are: 0-based indices of blocks, P_1 first. What the others are once they are known. */
   z.object({
     kind: z.literal('given'),
@@ -50,16 +53,14 @@ export const MEASURED_EXAMPLES = 256;
 export function partitionText(partition: Partition): string {
   if (partition.kind === 'contribution') return `contribution ${partition.estimate}`;
   if (partition.kind === 'adaptive') return `adaptive ${partition.rule} ${partition.threshold}`;
+  if (partition.kind === 'stacks') return `stacks ${partition.over}`;
   return partition.kind === 'given' ? `given parts ${JSON.stringify(partition.parts)}` : partition.kind;
 }
 
 /** Scalars of the model by place. */
 function partSizes(config: ModelConfig, embeddingsTrain: boolean): PartSizes {
-  const { embeddings, perBlock } = placeCounts(config, { kind: 'classification', numLabels: 1 });
-  return {
-    embeddings: embeddingsTrain ? embeddings : 0,
-    blocks: new Array<number>(config.numHiddenLayers).fill(perBlock),
-  };
+  const { embeddings, blocks } = placeCounts(config, { kind: 'classification', numLabels: 1 });
+  return { embeddings: embeddingsTrain ? embeddings : 0, blocks };
 }
 
 /** @throws UsageError for parts that are not T, or do not hold each block once */
@@ -96,6 +97,10 @@ export function partitionParts(
       if (!contributions)
         throw new Error('internal: contributions are measured before parts are cut by them');
       return contributionParts(contributions, stages);
+    case 'stacks': {
+      const sizes = { encoder: encoderBlocks(config), blocks: config.numHiddenLayers };
+      return stackParts(partition.over, sizes, stages);
+    }
     case 'given':
       checked(partition.parts, stages, config.numHiddenLayers);
       return partition.parts;

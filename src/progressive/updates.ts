@@ -29,7 +29,8 @@ export function closedFormUpdates(
   );
   return Array.from({ length: epochs }, (_, epoch) => {
     const stage = stageOfEpoch(schedule, epoch, epochs);
-    const blocks = trainedBlocks(schedule, stage, config).size * counts.perBlock;
+    const trained = trainedBlocks(schedule, stage, config);
+    const blocks = counts.blocks.reduce((sum, count, block) => sum + (trained.has(block) ? count : 0), 0);
     const embeddings = trainsEmbeddings(schedule, stage) ? counts.embeddings : 0;
     return embeddings + blocks + counts.final + counts.pooler + counts.classifier;
   });

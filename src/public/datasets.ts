@@ -2,7 +2,7 @@
  * Data: GLUE, SQuAD and files of one's own, read; texts to features, features to batches.
  * @module
  */
-export type { Batch, Feature, FeatureList } from '../datasets/batch.js';
+export type { Batch, Feature, FeatureList, TargetRows } from '../datasets/batch.js';
 export type { PlanOptions } from '../datasets/batches.js';
 export { type BatchOptions, batchesOf } from '../datasets/batches.js';
 export {
@@ -36,6 +36,7 @@ export type { Texts } from '../datasets/tables/labelled.js';
 export { readRows, type TableRow } from '../datasets/tables/rows.js';
 export type { Column, HiddenSplit, MetricName } from '../datasets/task.js';
 export { findTask, TASKS, type Task } from '../datasets/task.js';
+export { type PairOptions, pairFeatures } from '../datasets/text-pairs.js';
 export type { WindowReport } from '../datasets/windows.js';
 export {
   buildWindows,

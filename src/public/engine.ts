@@ -16,7 +16,7 @@ export {
   trace,
 } from '../engine/compile.js';
 export { DEVICES, type Device } from '../engine/device.js';
-export type { MaskOf, MaskSite, Placement } from '../engine/dropout.js';
+export type { MaskOf, MaskSite, PlacedRows, Placement } from '../engine/dropout.js';
 export * as fused from '../engine/fused.js';
 export type {
   Attribute,

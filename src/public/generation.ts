@@ -6,7 +6,10 @@ export {
   type GeneratedCount,
   type GenerateTextRequest,
   generateText,
+  type WriterOptions,
+  type WriterRequest,
 } from '../experiments/generate-text.js';
+export { type WriteTextsRequest, writeTexts } from '../experiments/write-texts.js';
 export { type Beam, beamSearch } from '../generation/beam-search.js';
 export { decode } from '../generation/decode.js';
 export type { NextLogits, Row } from '../generation/next-logits.js';

@@ -28,6 +28,7 @@ export {
   type ModelType,
   PRESETS,
   type RopeScaling,
+  type T5Config,
 } from '../models/config.js';
 export { readConfig } from '../models/config-file.js';
 export { type GgufFile, openGguf } from '../models/gguf.js';

@@ -2,6 +2,7 @@
  * The training loop itself, for programs that bring data, weights or what trains of their own; everything else is a `run`.
  * @module
  */
+export { ADAFACTOR_DEFAULTS, type AdafactorOptions } from '../training/adafactor.js';
 export { ADAMW_DEFAULTS, type AdamWOptions } from '../training/adamw.js';
 export { type FitHooks, type FitProgress, fit, type StepRecord } from '../training/fit.js';
 export {

@@ -108,16 +108,24 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
   const { spec, corpus, machine } = record;
   const { textSource } = options;
   const accuracy = record.finalHeldOut.nextSentenceAccuracy;
+  const spans = spec.objective === 'span-corruption';
   const rows: [string, string][] = [
     [
       'architecture',
-      `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
+      spans
+        ? `T5, ${spec.layers} blocks in each stack, hidden ${spec.hidden}, gated feed-forward of ${2 * spec.hidden}`
+        : `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
     ],
     [
       'parameters',
-      `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)${spec.nextSentence ? ' and the next-sentence head' : ''}`,
+      spans
+        ? `${million(record.parameters, 2)}, output embedding tied`
+        : `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)${spec.nextSentence ? ' and the next-sentence head' : ''}`,
     ],
-    ['vocabulary', `${spec.vocabSize} WordPiece tokens, learnt from the same text`],
+    [
+      'vocabulary',
+      `${spec.vocabSize} ${spans ? 'tokens, sentinels included' : 'WordPiece tokens, learnt from the same text'}`,
+    ],
     [
       'text',
       `${textSource ?? 'plain text'}: ${corpus.train.documents} documents, ${million(corpus.train.rows * corpus.length)} tokens, packed into sequences of ${corpus.length}`,
@@ -125,7 +133,9 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ['tokens seen', tokensSeen(record)],
     [
       'objective',
-      `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}${spec.nextSentence ? '; pairs of segments: whether the second follows the first' : ''}`,
+      spans
+        ? `span corruption, ${(100 * spec.maskProbability).toFixed(0)} % of the tokens, spans of ${spec.meanSpanLength ?? 3} on the mean`
+        : `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}${spec.nextSentence ? '; pairs of segments: whether the second follows the first' : ''}`,
     ],
     [
       'initialisation',
@@ -146,10 +156,12 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
   ];
   return cardText(options, {
-    task: 'fill-mask',
+    task: spans ? 'text2text-generation' : 'fill-mask',
     about: [
-      'A small BERT for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for BERT-base.',
-      `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
+      `A small ${spans ? 'T5' : 'BERT'} for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for ${spans ? 'T5-small' : 'BERT-base'}.`,
+      spans
+        ? `Texts longer than ${spec.length} tokens were never trained on.`
+        : `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
     ],
     rows,
     figure,

@@ -31,11 +31,11 @@ const WORDPIECE = new Set(
 const BYTE_LEVEL = new Set('Roberta Longformer Bart LED Mvp'.split(' ').map((name) => `${name}Tokenizer`));
 const JSON_ALONE = new Set(['TokenizersBackend', 'PythonBackend', 'PreTrainedTokenizer']);
 /**
- * Of decoders. Deviation: transformers 5.24 builds their tokenizer anew from the vocabulary, which is another one where `tokenizer.json`
+ * Of decoders and T5. Deviation: transformers 5.24 builds their tokenizer anew from the vocabulary, which is another one where `tokenizer.json`
  * says more (SmolLM2's `GPT2Tokenizer` parts digits); here the file is taken as it is, as its model was trained.
  */
 const DECODERS: ReadonlySet<string> = new Set(
-  'CodeLlama GPT2 GPTNeoX Llama Qwen2'.split(' ').map((name) => `${name}Tokenizer`),
+  'CodeLlama GPT2 GPTNeoX Llama Qwen2 T5'.split(' ').map((name) => `${name}Tokenizer`),
 );
 
 /** Classes of transformers 5.24 that build their tokenizer in a way of their own. */
@@ -44,7 +44,7 @@ const OTHERS = new Set(
   Camembert Canine Clvp Cohere ConvBert CpmAnt Cpm DPRQuestionEncoder DPRContextEncoder DPRReader Deberta DebertaV2 Dia Esm
   Esmc FNet FSMT Flaubert Funnel GPTNeoXJapanese GPTSw3 Gemma Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Luke
   M2M100 MBart MBart50 MLuke MPNet Marian MarkupLM Mgpstr MyT5 Nllb Nougat OpenAIGPT PLBart Parakeet Pegasus Perceiver Phobert
-  ProphetNet Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter T5 Tapas
+  ProphetNet Qwen3_5 Rag Reformer RemBert RoCBert RoFormer SeamlessM4T Siglip Siglip2 Speech2Text SpeechT5 Splinter Tapas
   Tipsv2 Udop VideoPrism Vits Wav2Vec2CTC Wav2Vec2PhonemeCTC Whisper XGLM XLM XLMRoberta XLNet`
     .split(/\s+/)
     .map((name) => `${name}Tokenizer`),
@@ -56,7 +56,7 @@ const BY_MODEL_TYPE: Readonly<Record<string, string>> = {
   roberta: 'RobertaTokenizer',
 };
 
-/** Whether a class, as a folder names it, is a decoder's: its model has no token types. */
+/** Whether a class, as a folder names it, is a decoder's or T5's: its model has no token types. */
 export const isDecoderClass = (name: string): boolean => DECODERS.has(name.replace(/Fast$/, ''));
 
 /** @throws DataError where the class is one that is not rebuilt here */

@@ -2,10 +2,12 @@
 import type { Batch } from '../datasets/batch.js';
 import { type CompileOptions, compileFree, type SizedFunction } from '../engine/compile.js';
 import type * as tf from '../engine/tfjs.js';
+import { UsageError } from '../errors.js';
 import { statesBefore } from '../models/forward.js';
 import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { Parameters } from '../models/parameters.js';
+import { encoderBlocks } from '../models/specs.js';
 import { type Model, type PackedShape, packedInputs, parameterInputs } from './model.js';
 import { packedFeeds } from './objective.js';
 
@@ -34,6 +36,10 @@ export async function blockStates(
   options: CompileOptions,
 ): Promise<BlockStates[]> {
   const { config, adaptation, specs } = model;
+  if (encoderBlocks(config) > 0)
+    throw new UsageError(
+      `cka, plasticity: compare what the blocks of one stack give, and a ${config.modelType} has two; use gradient-norm`,
+    );
   const blocks = Array.from({ length: config.numHiddenLayers + 1 }, (_, block) => block);
   const statesAt = (shape: PackedShape): SizedFunction => ({
     inputs: { ...parameterInputs(specs), ...packedInputs(model, shape) },

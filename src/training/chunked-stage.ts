@@ -239,6 +239,9 @@ export function openChunkedStage<B extends S, S extends BatchShape>(
         const shape = {
           rows: Math.max(...batches.map(({ rows }) => rows)),
           length: Math.max(...batches.map(({ length }) => length)),
+          ...(batches[0]?.targetLength === undefined
+            ? {}
+            : { targetLength: Math.max(...batches.map(({ targetLength = 0 }) => targetLength)) }),
         };
         const program = await programs.get({ ...(batches[0] as B), ...shape });
         for (const chunk of groupsOf(window, Math.max(1, Math.floor(program.capacity / most)))) {

@@ -10,6 +10,8 @@ import type { Parameters } from '../models/parameters.js';
 import { exportModel, modelOutputs } from './export-model.js';
 import { checkFiniteLogits } from './finite.js';
 import { type Model, paddedInputs, parameterInputs } from './model.js';
+import { packedFeeds } from './objective.js';
+import { targetLosses } from './pairs.js';
 
 /** Gives the logits of one batch after another. */
 export interface Forward {
@@ -135,7 +137,8 @@ const ROWS = 32;
 
 /**
  * Logits of each feature, in the order of the features: classification [labels], span [2 tokens], start then end; of a model of the next
- * token the negative log-probability of each token after the first, [tokens - 1]. What the model
+ * token the negative log-probability of each token after the first, [tokens - 1], of one that writes one text from another that of each token
+ * of the second, [target tokens]. What the model
  * says of padding is left out. Rows of like length share a batch, so that hardly any of it is computed.
  * @throws DataError for a score that is not a finite number
  * @param options device, threads, and the longest row that the model takes @param onProgress called with features done
@@ -158,6 +161,15 @@ export async function predictFeatures(
   options: PredictOptions,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Float32Array[]> {
+  if (model.head.kind === 'seq2seq-lm')
+    return targetLosses(
+      model,
+      parameters,
+      features,
+      (batch) => packedFeeds(model, batch),
+      options,
+      onProgress,
+    );
   const program = await openForward(model, parameters, options);
   try {
     return await featureLogits(program, model, features, options, onProgress);

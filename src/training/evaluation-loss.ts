@@ -26,9 +26,12 @@ function lossOf(
 
 /** Mean over the predicted tokens of all features. @param losses of each token after the first, by feature */
 function nextTokenMean(features: FeatureList, losses: readonly Float32Array[]): number {
-  const predicted = losses.map((row, i) => row.subarray(firstPredicted(features.at(i)?.label) - 1));
-  const sum = predicted.reduce((total, row) => row.reduce((a, b) => a + b, total), 0);
-  return sum / predicted.reduce((total, { length }) => total + length, 0);
+  return meanOf(losses.map((row, i) => row.subarray(firstPredicted(features.at(i)?.label) - 1)));
+}
+
+function meanOf(losses: readonly Float32Array[]): number {
+  const sum = losses.reduce((total, row) => row.reduce((a, b) => a + b, total), 0);
+  return sum / losses.reduce((total, { length }) => total + length, 0);
 }
 
 /**
@@ -43,6 +46,7 @@ export function evaluationLoss(
 ): number | undefined {
   if (head.kind === 'span') return undefined;
   if (head.kind === 'causal-lm') return nextTokenMean(features, logits);
+  if (head.kind === 'seq2seq-lm') return meanOf(logits);
   return (
     logits.reduce((sum, row, i) => sum + lossOf(head, row, features.at(i) as Feature), 0) / logits.length
   );

@@ -25,10 +25,10 @@ export interface ExportableModel {
 /** Of a model of the next token: `logits` of the vocabulary, or `token_losses` [B, S], the negative log-probability of each next token. */
 export type NextTokenOutput = 'logits' | 'token_losses';
 
-/** `logits` [B, C] or, for masked and next tokens, [B, S, vocabulary]; a span head has `start_logits` and `end_logits`, [B, S]. */
+/** `logits` [B, C] or, for masked, next and written tokens, [B, S, vocabulary]; a span head has `start_logits` and `end_logits`, [B, S]. */
 export function modelOutputs(
   model: ExportableModel,
-  { rows, length }: BatchShape,
+  { rows, length, targetLength }: BatchShape,
   tensors: Tensors,
   next: NextTokenOutput = 'logits',
 ): Tensors {
@@ -37,11 +37,11 @@ export function modelOutputs(
   const hidden = hiddenStates(context, tensors as unknown as ModelInputs, readsOf(config, head));
   if (head.kind === 'masked-lm')
     return { logits: tf.reshape(maskedLmLogits(context, hidden), [rows, length, config.vocabSize]) };
-  if (head.kind === 'causal-lm') {
+  if (head.kind === 'causal-lm' || head.kind === 'seq2seq-lm') {
     if (next === 'token_losses')
       return { token_losses: nextTokenLosses(context, tensors.inputIds as tf.Tensor, hidden) };
     const flat = tf.matMul(hidden, outputEmbedding(context), false, true);
-    return { logits: tf.reshape(flat, [rows, length, config.vocabSize]) };
+    return { logits: tf.reshape(flat, [rows, targetLength ?? length, config.vocabSize]) };
   }
   const logits = headLogits(context, head, hidden);
   if (head.kind !== 'span') return { logits };

@@ -1,6 +1,7 @@
 /** What the training loop follows, as a value: budget, stages, batches, rates, and when it evaluates and saves. */
 import type { Batch } from '../datasets/batch.js';
 import type { Trains } from '../models/parameters.js';
+import type { AdafactorOptions } from './adafactor.js';
 import type { AdamWOptions } from './adamw.js';
 import type { Freezing } from './freezing.js';
 import type { LearningRateSchedule, StageRates } from './learning-rate.js';
@@ -49,6 +50,8 @@ export interface FitPlan {
   /** Blocks that freeze for what is measured while they train; `stages` are then those of a run in which none does. */
   readonly freezing?: Freezing | undefined;
   readonly adamw: AdamWOptions;
+  /** In AdamW's place. */
+  readonly adafactor?: AdafactorOptions | undefined;
   readonly loss?: LossSettings | undefined;
   /** Keeps what frozen blocks compute, within so many bytes: see `frozen-prefix.ts`. */
   readonly cacheFrozenBytes?: number | undefined;

@@ -216,7 +216,7 @@ export async function fit(
     for (const step of span) {
       const result = await stage.run(step.batches, step.random);
       const record = checked(epoch, step, result);
-      await stage.update(step.learningRate, record.gradientNorm, plan.adamw);
+      await stage.update(step.learningRate, record.gradientNorm, plan.adafactor ?? plan.adamw);
       if (progress.frozen && result.squaredNorms)
         addNorms(progress.frozen, stage.trained, result.squaredNorms);
       keep(record);

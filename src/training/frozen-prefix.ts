@@ -15,6 +15,7 @@ import { statesBefore } from '../models/forward.js';
 import type { ModelInputs } from '../models/inputs.js';
 import { modelContext } from '../models/layers.js';
 import type { ParameterSpec, Parameters, Trains } from '../models/parameters.js';
+import { encoderBlocks } from '../models/specs.js';
 import { type Model, type PackedShape, packedInputs, parameterInputs } from './model.js';
 import { type LossSettings, packedFeeds, type StatedBatch, upperObjective } from './objective.js';
 import { openStage } from './stage.js';
@@ -135,7 +136,9 @@ export function openCachedStage(
   options: CompileOptions,
   loss: LossSettings = {},
 ): Stage<Batch> | undefined {
-  const block = lowestTrainedBlock(model.specs, trains, model.config.numHiddenLayers);
+  // Of two stacks at most the whole first one: a second one's states do not say what it read.
+  const most = encoderBlocks(model.config) || Number.POSITIVE_INFINITY;
+  const block = Math.min(most, lowestTrainedBlock(model.specs, trains, model.config.numHiddenLayers));
   cache.keepUpTo(block);
   if (block === 0) return undefined;
   const prefix = openPrefix(model, block, state.parameters, cache, options);

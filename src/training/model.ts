@@ -25,6 +25,8 @@ export interface Model {
 export interface BatchShape {
   readonly rows: number;
   readonly length: number;
+  /** Of the rows that a second stack reads. */
+  readonly targetLength?: number | undefined;
 }
 
 /** Sizes of a packed batch. */
@@ -46,13 +48,18 @@ export const paddedInputs = (shape: BatchShape) =>
 
 const perSlot = ({ slots }: PackedShape) => ({ shape: [slots], dtype: 'int32' }) as const;
 
-/** What of packed rows says who attends to whom, and what a classifier reads: a decoder's reads the last token of each example. */
+/**
+ * What of packed rows says who attends to whom, and what a classifier reads: a decoder's reads the last token of each example. With them
+ * comes all that a second stack reads.
+ */
 export function attendingInputs({ config }: Pick<Model, 'config'>, shape: PackedShape): TensorSpecs {
-  const { causal } = familyOf(config);
+  const { causal, decoder } = familyOf(config);
+  const target = tokens({ rows: shape.rows, length: shape.targetLength ?? 0 });
   return {
     ...(causal ? { positions: tokens(shape) } : {}),
     ...{ segments: tokens(shape), starts: perSlot(shape) },
     ...(causal ? { ends: perSlot(shape) } : {}),
+    ...(decoder ? { decoderInputIds: target, decoderSegments: target } : {}),
   };
 }
 

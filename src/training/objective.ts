@@ -20,6 +20,7 @@ import {
   type Tensors,
 } from './model.js';
 import { nextTokenFeeds, nextTokenInputs, nextTokenLoss, predictedTokens } from './next-token.js';
+import { decoderFeeds, targetsOf, writtenFeeds, writtenTokens } from './pairs.js';
 
 /** `S`: what of a batch its program depends on. */
 export interface Objective<B extends S, S extends BatchShape = B> {
@@ -43,20 +44,43 @@ export interface WideObjective<B extends S, S extends BatchShape = B> extends Ob
   widened(batch: B, shape: BatchShape): B;
 }
 
-/** The batch in more and longer rows; what they have more is nobody's. */
-function widened(batch: Batch, { rows, length }: BatchShape): Batch {
-  const spread = (ids: Int32Array): Int32Array => {
-    const wide = new Int32Array(rows * length);
-    for (let row = 0; row < batch.rows; row++)
-      wide.set(ids.subarray(row * batch.length, (row + 1) * batch.length), row * length);
-    return wide;
+/** Rows of one length as more and longer ones: where their tokens go. */
+function wider(from: BatchShape, { rows, length }: BatchShape) {
+  return {
+    ids(ids: Int32Array): Int32Array {
+      const wide = new Int32Array(rows * length);
+      for (let row = 0; row < from.rows; row++)
+        wide.set(ids.subarray(row * from.length, (row + 1) * from.length), row * length);
+      return wide;
+    },
+    starts: (starts: Int32Array): Int32Array =>
+      starts.map((start) => Math.floor(start / from.length) * length + (start % from.length)),
   };
+}
+
+/** The batch in more and longer rows; what they have more is nobody's. */
+function widened(batch: Batch, { rows, length, targetLength = 0 }: BatchShape): Batch {
+  const { ids, starts } = wider(batch, { rows, length });
+  const { target } = batch;
+  const wideTarget = wider(
+    { rows: batch.rows, length: batch.targetLength ?? 0 },
+    { rows, length: targetLength },
+  );
   return {
     ...batch,
-    ...{ inputIds: spread(batch.inputIds), tokenTypeIds: spread(batch.tokenTypeIds) },
-    ...{ positions: spread(batch.positions), segments: spread(batch.segments) },
-    starts: batch.starts.map((start) => Math.floor(start / batch.length) * length + (start % batch.length)),
+    ...{ inputIds: ids(batch.inputIds), tokenTypeIds: ids(batch.tokenTypeIds) },
+    ...{ positions: ids(batch.positions), segments: ids(batch.segments) },
+    starts: starts(batch.starts),
     ...{ rows, length },
+    ...(target
+      ? {
+          target: {
+            ...{ ids: wideTarget.ids(target.ids), segments: wideTarget.ids(target.segments) },
+            ...{ starts: wideTarget.starts(target.starts), lengths: target.lengths },
+          },
+          targetLength,
+        }
+      : {}),
   };
 }
 
@@ -124,6 +148,7 @@ function softTargets(
 function taskInputs(model: Model, shape: PackedShape, { labelSmoothing }: LossSettings): TensorSpecs {
   const { head } = model;
   if (head.kind === 'causal-lm') return nextTokenInputs(shape);
+  if (head.kind === 'seq2seq-lm') return nextTokenInputs({ ...shape, length: shape.targetLength ?? 0 });
   if (labelSmoothing && head.kind === 'classification')
     return { targets: { shape: [shape.slots, head.numLabels] } };
   return { labels: labelSpec(head, shape), weights: { shape: [shape.slots] } };
@@ -132,6 +157,7 @@ function taskInputs(model: Model, shape: PackedShape, { labelSmoothing }: LossSe
 function taskFeeds(model: Model, batch: Batch, total: number, loss: LossSettings): Feeds {
   const { head } = model;
   if (head.kind === 'causal-lm') return nextTokenFeeds(batch, total);
+  if (head.kind === 'seq2seq-lm') return writtenFeeds(batch, total);
   if (loss.labelSmoothing && head.kind === 'classification')
     return { targets: softTargets(head, batch, total, loss) };
   return { labels: labelData(head, batch), weights: weightsOf(batch, total, loss) };
@@ -144,7 +170,12 @@ const endsOf = ({ starts, lengths }: Batch): Int32Array =>
 /** What {@link attendingInputs} wants. */
 function attendingFeeds({ config }: Model, batch: Batch): Feeds {
   const { positions, segments, starts } = batch;
-  return { segments, starts, ...(familyOf(config).causal ? { positions, ends: endsOf(batch) } : {}) };
+  const { causal, decoder } = familyOf(config);
+  return {
+    ...{ segments, starts },
+    ...(causal ? { positions, ends: endsOf(batch) } : {}),
+    ...(decoder ? decoderFeeds(config, batch) : {}),
+  };
 }
 
 export const packedFeeds = (model: Model, batch: Batch): Feeds => ({
@@ -163,7 +194,8 @@ function taskLoss(
   const { head } = model;
   const { labels, weights, targets } = tensors as Record<string, tf.Tensor>;
   const { context, hidden } = readStates(model, shape, tensors, random, known);
-  if (head.kind === 'causal-lm') return nextTokenLoss(context, hidden, tensors, loss.vocabularyPieces ?? 1);
+  if (head.kind === 'causal-lm' || head.kind === 'seq2seq-lm')
+    return nextTokenLoss(context, hidden, tensors, loss.vocabularyPieces ?? 1);
   const logits = headLogits(context, head, hidden);
   if (targets) return softTargetLoss(logits, targets as tf.Tensor2D);
   const inputs = tensors as unknown as PackedInputs;
@@ -173,8 +205,17 @@ function taskLoss(
 const task = ({ head }: Model, loss: LossSettings) =>
   ({
     anySize: true,
-    size: (batch: Batch) => (head.kind === 'causal-lm' ? predictedTokens(batch) : sizeOf(batch, loss)),
-    placement: ({ length, examples, starts, lengths }: Batch) => ({ length, examples, starts, lengths }),
+    size: (batch: Batch) => {
+      if (head.kind === 'seq2seq-lm') return writtenTokens(batch);
+      return head.kind === 'causal-lm' ? predictedTokens(batch) : sizeOf(batch, loss);
+    },
+    placement: (batch: Batch) => {
+      const { length, examples, starts, lengths, targetLength } = batch;
+      const placed = { length, examples, starts, lengths };
+      if (targetLength === undefined) return placed;
+      const target = targetsOf(batch);
+      return { ...placed, target: { length: targetLength, starts: target.starts, lengths: target.lengths } };
+    },
   }) as const;
 
 /** Fine-tuning on a task. */

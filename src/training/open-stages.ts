@@ -1,6 +1,7 @@
 /** The compiled stages of a run, one after the other, and what becomes of memory and optimiser state between them. */
 import type { Batch } from '../datasets/batch.js';
 import type { CompileOptions } from '../engine/compile.js';
+import { UsageError } from '../errors.js';
 import type { Trains } from '../models/parameters.js';
 import { type ChunkedStage, openChunkedStage, runsInChunks } from './chunked-stage.js';
 import { type FitPlan, type PlannedStage, stageAt } from './fit-plan.js';
@@ -38,6 +39,10 @@ export function openStages(
   options: CompileOptions,
   progress: { readonly frozen?: Frozen | undefined },
 ) {
+  if (plan.adafactor && (options.device === 'webgpu' || runsInChunks(options)))
+    throw new UsageError(
+      `optimiser adafactor: its steps are taken on the CPU; --device ${options.device} has adamw alone`,
+    );
   const cache = plan.cacheFrozenBytes === undefined ? undefined : new StateCache(plan.cacheFrozenBytes);
   let open: { readonly planned: PlannedStage; readonly stage: AnyStage } | undefined;
   const close = async (): Promise<void> => {

@@ -15,16 +15,16 @@ import { checkFinite, checkFiniteHeldOut } from './finite.js';
 import { outputsOver } from './held-out.js';
 import { type LearningRateSchedule, learningRateFactor } from './learning-rate.js';
 import { maskedLmObjective } from './masked-lm.js';
-import type { Tensors } from './model.js';
+import type { BatchShape, Tensors } from './model.js';
 import type { WideObjective } from './objective.js';
 import { openStage } from './stage.js';
 import type { TrainingState } from './state.js';
 import type { StepResult } from './step.js';
 
-export interface PretrainPlan {
+export interface PretrainPlan<B = MaskedBatch> {
   readonly totalSteps: number;
   /** 0-based step -> its batches; more than one: their gradients are added up. */
-  readonly batchesOf: (step: number) => readonly MaskedBatch[];
+  readonly batchesOf: (step: number) => readonly B[];
   /** Most batches of a step. */
   readonly gradientAccumulationSteps: number;
   /** Of the state as it is, over held-out text under the same masks every time. */
@@ -130,19 +130,19 @@ export async function evaluateMaskedLm(
 const MOST_STEPS = 64;
 
 /** Runs steps one by one or in chunks, and tells of each, in order. */
-interface Runner {
-  run(steps: readonly PlannedStep<MaskedBatch>[], done: (result: StepResult) => void): Promise<void>;
+interface Runner<B> {
+  run(steps: readonly PlannedStep<B>[], done: (result: StepResult) => void): Promise<void>;
   settle(): Promise<void>;
   close(): Promise<void>;
 }
 
-function openRunner(
-  objective: WideObjective<MaskedBatch>,
+function openRunner<B extends S, S extends BatchShape>(
+  objective: WideObjective<B, S>,
   state: TrainingState,
   trains: Trains,
-  plan: PretrainPlan,
+  plan: PretrainPlan<B>,
   options: CompileOptions,
-): Runner {
+): Runner<B> {
   if (runsInChunks(options)) {
     const stage = openChunkedStage(objective, state, trains, plan, options);
     return {
@@ -171,11 +171,11 @@ function openRunner(
  * @returns the progress; fewer than `totalSteps` losses when it was stopped
  * @throws DataError when a loss or gradient is not a number; the parameters are those before that step
  */
-export async function trainOnText(
-  objective: WideObjective<MaskedBatch>,
+export async function trainOnText<B extends S, S extends BatchShape>(
+  objective: WideObjective<B, S>,
   trains: Trains,
   state: TrainingState,
-  plan: PretrainPlan,
+  plan: PretrainPlan<B>,
   options: CompileOptions,
   hooks: PretrainHooks = {},
   progress: PretrainProgress = { losses: [], heldOut: [], seconds: 0 },
@@ -183,14 +183,14 @@ export async function trainOnText(
   const { totalSteps, evalSteps, savesAt } = plan;
   const runner = openRunner(objective, state, trains, plan, options);
   const { losses, heldOut } = progress;
-  const planned = (step: number): PlannedStep<MaskedBatch> => ({
+  const planned = (step: number): PlannedStep<B> => ({
     batches: plan.batchesOf(step),
     learningRate: plan.learningRate * learningRateFactor(plan.learningRateSchedule, step, totalSteps),
     random: { seed: plan.seed, stream: STREAM.dropout, step },
   });
   const due = (done: number): boolean => done === totalSteps || done % evalSteps === 0 || savesAt(done);
   /** One step, or in chunks those up to where something is due. */
-  const span = (): PlannedStep<MaskedBatch>[] => {
+  const span = (): PlannedStep<B>[] => {
     const steps = [planned(losses.length)];
     while (runsInChunks(options) && steps.length < MOST_STEPS && !due(losses.length + steps.length))
       steps.push(planned(losses.length + steps.length));
@@ -203,7 +203,7 @@ export async function trainOnText(
       const first = losses.length;
       await runner.run(steps, ({ loss, gradientNorm }) => {
         const step = losses.length;
-        const { learningRate } = steps[step - first] as PlannedStep<MaskedBatch>;
+        const { learningRate } = steps[step - first] as PlannedStep<B>;
         checkFinite({ step, loss, gradientNorm, learningRate }, losses.at(-1));
         losses.push(loss);
         hooks.onStep?.(step, loss, gradientNorm);

@@ -29,7 +29,7 @@ export function programCache<B extends BatchShape, P extends Held>(
   const held = (): number => [...programs.values()].reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   return {
     async get(shape) {
-      const key = `${shape.rows}x${shape.length}`;
+      const key = `${shape.rows}x${shape.length}x${shape.targetLength ?? 0}`;
       const start = performance.now();
       const known = programs.get(key);
       const program = known ?? (await compileFor(shape));

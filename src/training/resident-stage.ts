@@ -7,6 +7,7 @@ import { type CompileOptions, compileResident, type TensorSpecs } from '../engin
 import type { Array1D, Resident } from '../engine/session.js';
 import * as tf from '../engine/tfjs.js';
 import type { ParameterSpec } from '../models/parameters.js';
+import { isAdafactor } from './adafactor.js';
 import { type BatchShape, parameterInputs, type Tensors } from './model.js';
 import type { Objective } from './objective.js';
 import { programCache } from './program-cache.js';
@@ -110,6 +111,7 @@ export function openResidentStage<B extends S, S extends BatchShape>(
       return { loss, gradientNorm, squaredNorms: squares };
     },
     async update(learningRate, gradientNorm, adamw) {
+      if (isAdafactor(adamw)) throw new Error('internal: a resident stage has no Adafactor');
       if (!held) throw new Error('internal: an update before the first step');
       update ??= await compileUpdate(joins, adamw, options);
       const factors = update.factors(learningRate, gradientNorm);

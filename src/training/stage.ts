@@ -14,7 +14,7 @@ import {
 import { span } from '../engine/profile.js';
 import type { Array1D, Feeds } from '../engine/session.js';
 import type { ParameterSpec, Trains } from '../models/parameters.js';
-import { adamw } from './adamw.js';
+import { takeStep } from './adafactor.js';
 import { type BatchShape, parameterInputs } from './model.js';
 import type { Objective } from './objective.js';
 import { programCache } from './program-cache.js';
@@ -127,8 +127,8 @@ export function openStage<B extends S, S extends BatchShape>(
       const gradientNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
       return { loss, gradientNorm, squaredNorms: squares };
     },
-    update: async (learningRate, gradientNorm, adamwOptions) =>
-      span(options.profile, 'AdamW', () => adamw(trained, learningRate, gradientNorm, adamwOptions)),
+    update: async (learningRate, gradientNorm, optimiser) =>
+      span(options.profile, 'AdamW', () => takeStep(trained, learningRate, gradientNorm, optimiser)),
     settle: async () => undefined,
     get compileMilliseconds() {
       return single.compileMilliseconds + accumulating.compileMilliseconds;

@@ -5,7 +5,7 @@ import { squaredNorms } from '../engine/fused.js';
 import * as tf from '../engine/tfjs.js';
 import type { ParameterSpec } from '../models/parameters.js';
 import type { RandomKey } from '../random.js';
-import type { AdamWOptions } from './adamw.js';
+import type { Optimiser } from './adafactor.js';
 import type { BatchShape, Tensors } from './model.js';
 import type { Objective } from './objective.js';
 import type { TrainedTensor } from './state.js';
@@ -25,8 +25,8 @@ export interface Stage<B> {
    * @param batches one, or several whose gradients add up to those of all their examples as one batch (gradient accumulation)
    */
   run(batches: readonly B[], random: RandomKey): Promise<StepResult>;
-  /** AdamW on the stage's tensors with the gradients of the last `run`. */
-  update(learningRate: number, gradientNorm: number, options: AdamWOptions): Promise<void>;
+  /** The optimiser on the stage's tensors with the gradients of the last `run`. */
+  update(learningRate: number, gradientNorm: number, options: Optimiser): Promise<void>;
   /** Afterwards the state's arrays hold what was trained: before they are read, and before `close`. */
   settle(): Promise<void>;
   readonly compileMilliseconds: number;

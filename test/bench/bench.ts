@@ -48,10 +48,10 @@ async function startPeer(peer: Peer, row: Row, folder: string | undefined): Prom
     case 'pytorch':
     case 'pytorch bfloat16': {
       if (row.decoder !== undefined) {
-        const { batch, length } = shape;
+        const { batch, length, target = 0 } = shape;
         const dtype = peer === 'pytorch' ? 'float32' : 'bfloat16';
         const trained = { firstBlock, embeddings: Number(embeddings) };
-        const options = { decoder: row.decoder, batch, length, dtype, ...trained };
+        const options = { decoder: row.decoder, batch, length, target, dtype, ...trained };
         return startPython({ ...options, device: flags['pytorch-device'] }, threads, 'pytorch_decoder.py');
       }
       const rank = method?.kind === 'lora' ? method.rank : 0;

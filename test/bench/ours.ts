@@ -1,5 +1,5 @@
 /** Our side of the benchmark: a training step, or a forward pass, of a BERT of any shape on made-up tokens. */
-import type { PaddedBatch } from '../../src/datasets/batch.js';
+import type { Batch, PaddedBatch } from '../../src/datasets/batch.js';
 import { makeBatch } from '../../src/datasets/batches.js';
 import { type CompileOptions, trace } from '../../src/engine/compile.js';
 import { matrixFlops } from '../../src/engine/flops.js';
@@ -9,7 +9,7 @@ import { familyOf } from '../../src/models/families.js';
 import type { TaskHead } from '../../src/models/heads.js';
 import { initialise } from '../../src/models/initialise.js';
 import { both, type Trains } from '../../src/models/parameters.js';
-import { modelSpecs } from '../../src/models/specs.js';
+import { encoderBlocks, modelSpecs } from '../../src/models/specs.js';
 import { type Method, methodAdaptation, methodSpecs, methodTrains } from '../../src/peft/method.js';
 import { type Schedule, stageOfEpoch, stageTrains } from '../../src/progressive/schedule.js';
 import { ADAMW_DEFAULTS } from '../../src/training/adamw.js';
@@ -34,6 +34,8 @@ export interface Shape {
   readonly vocab: number;
   readonly batch: number;
   readonly length: number;
+  /** Tokens of a row of the decoder's, of an encoder-decoder. */
+  readonly target?: number;
 }
 
 export interface Options extends CompileOptions {
@@ -67,7 +69,7 @@ const configOf = ({ layers, hidden, heads, intermediate, vocab }: Shape, dropout
 });
 
 /** Rows without padding, one example each. */
-function madeUpBatches({ batch: rows, length, vocab }: Shape) {
+function madeUpBatches({ batch: rows, length, vocab, target }: Shape) {
   const padded: PaddedBatch = {
     inputIds: Int32Array.from({ length: rows * length }, (_, i) => (i * 7919) % vocab),
     attentionMask: new Int32Array(rows * length).fill(1),
@@ -75,7 +77,20 @@ function madeUpBatches({ batch: rows, length, vocab }: Shape) {
     ...{ rows, length },
   };
   const labels = Array.from({ length: rows }, (_, i) => i % 2);
-  return { padded, packed: packedBatch(padded, labels) };
+  return {
+    padded,
+    packed: target === undefined ? packedBatch(padded, labels) : pairs(padded, target, vocab),
+  };
+}
+
+/** The rows with others of so many tokens to write of them. */
+function pairs({ inputIds, rows, length }: PaddedBatch, target: number, vocab: number): Batch {
+  const features = Array.from({ length: rows }, (_, row) => ({
+    inputIds: inputIds.subarray(row * length, (row + 1) * length),
+    tokenTypeIds: new Int32Array(length),
+    target: Int32Array.from({ length: target }, (_, i) => (row * 131 + i * 7919) % vocab),
+  }));
+  return makeBatch(features, { batchSize: rows, padTokenId: 0, maxLength: length, shapes: 'any' });
 }
 
 function decoderOf(name: string): ModelConfig {
@@ -85,8 +100,8 @@ function decoderOf(name: string): ModelConfig {
 
 function modelOf({ shape, decoder, method = { kind: 'full' }, dropout }: Options) {
   const config = decoder === undefined ? configOf(shape, dropout) : decoderOf(decoder);
-  const head: TaskHead =
-    decoder === undefined ? { kind: 'classification', numLabels: 2 } : { kind: 'causal-lm' };
+  const writes: TaskHead = { kind: encoderBlocks(config) > 0 ? 'seq2seq-lm' : 'causal-lm' };
+  const head: TaskHead = decoder === undefined ? { kind: 'classification', numLabels: 2 } : writes;
   const base = {
     config,
     head,
@@ -113,7 +128,7 @@ export async function ourStep(options: Options): Promise<Contestant> {
   const stageTrains: Trains = ({ place }) =>
     place.kind === 'block' ? place.index >= firstBlock : place.kind !== 'embeddings' || embeddings;
   const trains = both(byMethod, stageTrains);
-  const sizes = { batchSize: shape.batch, maxLength: shape.length };
+  const sizes = { batchSize: shape.batch, maxLength: shape.target ?? shape.length };
   const objective = taskObjective(model, { vocabularyPieces: vocabularyPieces(model.config, sizes) });
   const { packed: batch } = madeUpBatches(shape);
   const from = performance.now();

@@ -18,7 +18,7 @@ export interface Row {
   /** How the summary finds it. */
   readonly id: string;
   readonly shape: Shape;
-  /** Preset of a decoder that learns next tokens, without dropout; batch and length are the shape's. */
+  /** Preset of a decoder that learns next tokens, or of a T5, without dropout; batch and lengths are the shape's. */
   readonly decoder?: string;
   readonly forward?: boolean;
   readonly method?: Method;
@@ -56,6 +56,8 @@ const decoder = (id: string, name: string, preset: string, firstBlock: number): 
   ];
 };
 
+const T5 = { decoder: 'google-t5/t5-small', shape: { ...BASE, batch: 8, length: 128, target: 64 } };
+
 export const ROWS: readonly Row[] = [
   base('full', 'BERT-base 8 x 128, full', {}),
   stage('always-2', '  stage 2 of 3, embeddings trained', { firstBlock: 4 }),
@@ -77,6 +79,11 @@ export const ROWS: readonly Row[] = [
   base('toy', '2 x 64, 8 x 32, full', {
     shape: { ...TOY, batch: 8, length: 32 },
     peers: ['pytorch', 'tfjs cpu'],
+  }),
+  base('t5', 'T5-small 8 x 128 -> 64', { ...T5, peers: ['pytorch', 'pytorch bfloat16'] }),
+  base('t5-3', '  stage 3 of 3, joined stacks, embeddings frozen', {
+    ...{ ...T5, firstBlock: 8, embeddings: false },
+    peers: ['pytorch', 'ours, full'],
   }),
   ...decoder('gpt2', 'GPT-2 small', 'gpt2', 8),
   ...decoder('smollm2', 'SmolLM2-135M', 'HuggingFaceTB/SmolLM2-135M', 20),

@@ -1,11 +1,11 @@
 /** A folder in which every example of every `--help` works: the files that the examples name, made from what ships. */
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createModel } from '../../src/experiments/create-model.js';
 import { type Gpt2Config, PRESETS } from '../../src/models/config.js';
 import { byteModel } from '../byte-model.js';
-import { packageRoot } from '../golden/golden.js';
+import { goldenPath, packageRoot } from '../golden/golden.js';
 import { tinyLlama } from '../models/gguf-file.js';
 
 /** Rows of each file of a task. */
@@ -65,6 +65,15 @@ const GRID = {
 const reviews = (): string =>
   `text,label\n${Array.from({ length: 40 }, (_, i) => `the ${i % 2 ? 'good' : 'bad'} hall ${i},${i % 2 ? 'fine' : 'poor'}`).join('\n')}\n`;
 
+async function writeT5(folder: string): Promise<void> {
+  await cp(goldenPath('t5', 'v1_0', 'model'), folder, { recursive: true });
+  await cp(goldenPath('t5', 'tokenizer'), folder, { recursive: true });
+}
+
+/** What is to be written of what. */
+const pairs = (): string =>
+  `mr,ref\n${Array.from({ length: 12 }, (_, i) => `the pub ${i},a pub is the pub and a cat is a cat`).join('\n')}\n`;
+
 const NOTEBOOK = '# A lesson\n\n```typescript\nconsole.log(6 * 7);\n```\n';
 
 /** @returns the PATH under which `progtuning` is this project's, as it is after an installation */
@@ -81,6 +90,8 @@ export async function layOut(folder: string): Promise<string> {
       ...{ vocabSize: 257, hiddenSize: 16, numHiddenLayers: 3, numAttentionHeads: 2, intermediateSize: 32 },
       ...{ maxPositionEmbeddings: 256, padTokenId: 256, eosTokenId: 256 },
     }),
+    writeT5(join(folder, 't5')),
+    write(folder, 'rows.csv', pairs()),
     write(folder, 'reviews.csv', reviews()),
     write(folder, 'new.csv', 'text\nwhat a fine hall\n'),
     write(folder, 'new.txt', 'what a fine hall\n'),

@@ -144,7 +144,7 @@ test('what a decoder config says that is not supported is refused by name', asyn
   await refused({ ...llama, model_type: 'mistral', sliding_window: 8 }, /'mistral' .*\(sliding windows\)/);
   await refused(
     { ...llama, model_type: 'mamba' },
-    /model_type 'mamba' is not supported; supported: .*gpt2, llama, qwen2$/,
+    /model_type 'mamba' is not supported; supported: .*gpt2, llama, qwen2, t5$/,
   );
   const yarn = { rope_theta: 1e4, rope_type: 'yarn', factor: 2 };
   await refused(

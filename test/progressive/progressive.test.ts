@@ -97,7 +97,10 @@ const alternating = (blocks: number): number[] =>
 test('closed form equals counting, for every preset, T, schedule and reading of the embeddings', () => {
   const decoders = Object.values(PRESETS).filter((config) => familyOf(config).causal);
   const models: [ModelConfig, HeadSpec][] = [
-    ...Object.values(PRESETS).map((config): [ModelConfig, HeadSpec] => [config, head]),
+    ...Object.values(PRESETS).map((config): [ModelConfig, HeadSpec] => [
+      config,
+      familyOf(config).decoder ? { kind: 'seq2seq-lm' } : head,
+    ]),
     ...decoders.map((config): [ModelConfig, HeadSpec] => [config, { kind: 'causal-lm' }]),
     ...decoders.map((config): [ModelConfig, HeadSpec] => [
       { ...config, tieWordEmbeddings: false },
@@ -110,7 +113,11 @@ test('closed form equals counting, for every preset, T, schedule and reading of 
   ];
   for (const [config, head] of models) {
     const specs = modelSpecs(config, head);
-    for (let T = 1; T <= config.numHiddenLayers; T += familyOf(config).causal ? 7 : 1) {
+    for (
+      let T = 1;
+      T <= config.numHiddenLayers;
+      T += familyOf(config).causal || familyOf(config).decoder ? 7 : 1
+    ) {
       for (const embeddings of EMBEDDINGS) {
         const schedules: Schedule[] = [
           { kind: 'full', stages: T, embeddings },

@@ -12,6 +12,12 @@ import { readWebnlg } from './webnlg.js';
 /** Data sets of data-to-text generation. */
 export type DataToTextTask = 'e2e' | 'webnlg';
 
+export const DATA_TO_TEXT_TASKS: readonly DataToTextTask[] = ['e2e', 'webnlg'];
+
+/** Undefined for a task of another kind. */
+export const findDataToText = (task: string): DataToTextTask | undefined =>
+  DATA_TO_TEXT_TASKS.find((known) => known === task);
+
 /** Parts of a data set. */
 export type DataToTextPart = 'train' | 'dev' | 'test';
 

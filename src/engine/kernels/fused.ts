@@ -106,6 +106,8 @@ export interface AttentionAttrs {
   readonly heads: number;
   /** Of keys and values. */
   readonly keyHeads: number;
+  /** Factor on the products of queries and keys. */
+  readonly scale: number;
 }
 
 /** [batch seq, hidden] -> [batch, heads, seq, depth]. */
@@ -136,13 +138,13 @@ function ungrouped(graph: Graph, x: Value, { heads, keyHeads }: AttentionAttrs):
 }
 
 /**
- * softmax(q k^T / sqrt depth + bias) v. q [batch queries, hidden]; k, v [batch seq, hidden]; bias [batch, 1, 1, seq];
- * mask (dropout) [batch, heads, queries, seq]. Returns context [batch queries, hidden] and what its gradient reads: probabilities
+ * softmax(scale q k^T + relative + bias) v. q [batch queries, hidden]; k, v [batch seq, hidden]; bias [batch, 1, 1, seq];
+ * relative [1, heads, queries, seq]; mask (dropout) [batch, heads, queries, seq]. Returns context [batch queries, hidden] and what its gradient reads: probabilities
  * [batch, heads, queries, seq] and q, k, v by head [batch, heads, .., depth], so that they are transposed once.
  */
 function attention(
   graph: Graph,
-  inputs: In<'q' | 'k' | 'v' | 'bias'> & { readonly mask?: Value },
+  inputs: In<'q' | 'k' | 'v' | 'bias'> & { readonly mask?: Value; readonly relative?: Value },
   attrs: AttentionAttrs,
 ): Value[] {
   const q = splitHeads(graph, inputs.q, attrs.batch, attrs.heads);
@@ -150,13 +152,14 @@ function attention(
     Value,
     Value,
   ];
-  const scale = 1 / Math.sqrt(q.shape[3] as number);
   const scores = ungrouped(
     graph,
-    matrixProduct(graph, grouped(graph, q, attrs), k, false, true, scale),
+    matrixProduct(graph, grouped(graph, q, attrs), k, false, true, attrs.scale),
     attrs,
   );
-  const probabilities = onto(graph, 'Softmax', apply(graph, 'Add', scores, inputs.bias), { axis: -1 });
+  // The same sum in every block: onnxruntime computes it once.
+  const bias = inputs.relative ? apply(graph, 'Add', inputs.bias, inputs.relative) : inputs.bias;
+  const probabilities = onto(graph, 'Softmax', apply(graph, 'Add', scores, bias), { axis: -1 });
   const kept = inputs.mask ? apply(graph, 'Mul', probabilities, inputs.mask) : probabilities;
   const context = matrixProduct(graph, grouped(graph, kept, attrs), v, false, false);
   return [joinHeads(graph, ungrouped(graph, context, attrs)), probabilities, q, k, v];
@@ -176,15 +179,24 @@ function headSums(graph: Graph, x: Value, { batch, heads }: AttentionAttrs): Val
   return transpose(graph, reshape(graph, sums, [batch, rows / batch, heads, 1]), [0, 2, 1, 3]);
 }
 
+/** [batch, ...] -> [1, ...]. */
+const batchSum = (graph: Graph, x: Value): Value =>
+  graph.node(
+    'ReduceSum',
+    [x, graph.indices([0])],
+    { shape: [1, ...x.shape.slice(1)] },
+    { attributes: { keepdims: 1 } },
+  );
+
 /** With P the probabilities and D the row sums of dcontext * context: dS = P (dP - D), whatever the dropout mask. q, k, v by head. */
 function attentionGrad(
   graph: Graph,
   inputs: In<'dy' | 'q' | 'k' | 'v' | 'context' | 'probabilities'> & { readonly mask?: Value },
-  attrs: AttentionAttrs,
+  attrs: AttentionAttrs & { readonly isRelative: boolean },
 ): Value[] {
   const { q, k, v, probabilities, mask } = inputs;
   const dy = grouped(graph, splitHeads(graph, inputs.dy, attrs.batch, attrs.heads), attrs);
-  const scale = 1 / Math.sqrt(q.shape[3] as number);
+  const { scale } = attrs;
   const dKept = ungrouped(graph, matrixProduct(graph, dy, v, false, true), attrs);
   const kept = mask ? apply(graph, 'Mul', probabilities, mask) : probabilities;
   const dv = matrixProduct(graph, grouped(graph, kept, attrs), dy, true, false);
@@ -194,7 +206,8 @@ function attentionGrad(
   const dScores = grouped(graph, byHead, attrs);
   const dq = ungrouped(graph, matrixProduct(graph, dScores, k, false, false, scale), attrs);
   const dk = matrixProduct(graph, dScores, grouped(graph, q, attrs), true, false, scale);
-  return [dq, dk, dv].map((x) => joinHeads(graph, x));
+  const gradients = [dq, dk, dv].map((x) => joinHeads(graph, x));
+  return attrs.isRelative ? [...gradients, batchSum(graph, byHead)] : gradients;
 }
 
 /** [loss [], log-probabilities [rows, classes]]; labels int32 [rows], weights [rows] that sum to 1. */

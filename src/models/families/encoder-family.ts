@@ -2,7 +2,7 @@
 import type { Tensor2D } from '../../engine/tfjs.js';
 import { type EncoderConfig, type EncoderType, embeddingSize, type HeadSpec } from '../config.js';
 import { embedTokens, encoderBlock } from '../encoder.js';
-import type { Family, PlaceCounts } from '../family.js';
+import { type Family, likeBlocks, type PlaceCounts } from '../family.js';
 import type { ModelContext } from '../layers.js';
 import { embedding, linearMap, type Module, norm } from '../modules.js';
 
@@ -119,6 +119,7 @@ const HEAD_CLASSES: Readonly<Record<HeadSpec['kind'], string | undefined>> = {
   span: 'ForQuestionAnswering',
   'masked-lm': 'ForMaskedLM',
   'causal-lm': undefined,
+  'seq2seq-lm': undefined,
 };
 
 export function encoderFamily(kind: EncoderKind): Family<EncoderConfig> {
@@ -159,7 +160,7 @@ export function encoderFamily(kind: EncoderKind): Family<EncoderConfig> {
       const rows = v + config.maxPositionEmbeddings + config.typeVocabSize;
       return {
         embeddings: rows * e + 2 * e + (e === h ? 0 : h * e + h),
-        perBlock: 4 * (h * h + h) + 2 * h + (i * h + i) + (h * i + h) + 2 * h,
+        blocks: likeBlocks(config, 4 * (h * h + h) + 2 * h + (i * h + i) + (h * i + h) + 2 * h),
         final: 0,
         ...headCounts(config, head),
       };

@@ -10,7 +10,7 @@ import { blockReads, dropoutMask } from '../attending.js';
 import type { Gpt2Config } from '../config.js';
 import { checkHeads, count, parseFields, rate, sharedFields } from '../config-fields.js';
 import { positionRows, tokenRows } from '../embeddings.js';
-import type { Family, ReadConfig } from '../family.js';
+import { type Family, likeBlocks, type ReadConfig } from '../family.js';
 import type { ModelInputs, Reads } from '../inputs.js';
 import { activate, adapted, conv1d, layerNorm, linear, type ModelContext, vector } from '../layers.js';
 import { embedding, linearMap, type Module, norm } from '../modules.js';
@@ -206,7 +206,7 @@ export const gpt2: Family<Gpt2Config> = {
     const { hiddenSize: h, intermediateSize: i } = config;
     return {
       embeddings: (config.vocabSize + config.maxPositionEmbeddings) * h,
-      perBlock: 4 * (h * h + h) + 2 * h + (h * i + i) + (i * h + h) + 2 * h,
+      blocks: likeBlocks(config, 4 * (h * h + h) + 2 * h + (h * i + i) + (i * h + h) + 2 * h),
       ...decoderHeadCounts(config, head, 2 * h),
     };
   },

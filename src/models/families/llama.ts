@@ -8,7 +8,7 @@ import * as tf from '../../engine/tfjs.js';
 import { blockReads, dropoutMask } from '../attending.js';
 import type { LlamaConfig, LlamaType } from '../config.js';
 import { tokenRows } from '../embeddings.js';
-import type { Family } from '../family.js';
+import { type Family, likeBlocks } from '../family.js';
 import type { ModelInputs, Reads } from '../inputs.js';
 import { adapted, linear, type ModelContext, vector } from '../layers.js';
 import { embedding, linearMap, type Module, norm } from '../modules.js';
@@ -122,7 +122,7 @@ const llamaFamily = (modelType: LlamaType, className: string): Family<LlamaConfi
       (mlpBias ? 2 * i + h : 0);
     return {
       embeddings: config.vocabSize * h,
-      perBlock: 2 * h * wide + 2 * h * narrow + 3 * h * i + 2 * h + biases,
+      blocks: likeBlocks(config, 2 * h * wide + 2 * h * narrow + 3 * h * i + 2 * h + biases),
       ...decoderHeadCounts(config, head, h),
     };
   },
