@@ -61,7 +61,10 @@ test('the head that trains: pooler and classifier for full fine-tuning, the clas
 });
 
 test('every option of a schedule reaches the schedule', () => {
-  const schedule = (args: string) => scheduleSchema.parse(scheduleOf(parse(args), 3, 7));
+  const schedule = (args: string) => {
+    const flags = parse(args);
+    return scheduleSchema.parse(scheduleOf(flags, flags.stages ?? 3, 7));
+  };
   assert.deepEqual(schedule(''), { kind: 'progressive', stages: 3, embeddings: 'always' });
   assert.deepEqual(schedule('--schedule growing --stages 2 --embeddings first-stage'), {
     kind: 'growing',
