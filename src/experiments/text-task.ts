@@ -8,7 +8,7 @@ import { localFile } from '../datasets/hub-dataset.js';
 import { blocksOf, completionsOf } from '../datasets/running-text.js';
 import { firstRows, type GivenColumns, textColumns } from '../datasets/tables/columns.js';
 import { ending } from '../datasets/tables/endings.js';
-import { readRows } from '../datasets/tables/rows.js';
+import { readRows, textOf } from '../datasets/tables/rows.js';
 import { heldOutRows } from '../datasets/tables/survey.js';
 import { readDocuments } from '../datasets/text.js';
 import { pairFeatures } from '../datasets/text-pairs.js';
@@ -99,15 +99,9 @@ async function* itemsOf(path: string, columns: RunSpec['columns']): AsyncGenerat
     for await (const document of readDocuments([path])) yield [document];
     return;
   }
-  for await (const { values, where } of readRows(path, columns.delimiter)) {
-    const field = (name: string): string => {
-      const value = values[name];
-      if (typeof value === 'string' && value !== '') return value;
-      throw new DataError(
-        `${where}: column '${name}' is ${JSON.stringify(value) ?? 'missing'}; wanted a text`,
-      );
-    };
-    yield columns.label === undefined ? [field(columns.text)] : [field(columns.text), field(columns.label)];
+  for await (const row of readRows(path, columns.delimiter)) {
+    const text = textOf(row, columns.text);
+    yield columns.label === undefined ? [text] : [text, textOf(row, columns.label)];
   }
 }
 

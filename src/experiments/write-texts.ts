@@ -1,7 +1,7 @@
 /** A text for each row of a file, and where the file has references what the metrics of generated texts say of them. */
 import { type DataToTextTask, readDataToText } from '../datasets/data-to-text/read.js';
 import { localFile } from '../datasets/hub-dataset.js';
-import { readRows } from '../datasets/tables/rows.js';
+import { readRows, textOf } from '../datasets/tables/rows.js';
 import { DataError, UsageError } from '../errors.js';
 import { generationMetrics } from '../metrics/generation/generation.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -52,18 +52,11 @@ async function inputsOf({
   if (!columns) throw new UsageError('columns: which column of the table is the text?');
   const found = new Map<string, string[]>();
   const path = await localFile(input);
-  for await (const { values, where } of readRows(path, columns.delimiter)) {
-    const field = (name: string): string => {
-      const value = values[name];
-      if (typeof value === 'string' && value !== '') return value;
-      throw new DataError(
-        `${where}: column '${name}' is ${JSON.stringify(value) ?? 'missing'}; wanted a text`,
-      );
-    };
-    const text = field(columns.text);
+  for await (const row of readRows(path, columns.delimiter)) {
+    const text = textOf(row, columns.text);
     const references = found.get(text) ?? [];
     if (references.length === 0 && found.size >= maxExamples) break;
-    if (columns.label !== undefined) references.push(field(columns.label));
+    if (columns.label !== undefined) references.push(textOf(row, columns.label));
     found.set(text, references);
   }
   if (found.size === 0) throw new DataError(`${path}: holds no row`);

@@ -18,6 +18,13 @@ export interface TableRow {
   readonly where: string;
 }
 
+/** A column's text. @throws DataError with line, column and value for a field that is no text, or empty */
+export function textOf({ values, where }: TableRow, column: string): string {
+  const value = values[column];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new DataError(`${where}: column '${column}' is ${JSON.stringify(value) ?? 'missing'}; wanted a text`);
+}
+
 function delimiterOf(path: string, given: string | undefined): string {
   if (given === '')
     throw new DataError(`${path}: --delimiter is empty; give what stands between its columns`);
