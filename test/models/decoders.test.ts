@@ -12,7 +12,7 @@ import { noAdaptation } from '../../src/models/adaptation.js';
 import { type Checkpoint, loadCheckpoint } from '../../src/models/checkpoint.js';
 import type { LlamaConfig } from '../../src/models/config.js';
 import { readConfig } from '../../src/models/config-file.js';
-import { both, type Parameters } from '../../src/models/parameters.js';
+import { both } from '../../src/models/parameters.js';
 import { readSafetensors } from '../../src/models/safetensors.js';
 import { ADAPTER_DEFAULTS } from '../../src/peft/adapter.js';
 import { BITFIT_DEFAULTS } from '../../src/peft/bitfit.js';
@@ -29,9 +29,8 @@ import { type Model, paddedInputs, parameterInputs } from '../../src/training/mo
 import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
+import { checkSums, fourSteps, near, type Sums } from '../golden/against-python.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-
-type Sums = Readonly<Record<string, readonly [number, number]>>;
 
 interface Run {
   readonly method: 'full' | 'lora' | 'adapter' | 'bitfit';
@@ -77,28 +76,9 @@ const modelOf = ({ config, specs }: Checkpoint): Model => ({
 const load = (name: string): Promise<Checkpoint> =>
   loadCheckpoint(goldenPath('decoders', name, 'model'), nextToken, { seed: 0 });
 
-function near(actual: ArrayLike<number>, wanted: ArrayLike<number>, tolerance: number, what: string): void {
-  assert.equal(actual.length, wanted.length, what);
-  const size = Array.from(wanted).reduce((most, x) => Math.max(most, Math.abs(x)), 1);
-  const worst = Array.from(wanted).reduce(
-    (most, x, i) => Math.max(most, Math.abs(x - (actual[i] as number))),
-    0,
-  );
-  assert.ok(worst <= tolerance * size, `${what}: ${worst} of ${size}`);
-}
-
 /** The key's part of GPT-2's bias, whose gradient is exactly 0. */
 const withoutNoise = (name: string, values: Float32Array): Float32Array =>
   name.endsWith('c_attn.bias') ? values.map((x, i) => (i >= 16 && i < 32 ? 0 : x)) : values;
-
-function checkSums(actual: Parameters, wanted: Sums): void {
-  for (const [name, [sum, absolute]] of Object.entries(wanted)) {
-    const values = actual.get(name);
-    assert.ok(values, name);
-    near([values.reduce((a, b) => a + b, 0)], [sum], 2e-4, name);
-    near([values.reduce((a, b) => a + Math.abs(b), 0)], [absolute], 2e-4, name);
-  }
-}
 
 for (const name of NAMES)
   test(`${name}: logits and loss are Python's`, async () => {
@@ -180,23 +160,8 @@ for (const name of NAMES.filter((known) => expectedOf(known).steps)) {
       const state = createTrainingState(checkpoint.specs, checkpoint.parameters, () => true);
       const objective = taskObjective(modelOf(checkpoint), { vocabularyPieces });
       const stage = openStage(objective, state, () => true, options);
-      const losses: number[] = [];
-      for (let step = 0; step < 4; step++) {
-        const { loss, gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step });
-        if (step === 0)
-          for (const [tensor, { data }] of await readSafetensors(
-            goldenPath('decoders', name, 'gradients.safetensors'),
-          ))
-            near(
-              state.trained.get(tensor)?.arrays.g as Float32Array,
-              withoutNoise(tensor, data),
-              1e-5,
-              tensor,
-            );
-        await stage.update(0.01, gradientNorm, ADAMW_DEFAULTS);
-        losses.push(loss);
-      }
-      await stage.close();
+      const gradients = goldenPath('decoders', name, 'gradients.safetensors');
+      const losses = await fourSteps(stage, state, batch, ADAMW_DEFAULTS, gradients, withoutNoise);
       near(losses, expected.steps ?? [], 1e-5, 'losses');
       checkSums(state.parameters, expected.final);
     }

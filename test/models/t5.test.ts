@@ -43,9 +43,8 @@ import { taskObjective } from '../../src/training/objective.js';
 import { openStage } from '../../src/training/stage.js';
 import { createTrainingState } from '../../src/training/state.js';
 import { openTextModel, type TextModel } from '../../src/training/text-model.js';
+import { checkSums, fourSteps, near, type Sums } from '../golden/against-python.js';
 import { goldenJson, goldenPath } from '../golden/golden.js';
-
-type Sums = Readonly<Record<string, readonly [number, number]>>;
 
 interface Text {
   readonly source: number[];
@@ -93,25 +92,6 @@ const featuresOf = ({ source, mask, target }: Expected): Feature[] =>
   });
 
 const modelOf = ({ config, specs }: Checkpoint): Model => ({ config, specs, head, adaptation: noAdaptation });
-
-function near(actual: ArrayLike<number>, wanted: ArrayLike<number>, tolerance: number, what: string): void {
-  assert.equal(actual.length, wanted.length, what);
-  const size = Array.from(wanted).reduce((most, x) => Math.max(most, Math.abs(x)), 1);
-  const worst = Array.from(wanted).reduce(
-    (most, x, i) => Math.max(most, Math.abs(x - (actual[i] as number))),
-    0,
-  );
-  assert.ok(worst <= tolerance * size, `${what}: ${worst} of ${size}`);
-}
-
-function checkSums(actual: Parameters, wanted: Sums): void {
-  for (const [name, [sum, absolute]] of Object.entries(wanted)) {
-    const values = actual.get(name);
-    assert.ok(values, name);
-    near([values.reduce((a, b) => a + b, 0)], [sum], 2e-4, name);
-    near([values.reduce((a, b) => a + Math.abs(b), 0)], [absolute], 2e-4, name);
-  }
-}
 
 test('buckets of relative positions are Python’s', () => {
   interface Buckets {
@@ -183,18 +163,8 @@ for (const name of NAMES) {
       const state = createTrainingState(checkpoint.specs, checkpoint.parameters, () => true);
       const objective = taskObjective(modelOf(checkpoint), { vocabularyPieces });
       const stage = openStage(objective, state, () => true, options);
-      const losses: number[] = [];
-      for (let step = 0; step < 4; step++) {
-        const { loss, gradientNorm } = await stage.run([batch], { seed: 1, stream: 3, step });
-        if (step === 0)
-          for (const [tensor, { data }] of await readSafetensors(
-            goldenPath('t5', name, 'gradients.safetensors'),
-          ))
-            near(state.trained.get(tensor)?.arrays.g as Float32Array, data, 1e-5, tensor);
-        await stage.update(0.01, gradientNorm, optimiser);
-        losses.push(loss);
-      }
-      await stage.close();
+      const gradients = goldenPath('t5', name, 'gradients.safetensors');
+      const losses = await fourSteps(stage, state, batch, optimiser, gradients);
       near(losses, wanted, 1e-5, 'losses');
       if (optimiser === ADAMW_DEFAULTS) checkSums(state.parameters, expected.final);
     }
