@@ -103,40 +103,61 @@ export function optimiserText(spec: TextRunSpec): string {
   return `AdamW, peak learning rate ${spec.learningRate}, ${kind} (warm-up ${warmupSteps ?? 0} steps${decayRatio === undefined ? '' : `, decay over the last ${(100 * decayRatio).toFixed(0)} %`}), batch ${batch} x ${spec.length}, weight decay ${spec.weightDecay}, dropout ${spec.dropout}, seed ${spec.seed}`;
 }
 
+/** What a card says of one kind of model and not of the other. */
+interface ModelText {
+  readonly task: string;
+  readonly name: string;
+  /** What is larger, and not replaced. */
+  readonly larger: string;
+  readonly architecture: string;
+  readonly output: string;
+  readonly vocabulary: string;
+  readonly objective: string;
+  readonly untrained: string;
+}
+
+function t5Text({ spec }: PretrainRecord): ModelText {
+  const share = (100 * spec.maskProbability).toFixed(0);
+  return {
+    ...{ task: 'text2text-generation', name: 'T5', larger: 'T5-small' },
+    architecture: `T5, ${spec.layers} blocks in each stack, hidden ${spec.hidden}, gated feed-forward of ${2 * spec.hidden}`,
+    output: 'output embedding tied',
+    vocabulary: 'tokens, sentinels included',
+    objective: `span corruption, ${share} % of the tokens, spans of ${spec.meanSpanLength ?? 3} on the mean`,
+    untrained: `Texts longer than ${spec.length} tokens were never trained on.`,
+  };
+}
+
+function bertText(record: PretrainRecord): ModelText {
+  const { spec, former } = record;
+  const share = (100 * spec.maskProbability).toFixed(0);
+  const longest = Math.max(...[...former, record].map((run) => run.spec.length));
+  return {
+    ...{ task: 'fill-mask', name: 'BERT', larger: 'BERT-base' },
+    architecture: `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
+    output: `with the masked-language head (output embedding tied)${spec.nextSentence ? ' and the next-sentence head' : ''}`,
+    vocabulary: 'WordPiece tokens, learnt from the same text',
+    objective: `masked tokens, ${share} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}${spec.nextSentence ? '; pairs of segments: whether the second follows the first' : ''}`,
+    untrained: `Positions beyond the first ${longest}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
+  };
+}
+
 /** The README of the model's folder, with the hub's front matter. @param figure file name of the loss curve beside it, if there is one */
 export function modelCard(record: PretrainRecord, options: CardOptions, figure: string | undefined): string {
   const { spec, corpus, machine } = record;
   const { textSource } = options;
   const accuracy = record.finalHeldOut.nextSentenceAccuracy;
-  const spans = spec.objective === 'span-corruption';
+  const of = spec.objective === 'span-corruption' ? t5Text(record) : bertText(record);
   const rows: [string, string][] = [
-    [
-      'architecture',
-      spans
-        ? `T5, ${spec.layers} blocks in each stack, hidden ${spec.hidden}, gated feed-forward of ${2 * spec.hidden}`
-        : `BERT, ${spec.layers} blocks, hidden ${spec.hidden}, intermediate ${4 * spec.hidden}, uncased`,
-    ],
-    [
-      'parameters',
-      spans
-        ? `${million(record.parameters, 2)}, output embedding tied`
-        : `${million(record.parameters, 2)}, with the masked-language head (output embedding tied)${spec.nextSentence ? ' and the next-sentence head' : ''}`,
-    ],
-    [
-      'vocabulary',
-      `${spec.vocabSize} ${spans ? 'tokens, sentinels included' : 'WordPiece tokens, learnt from the same text'}`,
-    ],
+    ['architecture', of.architecture],
+    ['parameters', `${million(record.parameters, 2)}, ${of.output}`],
+    ['vocabulary', `${spec.vocabSize} ${of.vocabulary}`],
     [
       'text',
       `${textSource ?? 'plain text'}: ${corpus.train.documents} documents, ${million(corpus.train.rows * corpus.length)} tokens, packed into sequences of ${corpus.length}`,
     ],
     ['tokens seen', tokensSeen(record)],
-    [
-      'objective',
-      spans
-        ? `span corruption, ${(100 * spec.maskProbability).toFixed(0)} % of the tokens, spans of ${spec.meanSpanLength ?? 3} on the mean`
-        : `masked tokens, ${(100 * spec.maskProbability).toFixed(0)} %, 80/10/10${spec.wholeWords ? ', whole words' : ''}${spec.nextSentence ? '; pairs of segments: whether the second follows the first' : ''}`,
-    ],
+    ['objective', of.objective],
     [
       'initialisation',
       spec.continues !== undefined
@@ -156,12 +177,10 @@ export function modelCard(record: PretrainRecord, options: CardOptions, figure: 
     ],
   ];
   return cardText(options, {
-    task: spans ? 'text2text-generation' : 'fill-mask',
+    task: of.task,
     about: [
-      `A small ${spans ? 'T5' : 'BERT'} for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for ${spans ? 'T5-small' : 'BERT-base'}.`,
-      spans
-        ? `Texts longer than ${spec.length} tokens were never trained on.`
-        : `Positions beyond the first ${Math.max(...[...record.former, record].map((run) => run.spec.length))}${sawPairs(record) ? '' : ' and the second token type'} were never trained.`,
+      `A small ${of.name} for experiments on an ordinary CPU: fine-tune it, compare methods on it; it is no replacement for ${of.larger}.`,
+      of.untrained,
     ],
     rows,
     figure,
