@@ -14,6 +14,7 @@ frozen in the second.
 import json
 import os
 import shutil
+import sys
 
 import peft
 import torch
@@ -28,6 +29,10 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
 )
+
+# Last, so that peft.py and others beside it hide no package.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from small_peft import Adapter, adapt_output, clean, draw_lora, sums
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "decoders")
@@ -110,10 +115,6 @@ def train(model, names, trains):
     return losses
 
 
-def sums(tensors):
-    return {n: [t.double().sum().item(), t.double().abs().sum().item()] for n, t in tensors}
-
-
 def place(name):
     parts = name.replace("base_model.model.", "").split(".")
     for list_name in ("h", "layers"):
@@ -129,42 +130,24 @@ def in_stages(step, name):
     return where == "final" or step < 2 or where >= 1
 
 
-class Adapter(torch.nn.Module):
-    def __init__(self, seed):
-        super().__init__()
-        draw = torch.Generator().manual_seed(seed)
-        self.down, self.up = torch.nn.Linear(16, 4), torch.nn.Linear(4, 16)
-        with torch.no_grad():
-            for p in self.parameters():
-                p.copy_(0.2 * torch.randn(p.shape, generator=draw))
-
-    def forward(self, h):
-        return h + self.up(torch.nn.functional.gelu(self.down(h)))
-
-
 def with_adapters(model):
     blocks = model.transformer.h if hasattr(model, "transformer") else model.model.layers
     for i, block in enumerate(blocks):
         for j, sub in enumerate([block.attn if hasattr(block, "attn") else block.self_attn, block.mlp]):
             sub.adapter = Adapter(10 * i + j)
-            sub.register_forward_hook(
-                lambda module, _, out: (module.adapter(out[0]), *out[1:]) if isinstance(out, tuple) else module.adapter(out)
-            )
+            adapt_output(sub, sub.adapter)
     return model
 
 
 def with_lora(model, target):
-    wrapped = peft.get_peft_model(
-        model, peft.LoraConfig(r=2, lora_alpha=4, target_modules=[target], task_type="CAUSAL_LM", fan_in_fan_out=target == "c_attn")
+    return draw_lora(
+        peft.get_peft_model(
+            model, peft.LoraConfig(r=2, lora_alpha=4, target_modules=[target], task_type="CAUSAL_LM", fan_in_fan_out=target == "c_attn")
+        )
     )
-    with torch.no_grad():
-        for i, (n, p) in enumerate(sorted((n, p) for n, p in wrapped.named_parameters() if "lora_" in n)):
-            p.copy_(0.2 * torch.randn(p.shape, generator=torch.Generator().manual_seed(i)))
-    return wrapped
 
 
 def extras_of(model, marks):
-    clean = lambda n: n.replace("base_model.model.", "").replace(".default", "")
     return {clean(n): p.detach().clone().contiguous() for n, p in model.named_parameters() if any(mark in n for mark in marks)}
 
 
@@ -210,7 +193,7 @@ for index, (name, (kind, config, target)) in enumerate(CASES.items()):
             names = [n for n, _ in model.named_parameters() if (own is None and method == "full") or (own and any(m in n for m in own)) or (method == "bitfit" and n.endswith(".bias"))]
             if names:
                 losses = train(model, set(names), in_stages)
-                runs.append({"method": method, "losses": losses, "final": sums((n.replace("base_model.model.", "").replace(".default", ""), p) for n, p in model.named_parameters() if n in names)})
+                runs.append({"method": method, "losses": losses, "final": sums((clean(n), p) for n, p in model.named_parameters() if n in names)})
         save_file(extras, os.path.join(folder, "extras.safetensors"))
         expected["runs"] = runs
     json.dump(expected, open(os.path.join(folder, "expected.json"), "w"))

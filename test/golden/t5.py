@@ -19,6 +19,7 @@ embeddings frozen in the second.
 import json
 import os
 import shutil
+import sys
 
 import peft
 import torch
@@ -27,6 +28,10 @@ from safetensors.torch import save_file
 from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration, T5Tokenizer
 from transformers.models.t5.modeling_t5 import T5Attention
 from transformers.optimization import Adafactor
+
+# Last, so that peft.py and others beside it hide no package.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from small_peft import Adapter, adapt_output, clean, draw_lora, sums
 
 torch.set_num_threads(1)
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "t5")
@@ -98,10 +103,6 @@ def train(model, names, trains, kind="adamw"):
     return losses
 
 
-def sums(tensors):
-    return {n: [t.double().sum().item(), t.double().abs().sum().item()] for n, t in tensors}
-
-
 def place(name, config):
     """Embeddings, final, or the stack and the block in it."""
     parts = name.replace("base_model.model.", "").split(".")
@@ -133,19 +134,6 @@ def in_stages(config, stacks):
     return trains
 
 
-class Adapter(torch.nn.Module):
-    def __init__(self, seed):
-        super().__init__()
-        draw = torch.Generator().manual_seed(seed)
-        self.down, self.up = torch.nn.Linear(16, 4), torch.nn.Linear(4, 16)
-        with torch.no_grad():
-            for p in self.parameters():
-                p.copy_(0.2 * torch.randn(p.shape, generator=draw))
-
-    def forward(self, h):
-        return h + self.up(torch.nn.functional.gelu(self.down(h)))
-
-
 def with_adapters(model):
     seed = 0
     for stack in (model.encoder, model.decoder):
@@ -154,22 +142,12 @@ def with_adapters(model):
                 layer.adapter = adapter = Adapter(seed)
                 seed += 1
                 inner = next(m for n, m in layer.named_children() if n in ("SelfAttention", "EncDecAttention", "DenseReluDense"))
-                inner.register_forward_hook(
-                    lambda _, __, out, adapter=adapter: (adapter(out[0]), *out[1:]) if isinstance(out, tuple) else adapter(out)
-                )
+                adapt_output(inner, adapter)
     return model
 
 
 def with_lora(model):
-    wrapped = peft.get_peft_model(model, peft.LoraConfig(r=2, lora_alpha=4, task_type="SEQ_2_SEQ_LM"))
-    with torch.no_grad():
-        for i, (n, p) in enumerate(sorted((n, p) for n, p in wrapped.named_parameters() if "lora_" in n)):
-            p.copy_(0.2 * torch.randn(p.shape, generator=torch.Generator().manual_seed(i)))
-    return wrapped
-
-
-def clean(name):
-    return name.replace("base_model.model.", "").replace(".default", "")
+    return draw_lora(peft.get_peft_model(model, peft.LoraConfig(r=2, lora_alpha=4, task_type="SEQ_2_SEQ_LM")))
 
 
 def write_texts(model):
