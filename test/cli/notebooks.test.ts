@@ -1,5 +1,7 @@
 /** The notebook runner, from source to executed notebook, with the real tslab kernel. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -11,12 +13,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type NotebookEvent, runNotebooks } from '../../src/cli/notebook/run.js';
-import { findTslab, LAUNCH, writeKernelspec } from '../../src/cli/notebook/tslab.js';
+import { findTslab, LAUNCH, PORT_TAKEN, writeKernelspec } from '../../src/cli/notebook/tslab.js';
 import { DataError, UsageError } from '../../src/errors.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -143,6 +146,41 @@ describe('notebooks', { concurrency: 4 }, () => {
   test('a kernel that dies is reported with its last words', async () => {
     const path = source('dies', ['require("fs").writeSync(2, "last words"); process.exit(7);']);
     await assert.rejects(runNotebooks([path], { timeout: 30 }), /process ended \(exit code 7\)\. last words/);
+  });
+});
+
+describe("the entry of a kernel's process", () => {
+  // In place of tslab: binds a socket as tslab does, and says whether that is over before anything else can happen.
+  const started = (address: string) => {
+    const home = join(folder, `entry-${randomUUID()}`);
+    const main = join(home, 'main.js');
+    mkdirSync(join(home, 'node_modules'), { recursive: true });
+    symlinkSync(join(root, 'node_modules/zeromq'), join(home, 'node_modules/zeromq'));
+    writeFileSync(
+      main,
+      `exports.startKernel = ({ configPath }) => {
+        const router = new (require('zeromq').Router)();
+        void router.bind(configPath);
+        console.log(router.lastEndpoint);
+        router.close();
+      };`,
+    );
+    return spawnSync(process.execPath, [LAUNCH, main, address], { encoding: 'utf8' });
+  };
+
+  test('binds at once: a request that comes meanwhile ends nothing', () => {
+    const { stdout, stderr, status } = started('tcp://127.0.0.1:*');
+    assert.match(stdout, /^tcp:\/\/127\.0\.0\.1:\d+\n$/);
+    assert.deepEqual([stderr, status], ['', 0]);
+  });
+
+  test('ends where a port is taken', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { stderr, status } = started(address);
+    server.close();
+    assert.deepEqual([stderr, status], [`Address already in use: ${address}`, PORT_TAKEN]);
   });
 });
 

@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dealer, Subscriber } from 'zeromq';
-import { findTslab, LAUNCH } from './tslab.js';
+import { findTslab, LAUNCH, PORT_TAKEN } from './tslab.js';
 import { decodeMessage, encodeRequest, type Message } from './wire.js';
 
 export interface Kernel {
@@ -23,14 +23,34 @@ export interface Kernel {
   close(): Promise<void>;
 }
 
+interface LaunchedKernel extends Kernel {
+  /** Of its process; null while it runs. */
+  exitCode(): number | null;
+}
+
 const HOST = '127.0.0.1';
 const PORTS = ['shell_port', 'iopub_port', 'stdin_port', 'control_port', 'hb_port'] as const;
 const START_SECONDS = 60;
 
 type Connection = Record<(typeof PORTS)[number], number> & { readonly key: string };
 
-/** Starts a kernel in `folder` and waits until it answers. @throws UsageError without tslab */
+const STARTS = 3;
+
+/** Starts a kernel in `folder` and waits until it answers; anew where a port was taken meanwhile. @throws UsageError without tslab */
 export async function startKernel(folder: string): Promise<Kernel> {
+  for (let start = 1; ; start++) {
+    const kernel = await launchKernel(folder);
+    try {
+      await untilReady(kernel);
+      return kernel;
+    } catch (error) {
+      await kernel.close();
+      if (kernel.exitCode() !== PORT_TAKEN || start === STARTS) throw error;
+    }
+  }
+}
+
+async function launchKernel(folder: string): Promise<LaunchedKernel> {
   const tslab = findTslab(folder);
   const zeromq = tslab.require('zeromq') as typeof import('zeromq');
   const connection = await freeConnection();
@@ -44,14 +64,10 @@ export async function startKernel(folder: string): Promise<Kernel> {
   shell.connect(`tcp://${HOST}:${connection.shell_port}`);
   iopub.connect(`tcp://${HOST}:${connection.iopub_port}`);
   iopub.subscribe();
-  const kernel = converse(process, shell, iopub, connection.key, temporary);
-  try {
-    await untilReady(kernel);
-    return kernel;
-  } catch (error) {
-    await kernel.close();
-    throw error;
-  }
+  return {
+    ...converse(process, shell, iopub, connection.key, temporary),
+    exitCode: () => process.exitCode,
+  };
 }
 
 /** Ports free right now: all five are held at once, then released for the kernel. */

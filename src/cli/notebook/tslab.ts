@@ -9,6 +9,9 @@ import { codeFolder } from '../../package.js';
 /** The script that starts a kernel. */
 export const LAUNCH = join(codeFolder, 'cli/notebook/launch.js');
 
+/** The exit code of a kernel whose port another process took between the choice and the start. */
+export const PORT_TAKEN = 98;
+
 export interface Tslab {
   /** The module that exports `startKernel`. */
   readonly main: string;
