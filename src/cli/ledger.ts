@@ -5,10 +5,10 @@ import { NUMERICAL_VERSION } from '../engine/numerical-version.js';
 import { DataError, UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import type { Differing, LedgerCheck } from '../experiments/ledger-files.js';
-import { checkNames, recordFilter } from '../experiments/ledger-query.js';
-import { ledgerRows } from '../experiments/ledger-rows.js';
+import { recordFilter } from '../experiments/ledger-query.js';
+import { type LedgerRow, ledgerRows } from '../experiments/ledger-rows.js';
+import { machineText } from '../experiments/machine-text.js';
 import { runLabel } from '../experiments/run-label.js';
-import { machineText } from '../experiments/run-record.js';
 import { scoresText, scoreText } from '../report/number-text.js';
 
 const EXAMPLES = {
@@ -78,19 +78,21 @@ async function list(
   folder: string,
   { where = [], json }: { readonly where?: readonly string[]; readonly json?: boolean },
 ): Promise<void> {
-  const keeps = recordFilter(where);
+  const { keeps, checkNames } = recordFilter(where);
   await checkThere(folder);
-  const records = await ledgerRows(folder);
-  checkNames(where, records);
-  const kept = records.filter(keeps);
-  const lines = kept.map((record) =>
-    json
-      ? JSON.stringify(record)
-      : `${record.key} ${runLabel(record.spec)}: ${scoresText(record)} | ${record.spec.model} | ${machineText(record.machine)}`,
-  );
+  const lines: string[] = [];
+  let records = 0;
+  for await (const record of ledgerRows(folder, json)) {
+    records++;
+    if (keeps(record)) lines.push(json ? JSON.stringify(record) : lineOf(record));
+  }
+  checkNames();
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-  if (!json) process.stdout.write(`${kept.length} of ${wordFor(records.length, 'record')}\n`);
+  if (!json) process.stdout.write(`${lines.length} of ${wordFor(records, 'record')}\n`);
 }
+
+const lineOf = (record: LedgerRow): string =>
+  `${record.key} ${runLabel(record.spec)}: ${scoresText(record)} | ${record.spec.model} | ${machineText(record.machine)}`;
 
 /** The numbers that two records of a key do not share. */
 function differingText({ key, label, comparisons }: Differing, names: readonly [string, string]): string {

@@ -1,8 +1,8 @@
 /** `progtuning rerun`: a record made again from its spec, number by number. */
 import type { Command } from 'commander';
 import { DataError } from '../errors.js';
+import { machineText } from '../experiments/machine-text.js';
 import { agrees, type Comparison, rerun } from '../experiments/rerun.js';
-import { machineText } from '../experiments/run-record.js';
 import { scoreText } from '../report/number-text.js';
 import { addEngineOptions, type EngineFlags, withEngine } from './engine-options.js';
 import { runDisplay } from './run-display.js';

@@ -1,7 +1,7 @@
 /** Records by what they say: `task=cola`, `learningRate<=3e-5`, `metrics.accuracy>0.9`. */
 
 import { UsageError } from '../errors.js';
-import type { LedgerRecord } from './ledger.js';
+import type { LedgerRow } from './ledger-rows.js';
 import { numericalVersionOf } from './record-version.js';
 
 type Scalar = string | number | boolean | null;
@@ -30,7 +30,7 @@ function at(value: unknown, path: readonly string[]): Scalar | undefined {
 }
 
 /** Looked for in settings, schedule, metrics, machine and the record itself, in this order. Of an undefined metric it is the reason. */
-function wordOf(record: LedgerRecord, name: string): Scalar | undefined {
+function wordOf(record: LedgerRow, name: string): Scalar | undefined {
   if (name === 'numericalVersion') return numericalVersionOf(record);
   const { spec, metrics, undefinedMetrics, machine } = record;
   const path = name.split('.');
@@ -41,34 +41,49 @@ function wordOf(record: LedgerRecord, name: string): Scalar | undefined {
   return undefined;
 }
 
+/** Asked of one record after the other. */
+export interface RecordFilter {
+  /** Whether all conditions hold of a record. */
+  readonly keeps: (record: LedgerRow) => boolean;
+  /** @throws UsageError for a condition on what no record asked so far has: a misspelt name would quietly find nothing */
+  readonly checkNames: () => void;
+}
+
 /**
- * What holds of a record for which all conditions hold.
  * @param conditions `name`, one of = != < <= > >=, and a value; for = and != several values with commas between them
  * @throws UsageError for a text that is no condition
  */
-export function recordFilter(conditions: readonly string[]): (record: LedgerRecord) => boolean {
-  const tests = conditions.map((text) => {
-    const [, name, operator, value] = /^\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$/.exec(text) ?? [];
-    if (name === undefined || operator === undefined || value === undefined)
-      throw new UsageError(`where: '${text}' is no condition; one is, for example, task=cola or seed<3`);
-    if (operator.match(/[<>]/) && !Number.isFinite(Number(value || 'none')))
-      throw new UsageError(`where: '${text}': ${operator} wants a number, not '${value}'`);
-    const wanted = value.split(',').map((part) => part.trim());
-    const holds = OPERATORS[operator] as (found: Scalar, wanted: readonly string[]) => boolean;
-    return (record: LedgerRecord): boolean => {
-      const found = wordOf(record, name);
-      return found === undefined ? operator === '!=' : holds(found, wanted);
-    };
-  });
-  return (record) => tests.every((test) => test(record));
+export function recordFilter(conditions: readonly string[]): RecordFilter {
+  const tests = conditions.map(testOf);
+  const unseen = new Set(tests.map(({ name }) => name));
+  let settings: readonly string[] = [];
+  return {
+    keeps: (record) => {
+      if (settings.length === 0) settings = Object.keys(record.spec);
+      const found = tests.map(({ name }) => wordOf(record, name));
+      for (const [i, { name }] of tests.entries()) if (found[i] !== undefined) unseen.delete(name);
+      return tests.every(({ holds }, i) => holds(found[i]));
+    },
+    checkNames: () => {
+      const [name] = unseen;
+      if (name === undefined || settings.length === 0) return;
+      throw new UsageError(`where: no record has '${name}'; settings are ${settings.join(', ')}`);
+    },
+  };
 }
 
-/** @throws UsageError for a condition on what no record has: a misspelt name would quietly find nothing */
-export function checkNames(conditions: readonly string[], records: readonly LedgerRecord[]): void {
-  for (const text of conditions) {
-    const name = /[\w.]+/.exec(text)?.[0] ?? '';
-    if (records.length === 0 || records.some((record) => wordOf(record, name) !== undefined)) continue;
-    const known = Object.keys(records[0]?.spec ?? {}).join(', ');
-    throw new UsageError(`where: no record has '${name}'; settings are ${known}`);
-  }
+interface ConditionTest {
+  readonly name: string;
+  readonly holds: (found: Scalar | undefined) => boolean;
+}
+
+function testOf(text: string): ConditionTest {
+  const [, name, operator, value] = /^\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$/.exec(text) ?? [];
+  if (name === undefined || operator === undefined || value === undefined)
+    throw new UsageError(`where: '${text}' is no condition; one is, for example, task=cola or seed<3`);
+  if (operator.match(/[<>]/) && !Number.isFinite(Number(value || 'none')))
+    throw new UsageError(`where: '${text}': ${operator} wants a number, not '${value}'`);
+  const wanted = value.split(',').map((part) => part.trim());
+  const holds = OPERATORS[operator] as (found: Scalar, wanted: readonly string[]) => boolean;
+  return { name, holds: (found) => (found === undefined ? operator === '!=' : holds(found, wanted)) };
 }

@@ -1,6 +1,6 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
 import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
-import { scheduleText } from '../progressive/schedule.js';
+import { scheduleText } from '../progressive/schedule-text.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
 import { isSpanTask, isTextTask, ownKind } from './run-spec.js';

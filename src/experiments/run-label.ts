@@ -1,5 +1,5 @@
 /** What a run is called on the screen. */
-import { scheduleText } from '../progressive/schedule.js';
+import { scheduleText } from '../progressive/schedule-text.js';
 import type { RunSpec } from './run-spec.js';
 
 /**

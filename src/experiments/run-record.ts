@@ -106,7 +106,3 @@ function visibleGpus(): Pick<Machine, 'gpus'> {
   const gpus = gpusOf(process.env);
   return gpus.length === 0 ? {} : { gpus: gpus.join(',') };
 }
-
-/** `AMD EPYC, 2 threads`. */
-export const machineText = ({ processor, threads, device }: Machine): string =>
-  `${processor}, ${threads} thread${threads === 1 ? '' : 's'}${device === undefined ? '' : `, device ${device}`}`;

@@ -49,14 +49,6 @@ export const PARTITION_KINDS = ['equal', 'equal-parameters', 'contribution', 'ad
 /** Training examples that contributions and plasticity are measured on, if not said; `only-block` takes all. */
 export const MEASURED_EXAMPLES = 256;
 
-/** `equal-parameters`, `contribution fisher`, `adaptive plasticity 0.2`. */
-export function partitionText(partition: Partition): string {
-  if (partition.kind === 'contribution') return `contribution ${partition.estimate}`;
-  if (partition.kind === 'adaptive') return `adaptive ${partition.rule} ${partition.threshold}`;
-  if (partition.kind === 'stacks') return `stacks ${partition.over}`;
-  return partition.kind === 'given' ? `given parts ${JSON.stringify(partition.parts)}` : partition.kind;
-}
-
 /** Scalars of the model by place. */
 function partSizes(config: ModelConfig, embeddingsTrain: boolean): PartSizes {
   const { embeddings, blocks } = placeCounts(config, { kind: 'classification', numLabels: 1 });

@@ -9,7 +9,7 @@ import type { Trains } from '../models/parameters.js';
 import { permutation, STREAM } from '../random.js';
 import * as z from '../schema.js';
 import { lisaBlocks } from './lisa.js';
-import { partitionParts, partitionSchema, partitionText } from './partition.js';
+import { partitionParts, partitionSchema } from './partition.js';
 import { parts } from './parts.js';
 
 /**
@@ -122,23 +122,6 @@ export function cutSchedule(
   if (schedule.kind !== 'progressive' && schedule.kind !== 'growing') return schedule;
   const cut = partitionParts(schedule.partition, schedule, config, contributions);
   return cut ? { ...schedule, partition: { kind: 'given', parts: cut.map((part) => [...part]) } } : schedule;
-}
-
-/** `progressive`, `only-block 3`, `top-blocks 4`, `lisa 2 every 20`, `progressive by contribution fisher`: what tells schedules of a grid apart. */
-export function scheduleText(schedule: Schedule): string {
-  switch (schedule.kind) {
-    case 'only-block':
-      return `only-block ${schedule.block}`;
-    case 'top-blocks':
-      return `top-blocks ${schedule.blocks}`;
-    case 'lisa':
-      return `lisa ${schedule.layers} every ${schedule.interval}`;
-    case 'progressive':
-    case 'growing':
-      return schedule.partition ? `${schedule.kind} by ${partitionText(schedule.partition)}` : schedule.kind;
-    default:
-      return schedule.kind;
-  }
 }
 
 /** Blocks from part `part` (1..T) up. */

@@ -1,6 +1,7 @@
 /** Claims as rows, and where their evidence comes from: run just now or read, and on which machine. */
+
+import { machineText } from '../experiments/machine-text.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
-import { machineText } from '../experiments/run-record.js';
 import { POWER_NOTE } from './equivalence.js';
 import { recordLinks } from './record-links.js';
 import { provenance } from './run-table.js';

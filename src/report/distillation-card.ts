@@ -1,6 +1,6 @@
 /** The card of a distilled model: of what teacher, on what, how, and what it cost, all from the record of its run. */
 import type { DistilRecord } from '../experiments/distil-spec.js';
-import { machineText } from '../experiments/run-record.js';
+import { machineText } from '../experiments/machine-text.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';
 import { type CardOptions, cardText, million, optimiserText } from './model-card.js';

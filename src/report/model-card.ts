@@ -1,6 +1,7 @@
 /** The card of a pre-trained model: what it was made of, how, and how good it is, all from the record of its run. */
+
+import { machineText } from '../experiments/machine-text.js';
 import type { PretrainRecord } from '../experiments/pretrain-spec.js';
-import { machineText } from '../experiments/run-record.js';
 import type { TextRunSpec } from '../experiments/text-run-spec.js';
 import type { Figure } from './frame.js';
 import { lineChart } from './line-chart.js';

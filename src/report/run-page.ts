@@ -1,8 +1,8 @@
 /** A run as one page to look at: what was done, and its curves as static pictures. One HTML file, without scripts or anything from elsewhere. */
 
+import { machineText } from '../experiments/machine-text.js';
 import type { RunRecord } from '../experiments/run-record.js';
-import { machineText } from '../experiments/run-record.js';
-import { scheduleText } from '../progressive/schedule.js';
+import { scheduleText } from '../progressive/schedule-text.js';
 import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
 import { type LineSeries, lineChart } from './line-chart.js';

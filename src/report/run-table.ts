@@ -1,9 +1,9 @@
 /** Records of runs -> groups over seeds -> rows of a table and points of a figure. What was not run stays visible. */
 
 import type { LedgerRecord } from '../experiments/ledger.js';
+import { machineText } from '../experiments/machine-text.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { numericalVersionOf } from '../experiments/record-version.js';
-import { machineText } from '../experiments/run-record.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
 import { undefinedText } from './number-text.js';
 import type { Row } from './table.js';

@@ -2,7 +2,7 @@
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { publishedRange } from '../experiments/published.js';
 import type { RunSpec } from '../experiments/run-spec.js';
-import { scheduleText } from '../progressive/schedule.js';
+import { scheduleText } from '../progressive/schedule-text.js';
 import { meanAndSpread } from './comparison.js';
 import { collapsed, countedScore } from './pairs.js';
 import { recordLinks } from './record-links.js';

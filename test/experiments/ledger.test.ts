@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type LedgerRecord, readLedger } from '../../src/experiments/ledger.js';
 import { checkLedger, differingRecords, mergeLedgers } from '../../src/experiments/ledger-files.js';
-import { checkNames, recordFilter } from '../../src/experiments/ledger-query.js';
+import { recordFilter } from '../../src/experiments/ledger-query.js';
 import { packageRoot } from '../golden/golden.js';
 
 let home: string;
@@ -82,7 +82,7 @@ test('conditions choose records by setting, metric and machine', async () => {
   const records = [...(await readLedger(a)).values()];
   const [record] = records as [LedgerRecord];
   const { task, seed, method, learningRate } = record.spec;
-  const chosen = (...where: string[]): LedgerRecord[] => records.filter(recordFilter(where));
+  const chosen = (...where: string[]): LedgerRecord[] => records.filter(recordFilter(where).keeps);
   const all = [
     `task=${task}`,
     `seed=${seed}`,
@@ -99,5 +99,10 @@ test('conditions choose records by setting, metric and machine', async () => {
   );
   assert.throws(() => recordFilter(['task']), /'task' is no condition; one is, for example, task=cola/);
   assert.throws(() => recordFilter(['seed<many']), /< wants a number, not 'many'/);
-  assert.throws(() => checkNames(['sede=1'], records), /no record has 'sede'; settings are task, /);
+  const misspelt = recordFilter(['task=none', 'sede=1']);
+  assert.deepEqual(records.filter(misspelt.keeps), []);
+  assert.throws(misspelt.checkNames, /no record has 'sede'; settings are task, /);
+  const empty = recordFilter(['task=none', 'seed=1']);
+  assert.deepEqual(records.filter(empty.keeps), []);
+  empty.checkNames();
 });
