@@ -6,6 +6,7 @@ import type { Method } from '../../src/peft/method.js';
 import type { Shape } from './ours.js';
 
 const BASE = { layers: 12, hidden: 768, heads: 12, intermediate: 3072, vocab: 30522 };
+const LARGE = { layers: 24, hidden: 1024, heads: 16, intermediate: 4096, vocab: 30522 };
 const SMALL = { layers: 4, hidden: 512, heads: 8, intermediate: 2048, vocab: 30522 };
 const DEFAULT = { layers: 6, hidden: 256, heads: 4, intermediate: 1024, vocab: 8000 };
 const TOY = { layers: 2, hidden: 64, heads: 2, intermediate: 256, vocab: 1000 };
@@ -69,6 +70,7 @@ export const ROWS: readonly Row[] = [
   ...stages('adapter', 'Adapter 64', ADAPTER_DEFAULTS.houlsby, ['ours, full']),
   ...stages('bitfit', 'BitFit', { kind: 'bitfit', terms: 'all' }, ['ours, full']),
   base('base-32', 'BERT-base 32 x 128, full', { shape: { ...BASE, batch: 32, length: 128 } }),
+  base('large', 'BERT-large 8 x 128, full', { shape: { ...LARGE, batch: 8, length: 128 } }),
   base('small', 'BERT-small 4 x 512, 32 x 128, full', { shape: { ...SMALL, batch: 32, length: 128 } }),
   base('default', 'default 6 x 256, 32 x 64, full', { shape: { ...DEFAULT, batch: 32, length: 64 } }),
   base('forward', 'BERT-base 32 x 128, evaluation', {
