@@ -130,6 +130,9 @@ const csvField = (value: unknown): string => {
 };
 const csvLine = (fields: readonly unknown[]): string => `${fields.map(csvField).join(',')}\r\n`;
 
+/** Milliseconds that a line of stdin waits for others: who writes it may want its answer first. A file's rows come in full batches. */
+const WAIT_MS = 50;
+
 /** Rows come in so many at a time, or fewer: how far it is is told at the end of some. */
 const TOLD_AFTER = 1024;
 
@@ -196,12 +199,15 @@ export function registerPredict(program: Command): void {
         const options = {
           ...engine,
           onNote: note,
+          waitMs: input === undefined ? WAIT_MS : undefined,
         };
         const rows = questions
           ? mapped(predictAnswers(flags, questionsIn(flags), options), rowOfAnswer)
           : mapped(predictTexts(flags, textsIn(flags), options), rowOf);
         const fill = (out: Writable): Promise<void> => write(out, rows, format);
-        return output === undefined ? fill(process.stdout) : writeFileWhole(output, fill);
+        const written = output === undefined ? fill(process.stdout) : writeFileWhole(output, fill);
+        // A line that is waited for would keep a failed command from ending.
+        return input === undefined ? written.finally(() => process.stdin.destroy()) : written;
       });
     });
   addEngineOptions(command);

@@ -28,6 +28,15 @@ export type OpenOptions = CompileOptions & {
   readonly onNote?: (text: string) => void;
 };
 
+/** How the rows of a saved model come. */
+export type StreamOptions = OpenOptions & {
+  /**
+   * Milliseconds that a row waits for others to be predicted with; default: until there are enough, or no more. For rows of a person or a
+   * service that wants its answer before it sends the next.
+   */
+  readonly waitMs?: number | undefined;
+};
+
 /** @throws UsageError for a model of words or tokens alone; DataError for one without a head */
 export async function savedHead({ model, adapter }: SavedRequest): Promise<LabelledHead> {
   const folder = await resolveModel(model);
@@ -96,15 +105,4 @@ export async function openSaved<H extends TaskHead>(
     maxLength: length,
     labels: labels.length === classes ? labels : generic,
   };
-}
-
-/** Items in groups of `size`, as they come. */
-export async function* chunksOf<T>(items: AsyncIterable<T> | Iterable<T>, size: number): AsyncGenerator<T[]> {
-  let chunk: T[] = [];
-  for await (const item of items) {
-    if (chunk.push(item) < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
 }

@@ -4,7 +4,8 @@ import { buildWindows } from '../datasets/windows.js';
 import { DataError, UsageError } from '../errors.js';
 import type { SpanPredictions } from '../metrics/spans.js';
 import { featureLogits } from '../training/evaluate.js';
-import { chunksOf, type OpenOptions, openSaved, type SavedRequest, savedHead } from './open-saved.js';
+import { chunksOf } from './chunks.js';
+import { openSaved, type SavedRequest, type StreamOptions, savedHead } from './open-saved.js';
 import { SQUAD_DEFAULTS, type SquadSettings } from './run-spec.js';
 import { savedSquadSettings } from './squad-settings.js';
 import { decodeAnswers } from './squad-task.js';
@@ -54,7 +55,7 @@ function checkTexts({ question, context }: Question, id: string): void {
 }
 
 /**
- * Answers in the order of the questions, made as they come: 256 at a time. Long contexts are cut into windows as in training, so
+ * Answers in the order of the questions, made as they come: 256 at a time, or those that are there after `waitMs`. Long contexts are cut into windows as in training, so
  * the answers are those that `evaluate` scores.
  * @throws UsageError for a model that does not answer questions; DataError for an empty text, or a question that leaves no room for its context
  * @example
@@ -72,7 +73,7 @@ function checkTexts({ question, context }: Question, id: string): void {
 export async function* predictAnswers(
   request: AnswerRequest,
   questions: AsyncIterable<Question> | Iterable<Question>,
-  options: OpenOptions = {},
+  options: StreamOptions = {},
 ): AsyncGenerator<Answer> {
   const head = await savedHead(request);
   if (head.kind !== 'span') throw new UsageError(`${request.model}: is a classifier; use predictTexts`);
@@ -83,7 +84,7 @@ export async function* predictAnswers(
   const { model, tokenizer, program } = await openSaved(request, head, maxLength, options);
   let done = 0;
   try {
-    for await (const chunk of chunksOf(questions, CHUNK)) {
+    for await (const chunk of chunksOf(questions, CHUNK, options.waitMs)) {
       const from = done;
       done += chunk.length;
       const ids = chunk.map(({ id }, i) => id ?? String(from + i));

@@ -5,7 +5,8 @@ import type { HeadSpec } from '../models/config.js';
 import { encodeTexts } from '../tokenizers/tokenizer.js';
 import { featureLogits } from '../training/evaluate.js';
 import { holding, predictionsOf, probabilities } from '../training/predictions.js';
-import { chunksOf, type OpenOptions, openSaved, type SavedRequest, savedHead } from './open-saved.js';
+import { chunksOf } from './chunks.js';
+import { openSaved, type SavedRequest, type StreamOptions, savedHead } from './open-saved.js';
 
 export interface PredictRequest extends SavedRequest {
   /** Tokens of a row; longer ones are cut. Default: as trained; 128 where the model's folder does not say. */
@@ -37,7 +38,7 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
 }
 
 /**
- * Predictions in the order of the rows, made as the rows come: 1024 at a time.
+ * Predictions in the order of the rows, made as the rows come: 1024 at a time, or those that are there after `waitMs`.
  * @param rows a text each, or a pair of texts
  * @throws UsageError for a model without a trained classifier, or rows longer than it takes; DataError
  * @param request the saved model
@@ -54,14 +55,14 @@ function predictionOf(logits: Float32Array, head: Classifier, names: readonly st
 export async function* predictTexts(
   { maxLength: asked, ...request }: PredictRequest,
   rows: AsyncIterable<Texts> | Iterable<Texts>,
-  options: OpenOptions = {},
+  options: StreamOptions = {},
 ): AsyncGenerator<Prediction> {
   const head = await savedHead(request);
   if (head.kind === 'span')
     throw new UsageError(`${request.model}: answers questions on texts; use predictAnswers`);
   const { model, tokenizer, program, labels, maxLength } = await openSaved(request, head, asked, options);
   try {
-    for await (const chunk of chunksOf(rows, CHUNK)) {
+    for await (const chunk of chunksOf(rows, CHUNK, options.waitMs)) {
       const features = await encodeTexts(tokenizer, chunk, maxLength);
       const logits = await featureLogits(program, model, features, { ...options, maxLength });
       for (const row of logits) yield predictionOf(row, head, labels);

@@ -3,7 +3,7 @@
  * @module
  */
 export { type EvaluateRequest, evaluateRun } from '../experiments/evaluate-run.js';
-export type { OpenOptions, SavedRequest } from '../experiments/open-saved.js';
+export type { OpenOptions, SavedRequest, StreamOptions } from '../experiments/open-saved.js';
 export {
   type Answer,
   type AnswerRequest,

@@ -9,7 +9,7 @@ import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.
 import { permutation } from '../../src/random.js';
 import { packageRoot } from '../golden/golden.js';
 import { temporaryFolder } from '../temporary-folder.js';
-import { piped, progtuning, type Result } from './progtuning.js';
+import { conversed, piped, progtuning, type Result } from './progtuning.js';
 
 const home = temporaryFolder();
 const data = join(home, 'glue');
@@ -457,8 +457,11 @@ test('own data with every setting that steers, watches and keeps: told before th
     found,
   );
   const [one, two] = rows.map((row) => row.split(',')[0] as string) as [string, string];
-  const asked = `\ufeff${JSON.stringify({ text: one })}\r\n\n${JSON.stringify({ text: `${two}\u2028` })}\n`;
-  const answered = piped(asked, 'predict', '--model', out);
+  const asked = [
+    `\ufeff${JSON.stringify({ text: one })}\r\n`,
+    `\n${JSON.stringify({ text: `${two}\u2028` })}\n`,
+  ];
+  const answered = await conversed(asked, 'predict', '--model', out);
   assert.equal(answered.stderr, 'stdin:2: a blank line; such lines have no prediction\n');
   assert.deepEqual(
     answered.stdout.match(/"label":"\w+"/g),
