@@ -124,7 +124,8 @@ async function specOf(flags: FinetuneFlags): Promise<RunSpec> {
   const request = { ...source, model, maxTrainExamples };
   const defaults = await defaultsOf(flags.recipe, request, method, flags);
   const epochs = flags.epochs ?? defaults.epochs;
-  const stages = flags.stages ?? flags.epochs ?? defaults.stages;
+  const { maxSteps = Number.POSITIVE_INFINITY } = flags;
+  const stages = flags.stages ?? Math.min(flags.epochs ?? defaults.stages, maxSteps);
   return runSpec({
     ...source,
     model,

@@ -70,15 +70,18 @@ function jsonLines(folder: string): Sink {
 const tagOf = (name: string): string =>
   name.startsWith('eval_') || name.startsWith('test_') ? name.replace('_', '/') : `train/${name}`;
 
+/** A curve goes on, and has one value at a step: what the best step gave is said once, where it was evaluated. */
 function tensorBoard(folder: string, key: string): Sink {
   const { append, close } = openFile(folder, `events.out.tfevents.0000000001.progtuning.${key}`);
+  const reached = new Map<string, number>();
   const now = (): number => Date.now() / 1000;
   append(versionEvent(now()));
   return {
     write({ step, ...entry }) {
-      const numbers = Object.entries(entry).flatMap(([name, value]) =>
-        typeof value === 'number' ? [[tagOf(name), value] as const] : [],
-      );
+      const numbers = Object.entries(entry)
+        .flatMap(([name, value]) => (typeof value === 'number' ? [[tagOf(name), value] as const] : []))
+        .filter(([tag]) => step > (reached.get(tag) ?? -1));
+      for (const [tag] of numbers) reached.set(tag, step);
       append(scalarEvent({ wallTime: now(), step, values: Object.fromEntries(numbers) }));
     },
     close,

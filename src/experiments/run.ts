@@ -184,7 +184,8 @@ export async function run(spec: RunSpec, options: RunOptions = {}): Promise<RunR
   const folder = await resolveModel(spec.model);
   const task = taskFor(known, await readConfig(folder));
   const checkpoint = await startingPoint(spec, folder, task, (text) => onEvent({ kind: 'warning', text }));
-  checkSchedule(spec.schedule, spec.maxSteps ?? spec.epochs, checkpoint.config);
+  const { schedule, epochs, maxSteps } = spec;
+  checkSchedule(schedule, maxSteps ?? epochs, checkpoint.config, maxSteps === undefined ? 'epoch' : 'step');
   checkLength(spec, checkpoint.config);
   const snapshots = snapshotFolder(options);
   if (options.save !== undefined) {

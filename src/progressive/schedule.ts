@@ -257,8 +257,13 @@ export function stageTrains(schedule: Schedule, stage: number, config: BlockCoun
 export const stageOfEpoch = ({ stages }: Schedule, epoch: number, epochs: number): number =>
   Math.floor((epoch * stages) / epochs) + 1;
 
-/** Checks a schedule against a model before anything is loaded. @throws UsageError */
-export function checkSchedule(schedule: Schedule, epochs: number, config: ModelConfig): void {
+/** Checks a schedule against a model before anything is loaded. @param unit of the budget @throws UsageError */
+export function checkSchedule(
+  schedule: Schedule,
+  budget: number,
+  config: ModelConfig,
+  unit: 'epoch' | 'step' = 'epoch',
+): void {
   if (schedule.kind === 'growing' && schedule.partition?.kind === 'adaptive')
     throw new UsageError(
       'partition adaptive: blocks freeze while the model trains, so it goes with progressive',
@@ -267,9 +272,9 @@ export function checkSchedule(schedule: Schedule, epochs: number, config: ModelC
   if (isAdaptive(schedule)) return;
   const measured = new Array<number>(config.numHiddenLayers).fill(0);
   trainedBlocks(cutSchedule(schedule, config, measured), 1, config);
-  if (schedule.kind !== 'lisa' && schedule.stages > epochs) {
+  if (schedule.kind !== 'lisa' && schedule.stages > budget) {
     throw new UsageError(
-      `stages: ${schedule.stages} stages do not fit in ${epochs} epochs; a stage takes at least one epoch`,
+      `stages: ${schedule.stages} stages do not fit in ${budget} ${unit}s; a stage takes at least one ${unit}`,
     );
   }
 }

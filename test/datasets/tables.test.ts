@@ -172,6 +172,42 @@ test('what is wrong with labelled rows is one line', async () => {
   );
 });
 
+test('a value without a text of its own is none; labels that are hardly meant are told', async () => {
+  const fails = (name: string, text: string, message: RegExp, kind?: LabelledTable['kind']) =>
+    assert.rejects(surveyTable(table(write(name, text), kind)), message);
+  const jsonRow = (text: unknown, label: unknown): string => `${JSON.stringify({ text, label })}\n`;
+  await fails(
+    'o1.jsonl',
+    jsonRow({ a: 1 }, 'x'),
+    /o1\.jsonl:1: 'text': \{"a":1\} stands where a text is wanted/,
+  );
+  await fails('o2.jsonl', jsonRow('a', { b: 1 }), /o2\.jsonl:1: \{"b":1\} stands where/);
+  await fails('o3.jsonl', jsonRow('a', [{ b: 1 }]), /o3\.jsonl:1: \{"b":1\} stands/, 'multi-label');
+  await fails('o4.csv', 'text,label\n\u200b\0,x\n', /o4\.csv:2: 'text' is empty/);
+  await fails('o5.csv', 'text,label\na,0x10\n', /o5\.csv:2: label '0x10' is not a number/, 'regression');
+  await assert.rejects(
+    tableLayout(write('o6.csv', 'text;label\na;x\n'), {}),
+    /o6\.csv: which column is the label\? There is one, 'text;label': give --delimiter/,
+  );
+  const notesOf = async (...labels: string[]): Promise<readonly string[]> => {
+    const rows = labels.map((label, i) => `a${i},${label}\n`).join('');
+    return (await surveyTable(table(write('d.csv', `text,label\n${rows}`)))).notes;
+  };
+  assert.deepEqual(await notesOf('1', '2', ' 2 ', '1'), []);
+  const path = join(folder, 'd.csv');
+  assert.deepEqual(await notesOf('1', '1.0', '2'), [
+    `${path}:3: labels '1' and '1.0' are two classes: if they are one, write them alike`,
+  ]);
+  assert.deepEqual(await notesOf('good', 'Good', 'NaN'), [
+    `${path}:3: labels 'good' and 'Good' are two classes: if they are one, write them alike`,
+    `${path}:4: label 'NaN' is taken as a class: if it stands for no label, leave its rows out`,
+  ]);
+  assert.equal(
+    (await notesOf('a', 'A', 'b', 'B', 'c', 'C', 'd', 'D')).at(-1),
+    'and 1 labels more of this kind',
+  );
+});
+
 test('a held-out share keeps the classes, and is drawn by the seed', () => {
   const strata = Float64Array.from({ length: 100 }, (_, i) => (i < 80 ? 0 : 1));
   const held = heldOutRows(strata, 0.1, 1);
@@ -194,10 +230,10 @@ test('a held-out share keeps the classes, and is drawn by the seed', () => {
 });
 
 test('several labels: a list, or names between commas, semicolons and bars', () => {
-  assert.deepEqual(classesOf(['a', 'b']), ['a', 'b']);
-  assert.deepEqual(classesOf('["a", "b, c"]'), ['a', 'b, c']);
-  assert.deepEqual(classesOf('a; b|a'), ['a', 'b']);
-  assert.deepEqual(classesOf(''), []);
+  assert.deepEqual(classesOf(['a', 'b'], 'x.csv:2'), ['a', 'b']);
+  assert.deepEqual(classesOf('["a", "b, c"]', 'x.csv:2'), ['a', 'b, c']);
+  assert.deepEqual(classesOf('a; b|a', 'x.csv:2'), ['a', 'b']);
+  assert.deepEqual(classesOf('', 'x.csv:2'), []);
   assert.deepEqual(inLabelOrder(['b', 'B', 'a']), ['B', 'a', 'b']);
 });
 

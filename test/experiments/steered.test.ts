@@ -130,7 +130,7 @@ test('settings that say nothing of a task, or do not go together, are refused be
     [{ metricForBestModel: 'accuracy' }, /decides nothing alone/],
     [{ earlyStoppingThreshold: 0.1 }, /goes with --early-stopping-patience/],
     [{ loadBestModelAtEnd: true, metricForBestModel: 'f1' }, /an evaluation gives loss, accuracy/],
-    [{ maxSteps: 2, schedule: { stages: 3 } }, /3 stages do not fit in 2/],
+    [{ maxSteps: 2, schedule: { stages: 3 } }, /3 stages do not fit in 2 steps/],
   ];
   for (const [more, message] of cases)
     await assert.rejects(async () => run(runSpec({ ...REQUEST, ...more }), { threads: 1 }), message);

@@ -94,12 +94,15 @@ function labelColumn(names: readonly string[], given: GivenColumns, path: string
   if (given.label !== undefined) return named(names, given.label, '--label-column', path);
   const known = LABELS.map((name) => find(names, name)).find((name) => name !== undefined);
   if (known !== undefined) return known;
-  throw new DataError(`${path}: which column is the label? There are: ${listed(names)}. Give --label-column`);
+  throw new DataError(
+    `${path}: which column is the label? There ${names.length === 1 ? `is one, '${names[0]}': give --delimiter if it is several, else` : `are: ${listed(names)}. Give`} --label-column`,
+  );
 }
 
 /** Lists: multi-label; mostly numbers, of which some are not whole: regression; anything else: classes. */
-function kindOf(values: readonly unknown[]): TaskKind {
-  if (values.some((value) => labelTexts(value).isList)) return 'multi-label';
+function kindOf(rows: readonly TableRow[], label: string): TaskKind {
+  if (rows.some(({ values, where }) => labelTexts(values[label], where).isList)) return 'multi-label';
+  const values = rows.map((row) => row.values[label]);
   const numbers = values.map((value) => (value === '' ? Number.NaN : Number(value))).filter(Number.isFinite);
   const isScore = 2 * numbers.length > values.length && !numbers.every(Number.isInteger);
   return isScore ? 'regression' : 'classification';
@@ -139,5 +142,5 @@ export async function tableLayout(path: string, given: GivenColumns, kind?: Task
       `${path}: '${label}' is given as text and as label; name another with --label-column`,
     );
   const columns = { ...textColumns(names, { ...given, label }, path), label };
-  return { kind: kind ?? kindOf(rows.map(({ values }) => values[label])), columns };
+  return { kind: kind ?? kindOf(rows, label), columns };
 }

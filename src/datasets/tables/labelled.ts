@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { DataError } from '../../errors.js';
 import { didYouMean } from '../../nearest.js';
 import type { Columns, TaskKind, TextColumns } from './columns.js';
-import { classesOf, classOf, scoreOf } from './labels.js';
+import { classesOf, classOf, plainText, scoreOf } from './labels.js';
 import { readRows, type TableRow } from './rows.js';
 
 /** A text, or a pair of them. */
@@ -40,10 +40,12 @@ function cell({ values, where }: TableRow, column: string): unknown {
   );
 }
 
+/** Neither space nor what is not seen, as a zero-width space: tokenizers leave nothing of a text without. */
+const VISIBLE = /[^\s\p{Cc}\p{Cf}]/u;
+
 function textOf(row: TableRow, column: string): string {
-  const value = cell(row, column);
-  const text = value === null || value === undefined ? '' : String(value);
-  if (text.trim() === '')
+  const text = plainText(cell(row, column), `${row.where}: '${column}'`);
+  if (!VISIBLE.test(text))
     throw new DataError(`${row.where}: '${column}' is empty; fill it in or leave the row out`);
   return text;
 }

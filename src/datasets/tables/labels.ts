@@ -1,17 +1,32 @@
 /** Labels of one's own: the text of a cell -> class names, a set of them, or a score. */
 import { DataError } from '../../errors.js';
 
+/** The text of a value that has one: of an object it would be `[object Object]`, of a date the time zone's. @throws DataError */
+export function plainText(value: unknown, where: string): string {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value !== 'object') return String(value);
+  throw new DataError(
+    `${where}: ${JSON.stringify(value).slice(0, 40)} stands where a text is wanted; write it as one`,
+  );
+}
+
 /** What a cell says: one name, or with `isList` any number of them (an array, or a text such as `["a", "b"]`). */
-export function labelTexts(value: unknown): { readonly texts: readonly string[]; readonly isList: boolean } {
-  if (Array.isArray(value)) return { texts: value.map((name) => String(name).trim()), isList: true };
-  const text = value === null || value === undefined ? '' : String(value).trim();
+export function labelTexts(
+  value: unknown,
+  where: string,
+): { readonly texts: readonly string[]; readonly isList: boolean } {
+  if (Array.isArray(value))
+    return { texts: value.map((name) => plainText(name, where).trim()), isList: true };
+  const text = plainText(value, where).trim();
   if (text.startsWith('[') && text.endsWith(']')) {
+    let list: unknown[];
     try {
-      const list = JSON.parse(text) as unknown[];
-      return { texts: list.map((name) => String(name).trim()), isList: true };
+      list = JSON.parse(text) as unknown[];
     } catch {
       return { texts: [text], isList: false };
     }
+    return { texts: list.map((name) => plainText(name, where).trim()), isList: true };
   }
   return { texts: text === '' ? [] : [text], isList: false };
 }
@@ -21,7 +36,7 @@ const BETWEEN = /[|;,]/;
 
 /** The one class of a row. @throws DataError for none or several */
 export function classOf(value: unknown, where: string): string {
-  const { texts, isList } = labelTexts(value);
+  const { texts, isList } = labelTexts(value, where);
   const [name] = texts;
   if (name === undefined || name === '')
     throw new DataError(`${where}: the label is empty; fill it in or leave the row out`);
@@ -30,16 +45,20 @@ export function classOf(value: unknown, where: string): string {
 }
 
 /** The classes of a row, none too; repeated ones count once. */
-export function classesOf(value: unknown): string[] {
-  const { texts, isList } = labelTexts(value);
+export function classesOf(value: unknown, where: string): string[] {
+  const { texts, isList } = labelTexts(value, where);
   const names = isList ? texts : texts.flatMap((text) => text.split(BETWEEN)).map((name) => name.trim());
   return [...new Set(names.filter((name) => name !== ''))];
 }
 
+/** As csv writes them; JavaScript's `Number` takes 0x10 too. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** @throws DataError for what is no finite number */
 export function scoreOf(value: unknown, where: string): number {
-  const { texts } = labelTexts(value);
-  const score = texts.length === 1 ? Number(texts[0]) : Number.NaN;
+  const { texts } = labelTexts(value, where);
+  const [text = ''] = texts;
+  const score = texts.length === 1 && DECIMAL.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(score))
     throw new DataError(
       `${where}: label '${texts.join(', ')}' is not a number; mend it, or use --task classification for classes`,
@@ -53,3 +72,38 @@ export function inLabelOrder(names: Iterable<string>): string[] {
   if (all.every((name) => /^-?\d+$/.test(name))) return all.sort((a, b) => Number(a) - Number(b));
   return all.sort((a, b) => (a < b ? -1 : 1));
 }
+
+/** What other programs write where there is no value. */
+const NO_VALUE = /^(\\n|nan|null|none|n\/a|na|<na>|undefined)$/i;
+
+/** Labels of one key look like one class: as Unicode composes them, without case, numbers by their value. */
+function likeness(name: string): string {
+  return DECIMAL.test(name) ? String(Number(name)) : name.normalize('NFKC').toLowerCase();
+}
+
+/**
+ * Class names that are hardly meant, a line each: two ways to write one class, and what stands for no value.
+ * @param places where each name stands first
+ */
+export function doubtfulLabels(places: ReadonlyMap<string, string>): string[] {
+  const notes: string[] = [];
+  const alike = new Map<string, string>();
+  for (const [name, where] of places) {
+    if (NO_VALUE.test(name))
+      notes.push(
+        `${where}: label '${name}' is taken as a class: if it stands for no label, leave its rows out`,
+      );
+    const key = likeness(name);
+    const other = alike.get(key);
+    if (other === undefined) alike.set(key, name);
+    else
+      notes.push(
+        `${where}: labels '${other}' and '${name}' are two classes: if they are one, write them alike`,
+      );
+  }
+  const [most, more] = [notes.slice(0, MOST_TOLD), notes.length - MOST_TOLD];
+  return more > 0 ? [...most, `and ${more} labels more of this kind`] : most;
+}
+
+/** Notes on labels of one file. */
+const MOST_TOLD = 3;

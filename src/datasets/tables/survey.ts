@@ -6,7 +6,7 @@ import { DataError } from '../../errors.js';
 import { permutation, STREAM } from '../../random.js';
 import { hashFile } from '../corpus.js';
 import { Growing, type LabelledRow, type LabelledTable, labelledRows, Seen } from './labelled.js';
-import { inLabelOrder } from './labels.js';
+import { doubtfulLabels, inLabelOrder } from './labels.js';
 
 export interface Survey {
   readonly rows: number;
@@ -27,7 +27,7 @@ const textKey = (texts: readonly string[]): string => JSON.stringify(texts);
 /** @throws DataError for no row, for one class only, and as `labelledRows` */
 export async function surveyTable(table: LabelledTable): Promise<Survey> {
   const seen = new Map<string, number>();
-  const labels = new Set<string>();
+  const labels = new Map<string, string>();
   const strata = new Growing();
   const [all, ids] = [new Seen(), new Seen()];
   let [repeated, first] = [0, ''];
@@ -40,7 +40,7 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
     const stratum = typeof label === 'number' ? '' : [...label].sort().join('\n');
     if (!seen.has(stratum)) seen.set(stratum, seen.size);
     strata.push(seen.get(stratum) as number);
-    if (typeof label !== 'number') for (const name of label) labels.add(name);
+    if (typeof label !== 'number') for (const name of label) if (!labels.has(name)) labels.set(name, where);
     if (labels.size > MOST_CLASSES)
       throw new DataError(
         `${where}: over ${MOST_CLASSES} different labels: is '${table.columns.label}' the label's column? Numbers are learnt with --task regression`,
@@ -48,11 +48,11 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
   }
   const rows = strata.values.length;
   if (rows === 0) throw new DataError(`${table.path}: holds no row to train on`);
-  checkClasses(table, [...labels], rows);
+  checkClasses(table, [...labels.keys()], rows);
   return {
     rows,
     hash: (await hashFile(table.path)).sha256,
-    labels: inLabelOrder(labels),
+    labels: inLabelOrder(labels.keys()),
     strata: strata.values,
     texts: all,
     notes: [
@@ -60,6 +60,7 @@ export async function surveyTable(table: LabelledTable): Promise<Survey> {
         ? []
         : [`${first}; ${repeated} of ${rows} rows repeat an id: leave them out if they are the same rows`]),
       ...(labels.size < MANY_CLASSES || 2 * labels.size <= rows ? [] : [manyText(table, labels.size, rows)]),
+      ...doubtfulLabels(labels),
     ],
   };
 }
