@@ -6,10 +6,14 @@ const EXAMPLES = `
 Examples:
   progtuning export --model runs/sst2 --out web/sst2
   progtuning export --model bert-base-uncased --adapter runs/sst2-lora --task sst2 --out web/sst2-lora
+  progtuning export --model models/smollm2 --out web/smollm2
 Then, in JavaScript (a folder is written with ./ in front; without, it is taken for a hub id):
   import { pipeline } from '@huggingface/transformers';
   const classify = await pipeline('text-classification', './web/sst2', { local_files_only: true, dtype: 'fp32' });
   console.log(await classify('a lovely film'));
+Models that write go out with their cache of keys and values, a T5 as encoder_model.onnx and decoder_model_merged.onnx:
+  const write = await pipeline('text-generation', './web/smollm2', { local_files_only: true, dtype: 'fp32' });
+  console.log(await write('The sea is', { max_new_tokens: 20, do_sample: false }));
 A regression model (STS-B) has no classes, and this pipeline's softmax makes 1 of every score. The score is what the model itself gives,
 (await model(tokenizer(one, { text_pair: other }))).logits, with AutoTokenizer and AutoModelForSequenceClassification.`;
 
@@ -21,11 +25,11 @@ export function registerExport(program: Command): void {
       'a fine-tuned model, or the base model of --adapter; folder or hub id',
     )
     .option('--adapter <folder>', 'a saved LoRA, Adapter or BitFit to lay over it')
-    .option('--task <name>', 'what the adapter was trained for')
+    .option('--task <name>', 'what the adapter was trained for, if not to write')
     .requiredOption('--out <folder>', 'where the model goes')
     .addHelpText('after', EXAMPLES)
     .action(async (request: ExportRequest) => {
       const bytes = await exportRun(request);
-      process.stdout.write(`${request.out}/onnx/model.onnx: ${(bytes / 2 ** 20).toFixed(1)} MiB\n`);
+      process.stdout.write(`${request.out}/onnx: ${(bytes / 2 ** 20).toFixed(1)} MiB\n`);
     });
 }

@@ -10,8 +10,8 @@ export interface ExportedGraph {
 }
 
 /**
- * @param traceAt traces the function at a size; its integer inputs become int64 under new names, the others weights
- * @param inputs name in the trace -> name in the model @param weights data of every other input
+ * @param traceAt traces the function at a size
+ * @param inputs name in the trace -> name in the model, where integers are int64; every other input is a weight @param weights their data
  */
 export function exportGraph(
   traceAt: (size: BatchSize) => Graph,
@@ -22,6 +22,7 @@ export function exportGraph(
   const graph = freeGraph(traceAt, (graph, value) => {
     const name = inputs[value.name];
     if (name !== undefined) {
+      if (value.dtype !== 'int32') return graph.input(name, value.shape, value.dtype);
       const given = graph.input(name, value.shape, 'int64');
       return graph.node('Cast', [given], { ...value, dtype: 'int32' }, { attributes: { to: 6 } });
     }

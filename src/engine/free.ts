@@ -12,14 +12,18 @@ export interface BatchSize {
   readonly length: number;
   /** Of the rows that a second stack reads; absent: there is none. */
   readonly targetLength?: number | undefined;
+  /** Tokens before those of the rows, whose keys and values are kept. */
+  readonly past?: number | undefined;
+  /** Of the text that a second stack reads of, those whose keys and values are kept. */
+  readonly readBefore?: number | undefined;
 }
 
 type TracedSize = { readonly [size in keyof BatchSize]-?: number };
 
 /** Sizes of the two traces: primes, whose differences no two symbols share. */
 export const TRACED_SIZES: readonly [TracedSize, TracedSize] = [
-  { rows: 101, length: 61, targetLength: 43 },
-  { rows: 127, length: 113, targetLength: 89 },
+  { rows: 101, length: 61, targetLength: 43, past: 31, readBefore: 23 },
+  { rows: 127, length: 113, targetLength: 89, past: 71, readBefore: 53 },
 ];
 
 /**
@@ -29,6 +33,8 @@ export const TRACED_SIZES: readonly [TracedSize, TracedSize] = [
 export const FREE = {
   ...{ batch_size: -1, sequence_length: -2, tokens: -3 },
   ...{ decoder_sequence_length: -4, decoder_tokens: -5 },
+  ...{ past_sequence_length: -6, total_sequence_length: -7, decoder_total_sequence_length: -8 },
+  ...{ encoder_past_sequence_length: -9, encoder_new_sequence_length: -10, encoder_new_tokens: -11 },
 } as const;
 type FreeName = keyof typeof FREE;
 
@@ -39,16 +45,30 @@ const PAIRS: readonly (readonly [FreeName, number, number])[] = [
   ['sequence_length', FIRST.length, SECOND.length],
   ['decoder_tokens', FIRST.rows * FIRST.targetLength, SECOND.rows * SECOND.targetLength],
   ['decoder_sequence_length', FIRST.targetLength, SECOND.targetLength],
+  ['past_sequence_length', FIRST.past, SECOND.past],
+  ['total_sequence_length', FIRST.past + FIRST.length, SECOND.past + SECOND.length],
+  ['decoder_total_sequence_length', FIRST.past + FIRST.targetLength, SECOND.past + SECOND.targetLength],
+  ['encoder_past_sequence_length', FIRST.readBefore, SECOND.readBefore],
+  ['encoder_new_sequence_length', FIRST.length - FIRST.readBefore, SECOND.length - SECOND.readBefore],
+  [
+    'encoder_new_tokens',
+    FIRST.rows * (FIRST.length - FIRST.readBefore),
+    SECOND.rows * (SECOND.length - SECOND.readBefore),
+  ],
 ];
 
-/** Products that no input need have as a size of its own. */
-const FACTORS: Partial<Record<FreeName, FreeName>> = {
-  tokens: 'sequence_length',
-  decoder_tokens: 'decoder_sequence_length',
+/** What no input need have as a size of its own. */
+const DERIVED: Partial<Record<FreeName, readonly ['Mul' | 'Add' | 'Sub', FreeName, FreeName]>> = {
+  tokens: ['Mul', 'batch_size', 'sequence_length'],
+  decoder_tokens: ['Mul', 'batch_size', 'decoder_sequence_length'],
+  total_sequence_length: ['Add', 'past_sequence_length', 'sequence_length'],
+  decoder_total_sequence_length: ['Add', 'past_sequence_length', 'decoder_sequence_length'],
+  encoder_new_sequence_length: ['Sub', 'sequence_length', 'encoder_past_sequence_length'],
+  encoder_new_tokens: ['Mul', 'batch_size', 'encoder_new_sequence_length'],
 };
 
 /** Sizes that a number may stand for with a shift. */
-const SHIFTED = PAIRS.filter(([name]) => name.endsWith('sequence_length'));
+const SHIFTED = PAIRS.filter(([name]) => name === 'sequence_length' || name === 'decoder_sequence_length');
 
 /** The shape of an input or output: {@link FREE} where the two traces differ. */
 export function freeShape(a: readonly number[], b: readonly number[]): number[] {
@@ -64,7 +84,7 @@ export function freeShape(a: readonly number[], b: readonly number[]): number[] 
 /** A shape for a batch of the given size; without free sizes it is as it was. */
 export function shapeAt(
   shape: readonly number[],
-  { rows, length, targetLength = 0 }: BatchSize,
+  { rows, length, targetLength = 0, past = 0, readBefore = 0 }: BatchSize,
 ): readonly number[] {
   if (shape.every((size) => size >= 0)) return shape;
   const sizes = new Map<number, number>([
@@ -73,6 +93,12 @@ export function shapeAt(
     [FREE.tokens, rows * length],
     [FREE.decoder_sequence_length, targetLength],
     [FREE.decoder_tokens, rows * targetLength],
+    [FREE.past_sequence_length, past],
+    [FREE.total_sequence_length, past + length],
+    [FREE.decoder_total_sequence_length, past + targetLength],
+    [FREE.encoder_past_sequence_length, readBefore],
+    [FREE.encoder_new_sequence_length, length - readBefore],
+    [FREE.encoder_new_tokens, rows * (length - readBefore)],
   ]);
   return shape.map((size) => sizes.get(size) ?? size);
 }
@@ -106,9 +132,10 @@ class Sizes {
           VECTOR,
         );
       }
-      const factor = FACTORS[name];
-      if (!factor) throw new Error(`free: no input has the size '${name}'`);
-      return this.graph.node('Mul', [this.size('batch_size'), this.size(factor)], VECTOR);
+      const derived = DERIVED[name];
+      if (!derived) throw new Error(`free: no input has the size '${name}'`);
+      const [op, a, b] = derived;
+      return this.graph.node(op, [this.size(a), this.size(b)], VECTOR);
     });
   }
 
@@ -226,6 +253,8 @@ export function freeGraph(
     made.set(value.name, enter(graph, { ...value, shape }));
   });
   const sizes = new Sizes(graph, graph.inputs);
+  // Once all is read nothing is new: 0 rows, which in a shape would mean as many as there were.
+  const mayBeEmpty = graph.inputs.some(({ shape }) => shape.includes(FREE.encoder_past_sequence_length));
   nodes.forEach((node, at) => {
     const other = others[at] as Node;
     if (node.op !== other.op || JSON.stringify(node.attributes) !== JSON.stringify(other.attributes))
@@ -239,7 +268,8 @@ export function freeGraph(
     });
     const outputs = graph.nodes(node.op, given, node.outputs, {
       ...(node.domain === '' ? {} : { domain: node.domain }),
-      attributes: node.attributes,
+      attributes:
+        node.op === 'Reshape' && mayBeEmpty ? { ...node.attributes, allowzero: 1 } : node.attributes,
     });
     node.outputs.forEach((output, i) => {
       made.set(output.name, outputs[i] as Value);

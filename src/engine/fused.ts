@@ -88,14 +88,14 @@ export interface AttentionShape {
 
 /**
  * Multi-head attention without its linear maps: softmax(scale q k^T + bias) v, probabilities times `mask` (dropout).
- * @param q [batch queries, hidden] @param k @param v [batch seq, hidden], or narrower with fewer heads
+ * @param q [batch queries, hidden] @param k @param v [batch seq, hidden], or narrower with fewer heads; or by head, [batch, heads, seq, depth], without gradient
  * @param bias [batch, 1, 1, seq] or [batch, 1, queries, seq], 0 or a large negative number
  * @param mask [batch, heads, queries, seq], 0 or 1 / (1 - rate); undefined: no dropout @param shape examples and heads @returns context [batch queries, hidden]
  */
 export function attention(
   q: tf.Tensor2D,
-  k: tf.Tensor2D,
-  v: tf.Tensor2D,
+  k: tf.Tensor2D | tf.Tensor4D,
+  v: tf.Tensor2D | tf.Tensor4D,
   bias: tf.Tensor,
   mask: tf.Tensor | undefined,
   { batch, heads, keyHeads = heads, relative, scale = 1 / Math.sqrt(q.shape[1] / heads) }: AttentionShape,
@@ -122,8 +122,8 @@ export function attention(
 
 function composedAttention(
   q: tf.Tensor2D,
-  k: tf.Tensor2D,
-  v: tf.Tensor2D,
+  k: tf.Tensor2D | tf.Tensor4D,
+  v: tf.Tensor2D | tf.Tensor4D,
   [bias, relative]: readonly [bias: tf.Tensor, relative: tf.Tensor | undefined],
   mask: tf.Tensor | undefined,
   { batch, heads, keyHeads, scale }: Required<Omit<AttentionShape, 'relative'>>,
@@ -131,7 +131,9 @@ function composedAttention(
   const [rows, hidden] = q.shape;
   const [queries, depth] = [rows / batch, hidden / heads];
   const split = (x: tf.Tensor, count: number): tf.Tensor4D =>
-    tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, count, depth]), [0, 2, 1, 3]);
+    x.rank === 4
+      ? (x as tf.Tensor4D)
+      : tf.transpose(tf.reshape(x, [batch, (x.shape[0] as number) / batch, count, depth]), [0, 2, 1, 3]);
   // The queries of heads that share a key come one below the other.
   const grouped = (x: tf.Tensor): tf.Tensor4D =>
     tf.reshape(x, [batch, keyHeads, (heads / keyHeads) * queries, -1]);

@@ -27,6 +27,9 @@ export interface Ready {
   readonly compileMilliseconds?: number;
   /** Of matrix products in the time of a step, and in the time of its graph alone, 0 to 1. */
   readonly productShares?: { readonly step: number; readonly graph: number };
+  /** Of one that writes: what a step writes. */
+  readonly text?: string;
+  readonly newTokens?: number;
 }
 
 export interface Child {

@@ -18,6 +18,7 @@ import {
   ourTask,
   type TaskOptions,
 } from './ours.js';
+import { ourWriting, servedWriting } from './writers.js';
 
 interface Product {
   readonly n: number;
@@ -121,6 +122,8 @@ const CONTESTANTS: Record<string, () => Promise<Contestant>> = {
   evaluation: () => ourEvaluation(options as EvaluationOptions),
   product: () => product(options),
   served: () => served(options),
+  writing: () => ourWriting(options),
+  'served writing': () => servedWriting(options),
   profile: () => profiled(options as Options),
 };
 const start = CONTESTANTS[kind ?? ''];

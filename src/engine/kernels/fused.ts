@@ -138,7 +138,7 @@ function ungrouped(graph: Graph, x: Value, { heads, keyHeads }: AttentionAttrs):
 }
 
 /**
- * softmax(scale q k^T + relative + bias) v. q [batch queries, hidden]; k, v [batch seq, hidden]; bias [batch, 1, 1, seq];
+ * softmax(scale q k^T + relative + bias) v. q [batch queries, hidden]; k, v [batch seq, hidden] or by head already; bias [batch, 1, 1, seq];
  * relative [1, heads, queries, seq]; mask (dropout) [batch, heads, queries, seq]. Returns context [batch queries, hidden] and what its gradient reads: probabilities
  * [batch, heads, queries, seq] and q, k, v by head [batch, heads, .., depth], so that they are transposed once.
  */
@@ -148,10 +148,9 @@ function attention(
   attrs: AttentionAttrs,
 ): Value[] {
   const q = splitHeads(graph, inputs.q, attrs.batch, attrs.heads);
-  const [k, v] = [inputs.k, inputs.v].map((x) => splitHeads(graph, x, attrs.batch, attrs.keyHeads)) as [
-    Value,
-    Value,
-  ];
+  const [k, v] = [inputs.k, inputs.v].map((x) =>
+    x.shape.length === 4 ? x : splitHeads(graph, x, attrs.batch, attrs.keyHeads),
+  ) as [Value, Value];
   const scores = ungrouped(
     graph,
     matrixProduct(graph, grouped(graph, q, attrs), k, false, true, attrs.scale),

@@ -10,8 +10,8 @@ type Context = ModelContext<T5Config>;
 
 /** What attention is given beside the queries. */
 export interface AttentionOf extends Scores {
-  readonly keys: tf.Tensor2D;
-  readonly values: tf.Tensor2D;
+  readonly keys: tf.Tensor2D | tf.Tensor4D;
+  readonly values: tf.Tensor2D | tf.Tensor4D;
 }
 
 /** What is added to the scores, and whose the dropped probabilities are. */
