@@ -233,8 +233,6 @@ async function chaos(): Promise<void> {
   say(`the ${RUNS} runs in one process`);
   grid(file, reference, '--threads', '1');
 
-  say('the cluster starts');
-  succeed(cluster, 'start', home);
   assert.match(
     refused(file, runs, '--on', 'slurm', '--partition', 'none'),
     /sbatch: .*partition.*--partition$/,
@@ -332,6 +330,25 @@ async function cancelled(): Promise<void> {
   say(`cancelled: ${JSON.stringify(now)}`);
 }
 
+async function end(): Promise<void> {
+  if (process.env.KEEP !== undefined) {
+    say(`kept: ${home}`);
+    return;
+  }
+  call('scancel', '--user', 'root');
+  call(cluster, 'stop', home);
+  for (const mounted of ['full', 'disk']) call('umount', '-l', join(home, mounted));
+  await setTimeout(2000);
+  rmSync(home, { recursive: true, force: true });
+}
+
+const started = call(cluster, 'start', home);
+if (started.code !== 0) {
+  process.stdout.write(`skipped: no cluster starts here\n${started.stderr}`);
+  await end();
+  process.exit(0);
+}
+say('the cluster has started');
 let failed = false;
 try {
   await chaos();
@@ -339,12 +356,6 @@ try {
   failed = true;
   process.stdout.write(`${error instanceof Error ? error.stack : error}\n`);
 } finally {
-  if (process.env.KEEP === undefined) {
-    call('scancel', '--user', 'root');
-    call(cluster, 'stop', home);
-    for (const mounted of ['full', 'disk']) call('umount', '-l', join(home, mounted));
-    await setTimeout(2000);
-    rmSync(home, { recursive: true, force: true });
-  } else say(`kept: ${home}`);
+  await end();
 }
 process.exit(failed ? 1 : 0);
