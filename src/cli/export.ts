@@ -6,14 +6,12 @@ const EXAMPLES = `
 Examples:
   progtuning export --model runs/sst2 --out web/sst2
   progtuning export --model bert-base-uncased --adapter runs/sst2-lora --task sst2 --out web/sst2-lora
-  progtuning export --model models/smollm2 --out web/smollm2
 Then, in JavaScript (a folder is written with ./ in front; without, it is taken for a hub id):
   import { pipeline } from '@huggingface/transformers';
   const classify = await pipeline('text-classification', './web/sst2', { local_files_only: true, dtype: 'fp32' });
   console.log(await classify('a lovely film'));
-Models that write go out with their cache of keys and values, a T5 as encoder_model.onnx and decoder_model_merged.onnx:
-  const write = await pipeline('text-generation', './web/smollm2', { local_files_only: true, dtype: 'fp32' });
-  console.log(await write('The sea is', { max_new_tokens: 20, do_sample: false }));
+Models that write are exported alike, with their cache of keys and values (a T5 as encoder_model.onnx and decoder_model_merged.onnx), for
+pipeline('text-generation', ...) and pipeline('text2text-generation', ...).
 A regression model (STS-B) has no classes, and this pipeline's softmax makes 1 of every score. The score is what the model itself gives,
 (await model(tokenizer(one, { text_pair: other }))).logits, with AutoTokenizer and AutoModelForSequenceClassification.`;
 
