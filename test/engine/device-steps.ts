@@ -1,4 +1,7 @@
-/** `node device-steps.js DEVICE`: ten AdamW steps of a small BERT; prints losses, gradient norms, what was trained and its logits as JSON. */
+/**
+ * `node device-steps.js DEVICE [steered]`: ten AdamW steps of a small BERT; prints losses, gradient norms, what was trained and its logits as JSON.
+ * `steered`: with smoothed labels, class weights and layer-wise rates.
+ */
 import type { Batch, PaddedBatch } from '../../src/datasets/batch.js';
 import { parseDevice } from '../../src/engine/device.js';
 import { newModelConfig } from '../../src/experiments/create-model.js';
@@ -15,12 +18,15 @@ import { createTrainingState } from '../../src/training/state.js';
 import { packedBatch } from '../batch-of.js';
 
 const device = parseDevice(process.argv[2] ?? 'cpu');
+const steered = process.argv[3] === 'steered';
+const loss: LossSettings = steered ? { labelSmoothing: 0.1, classWeights: [2, 1] } : {};
 const [rows, length] = [4, 8];
 const config = newModelConfig(1, 16, 2, 20);
 const head = { kind: 'classification', numLabels: 2 } as const;
 const specs = modelSpecs(config, head);
 const values = new Map(specs.map((spec) => [spec.name, initialise(spec, config, 1)]));
-const rate = ({ place }: ParameterSpec): number => layerwiseFactor(0.5, config.numHiddenLayers, place);
+const rate = (spec: ParameterSpec): number =>
+  steered ? layerwiseFactor(0.5, config.numHiddenLayers, spec.place) : 1;
 const state = createTrainingState(specs, values, () => true, rate);
 const model = { config, head, specs, adaptation: noAdaptation };
 const padded: PaddedBatch = {
@@ -35,21 +41,12 @@ const batch = packedBatch(
 );
 const losses: number[] = [];
 const norms: number[] = [];
-interface Stage {
-  readonly trains: Trains;
-  readonly loss: LossSettings;
-  readonly batches: readonly Batch[];
-}
-/** All parameters for five steps of one batch; then the head and the block for five steps of two, whose gradients add up, labels smoothed and classes weighed. */
-const stages: readonly Stage[] = [
-  { trains: () => true, loss: {}, batches: [batch] },
-  {
-    trains: ({ place }) => place.kind !== 'embeddings',
-    loss: { labelSmoothing: 0.1, classWeights: [2, 1] },
-    batches: [batch, batch],
-  },
+/** All parameters for five steps of one batch; then the head and the block for five steps of two, whose gradients add up. */
+const stages: readonly { readonly trains: Trains; readonly batches: readonly Batch[] }[] = [
+  { trains: () => true, batches: [batch] },
+  { trains: ({ place }) => place.kind !== 'embeddings', batches: [batch, batch] },
 ];
-for (const { trains, loss, batches } of stages) {
+for (const { trains, batches } of stages) {
   const stage = openStage(taskObjective(model, loss), state, trains, { device, threads: 1 });
   for (let i = 0; i < 5; i++) {
     const { loss, gradientNorm } = await stage.run(batches, { seed: 1, stream: 3, step: losses.length });
