@@ -2,7 +2,6 @@
 
 import { trace } from '../engine/compile.js';
 import { type ExportedGraph, exportGraph } from '../engine/export.js';
-import { writeModel } from '../engine/onnx-writer.js';
 import * as tf from '../engine/tfjs.js';
 import type { Adaptation } from '../models/adaptation.js';
 import type { HeadSpec, ModelConfig } from '../models/config.js';
@@ -70,9 +69,3 @@ export const exportModel = (
     inputNames(model.config),
     Object.fromEntries(parameters),
   );
-
-/** {@link exportModel} as the bytes of an ONNX file. */
-export function exportOnnx(model: ExportableModel, parameters: Parameters): Uint8Array {
-  const { graph, weights } = exportModel(model, parameters);
-  return writeModel(graph, { weights: weights.values() });
-}
