@@ -18,6 +18,7 @@ import {
   ourTask,
   type TaskOptions,
 } from './ours.js';
+import { transformersJs } from './served.js';
 import { ourWriting, servedWriting } from './writers.js';
 
 interface Product {
@@ -81,13 +82,8 @@ async function served({
   vocab: number;
   threads: number;
 }): Promise<Contestant> {
-  const { AutoModelForSequenceClassification, env, Tensor } = await import('@huggingface/transformers');
-  env.allowRemoteModels = false;
-  env.localModelPath = '/';
-  const model = await AutoModelForSequenceClassification.from_pretrained(folder, {
-    dtype: 'fp32',
-    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
-  });
+  const { AutoModelForSequenceClassification, Tensor, options: session } = await transformersJs(threads);
+  const model = await AutoModelForSequenceClassification.from_pretrained(folder, session);
   const made = batches.map((lengths) => {
     const longest = Math.max(...lengths);
     const tensor = (value: (i: number, real: boolean) => number) =>

@@ -1,6 +1,7 @@
 /** Contestants that write: the same chat, greedy, by `generate-text` and by @huggingface/transformers over its export. */
 import { openWriter } from '../../src/experiments/generate-text.js';
 import type { Contestant } from './ours.js';
+import { transformersJs } from './served.js';
 
 export interface WritingOptions {
   readonly folder: string;
@@ -33,13 +34,8 @@ export async function ourWriting(options: WritingOptions): Promise<Contestant> {
 /** @param options `folder`: an exported one */
 export async function servedWriting(options: WritingOptions): Promise<Contestant> {
   const { folder, prompt, newTokens, threads } = options;
-  const { AutoModelForCausalLM, AutoTokenizer, env } = await import('@huggingface/transformers');
-  env.allowRemoteModels = false;
-  env.localModelPath = '/';
-  const model = await AutoModelForCausalLM.from_pretrained(folder, {
-    dtype: 'fp32',
-    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
-  });
+  const { AutoModelForCausalLM, AutoTokenizer, options: session } = await transformersJs(threads);
+  const model = await AutoModelForCausalLM.from_pretrained(folder, session);
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
   const write = async (): Promise<{ text: string; newTokens: number }> => {
     const inputs = tokenizer.apply_chat_template([{ role: 'user', content: prompt }], {
