@@ -78,11 +78,11 @@ async function list(
   folder: string,
   { where = [], json }: { readonly where?: readonly string[]; readonly json?: boolean },
 ): Promise<void> {
-  const { keeps, checkNames } = recordFilter(where);
+  const { asksWhole, keeps, checkNames } = recordFilter(where);
   await checkThere(folder);
   const lines: string[] = [];
   let records = 0;
-  for await (const record of ledgerRows(folder, json)) {
+  for await (const record of ledgerRows(folder, json || asksWhole)) {
     records++;
     if (keeps(record)) lines.push(json ? JSON.stringify(record) : lineOf(record));
   }

@@ -43,6 +43,8 @@ function wordOf(record: LedgerRow, name: string): Scalar | undefined {
 
 /** Asked of one record after the other. */
 export interface RecordFilter {
+  /** Whether a condition asks for what a row leaves out. */
+  readonly asksWhole: boolean;
   /** Whether all conditions hold of a record. */
   readonly keeps: (record: LedgerRow) => boolean;
   /** @throws UsageError for a condition on what no record asked so far has: a misspelt name would quietly find nothing */
@@ -58,6 +60,7 @@ export function recordFilter(conditions: readonly string[]): RecordFilter {
   const unseen = new Set(tests.map(({ name }) => name));
   let settings: readonly string[] = [];
   return {
+    asksWhole: tests.some(({ name }) => /^(losses|identity)\b/.test(name)),
     keeps: (record) => {
       if (settings.length === 0) settings = Object.keys(record.spec);
       const found = tests.map(({ name }) => wordOf(record, name));

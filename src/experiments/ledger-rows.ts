@@ -31,7 +31,7 @@ function smallFiles(): (path: string) => string {
 }
 
 /**
- * Without the losses, a flat list, and without what stands before the last entry of the identity: three quarters of the text. Within a text
+ * Without the losses, a flat list, and without what stands before the last entry of the identity: two thirds of the text. Within a text
  * of the record a quotation mark has a backslash before it, so no other place is found; what is then no JSON is read whole.
  */
 const shortened = (json: string): string =>

@@ -102,6 +102,11 @@ test('conditions choose records by setting, metric and machine', async () => {
   const misspelt = recordFilter(['task=none', 'sede=1']);
   assert.deepEqual(records.filter(misspelt.keeps), []);
   assert.throws(misspelt.checkNames, /no record has 'sede'; settings are task, /);
+  const whole = recordFilter(['seed>=0', 'identity.config.hidden_size>0']);
+  assert.deepEqual([whole.asksWhole, misspelt.asksWhole], [true, false]);
+  const config = { hidden_size: 256 };
+  const known = { ...record, identity: { config, tokenizer: {}, weights: {}, numericalVersion: 4 } };
+  assert.deepEqual([whole.keeps(known), whole.keeps({ ...record, identity: undefined })], [true, false]);
   const empty = recordFilter(['task=none', 'seed=1']);
   assert.deepEqual(records.filter(empty.keeps), []);
   empty.checkNames();
