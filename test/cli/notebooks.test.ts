@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startKernel } from '../../src/cli/notebook/kernel.js';
 import { type NotebookEvent, runNotebooks } from '../../src/cli/notebook/run.js';
 import { findTslab, LAUNCH, PORT_TAKEN, writeKernelspec } from '../../src/cli/notebook/tslab.js';
 import { DataError, UsageError } from '../../src/errors.js';
@@ -182,6 +183,30 @@ describe("the entry of a kernel's process", () => {
     server.close();
     assert.deepEqual([stderr, status], [`Address already in use: ${address}`, PORT_TAKEN]);
   });
+});
+
+test('a kernel whose port was taken is started anew', async () => {
+  const home = join(folder, 'taken');
+  const stub = join(home, 'node_modules/tslab');
+  mkdirSync(join(stub, 'dist'), { recursive: true });
+  symlinkSync(join(root, 'node_modules/zeromq'), join(home, 'node_modules/zeromq'));
+  writeFileSync(join(stub, 'package.json'), '{}');
+  // In place of tslab: ends as where a port is taken, twice, and is then the real one.
+  writeFileSync(
+    join(stub, 'dist/main.js'),
+    `const { appendFileSync, readFileSync } = require('fs');
+     exports.startKernel = (options) => {
+       appendFileSync('starts', '.');
+       if (readFileSync('starts', 'utf8').length < 3) process.exit(${PORT_TAKEN});
+       require(${JSON.stringify(findTslab(root).main)}).startKernel({ ...options, enableFindLocal: false });
+     };`,
+  );
+  const kernel = await startKernel(home);
+  await kernel.close();
+  assert.equal(readFileSync(join(home, 'starts'), 'utf8'), '...');
+  rmSync(join(home, 'starts'));
+  writeFileSync(join(stub, 'dist/main.js'), `exports.startKernel = () => process.exit(${PORT_TAKEN});`);
+  await assert.rejects(startKernel(home), /the kernel's process ended \(exit code 98\)/);
 });
 
 test('wrong files are named', async () => {
