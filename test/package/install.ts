@@ -1,6 +1,6 @@
 /**
- * The package as others get it: packed from a clone that was never built, installed in an empty folder from the npm registry alone,
- * called, compiled against. It needs the registry, or npm's cache.
+ * `npm run test:package`: the package as others get it. Packed from a clone that was never built, installed in an empty folder from the
+ * npm registry alone, called, compiled against. It needs the registry, or npm's cache. Two minutes, so no part of `npm test`; CI runs it.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
