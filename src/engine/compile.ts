@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly device?: Device;
   /** 0: one per core. */
   readonly threads?: number;
+  /** Values of inputs that are the same at every run, by name: they are not fed, and stay in these arrays, which must not change. */
+  readonly constants?: Feeds;
   /** Steps run in chunks, as they do on cuda: for tests. */
   readonly chunked?: boolean;
   /** Collects where the time goes. */
@@ -117,14 +119,15 @@ const heldBytes = (graph: Graph, masks: readonly MaskSite[]): number =>
 export async function compile<I extends TensorSpecs>(
   inputs: I,
   fn: TensorFunction<I>,
-  { device = 'cpu', threads = 0, profile }: CompileOptions = {},
+  { device = 'cpu', threads = 0, profile, constants = {} }: CompileOptions = {},
 ): Promise<Compiled> {
   if (device === 'tfjs') {
     await openTfjsBackend();
-    return eager(inputs, fn);
+    const program = eager(inputs, fn);
+    return { ...program, run: (feeds, options) => program.run({ ...constants, ...feeds }, options) };
   }
   const { graph, masks } = trace(inputs, fn);
-  const session = await openSession(graph, { device, threads, profile });
+  const session = await openSession(graph, { device, threads, profile }, constants);
   const source = maskSource();
   return {
     graph,
@@ -156,12 +159,13 @@ export interface SizedFunction {
  */
 export async function compileFree(
   at: (size: BatchSize) => SizedFunction,
-  { device = 'cpu', threads = 0, profile }: CompileOptions = {},
+  { device = 'cpu', threads = 0, profile, constants = {} }: CompileOptions = {},
 ): Promise<CompiledFree> {
   if (device === 'tfjs') {
     await openTfjsBackend();
     return {
-      run: (size, feeds, options) => eager(at(size).inputs, at(size).fn).run(feeds, options),
+      run: (size, feeds, options) =>
+        eager(at(size).inputs, at(size).fn).run({ ...constants, ...feeds }, options),
       close: async () => {},
     };
   }
@@ -174,7 +178,7 @@ export async function compileFree(
   });
   const [first = [], second = []] = traces;
   const sites = first.map((site, i) => ({ ...site, shape: freeShape(site.shape, second[i]?.shape ?? []) }));
-  const session = await openSession(graph, { device, threads, profile });
+  const session = await openSession(graph, { device, threads, profile }, constants);
   const source = maskSource();
   return {
     run(size, feeds, { into, random } = {}) {

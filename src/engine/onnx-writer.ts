@@ -147,8 +147,8 @@ function writeEmptySequence(name: string, pbf: PbfWriter): void {
 export interface ModelOptions {
   /** Name of a first output that is an empty sequence: see `session.ts`. */
   readonly firstOutput?: string;
-  /** Data that the model carries, beyond the graph's own constants. */
-  readonly weights?: Iterable<Constant>;
+  /** Data that the model carries, beyond the graph's own constants. An input of that name is none any more. */
+  readonly weights?: readonly Constant[];
   /** Weights stay where they are: the session is given their data by name. */
   readonly external?: boolean;
 }
@@ -167,7 +167,9 @@ const writeGraph =
     pbf.writeStringField(2, 'progtuning');
     for (const constant of graph.constantsOf(nodes)) pbf.writeMessage(5, writeConstant, constant);
     for (const constant of weights) pbf.writeMessage(5, external ? writeExternal : writeConstant, constant);
-    for (const value of graph.inputs) pbf.writeMessage(11, writeValueInfo, info(value.name, value));
+    const inside = new Set([...weights].map(({ value }) => value.name));
+    for (const value of graph.inputs)
+      if (!inside.has(value.name)) pbf.writeMessage(11, writeValueInfo, info(value.name, value));
     for (const { name, value } of graph.outputs) pbf.writeMessage(12, writeValueInfo, info(name, value));
   };
 

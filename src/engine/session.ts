@@ -6,7 +6,7 @@ import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
 import type { ExportedGraph } from './export.js';
 import { type BatchSize, shapeAt } from './free.js';
-import type { Graph, Value } from './graph.js';
+import type { Constant, Graph, Value } from './graph.js';
 import { sameShape, sizeOf } from './kernels/rule.js';
 import { memoryError } from './memory-error.js';
 import { writeModel } from './onnx-writer.js';
@@ -206,9 +206,28 @@ export async function openResidentSession(
 /** Where no size is free. */
 const NO_SIZE: BatchSize = { rows: 0, length: 0 };
 
-export async function openSession(graph: Graph, options: SessionOptions): Promise<Session> {
-  const model = writeModel(forDevice(graph, options.device), { firstOutput: NOT_HANDED_OVER });
-  const session = await create(model, label(graph), options);
+/** Weights as onnxruntime reads them from our arrays: their path in the model is their name. */
+const externalData = (weights: readonly Constant[]) =>
+  weights.map(({ value, data }) => ({
+    path: value.name,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  }));
+
+/** @param constants values of inputs that are the same at every run, by name: they stay in these arrays, and are not fed */
+export async function openSession(
+  graph: Graph,
+  options: SessionOptions,
+  constants: Feeds = {},
+): Promise<Session> {
+  const weights = graph.inputs.flatMap((value) => {
+    const data = constants[value.name];
+    return data ? [{ value, data }] : [];
+  });
+  const model = writeModel(forDevice(graph, options.device), {
+    firstOutput: NOT_HANDED_OVER,
+    ...{ weights, external: true },
+  });
+  const session = await create(model, label(graph), options, { externalData: externalData(weights) });
   const inputs = new Map<string, { array: Fed; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const own = new Map(
@@ -261,13 +280,9 @@ export async function openModelSession(
   { graph, weights }: ExportedGraph,
   options: SessionOptions,
 ): Promise<ModelSession> {
-  const written = { weights: weights.values(), external: true };
-  const model = writeModel(forDevice(graph, options.device), written);
-  const externalData = [...weights.values()].map(({ value, data }) => ({
-    path: value.name,
-    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  }));
-  const session = await create(model, 'model', options, { externalData });
+  const inside = [...weights.values()];
+  const model = writeModel(forDevice(graph, options.device), { weights: inside, external: true });
+  const session = await create(model, 'model', options, { externalData: externalData(inside) });
   return {
     async run(feeds, shape) {
       const fed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));

@@ -63,6 +63,7 @@ export function withWebgpuOperators(graph: Graph): Graph {
     const lower = LOWERINGS[node.op];
     return lower && [lower(lowered, inputs as Value[], node)];
   });
-  for (const { name, value } of graph.outputs) lowered.output(name, of(value));
+  // An output may have free sizes, where the node that makes it has those of a trace.
+  for (const { name, value } of graph.outputs) lowered.output(name, { ...of(value), shape: value.shape });
   return lowered;
 }

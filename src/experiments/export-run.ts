@@ -118,7 +118,7 @@ export async function exportRun(request: ExportRequest): Promise<number> {
   let written = 0;
   for (const [name, { graph, weights }] of Object.entries(programs)) {
     const path = join(out, 'onnx', name);
-    const bytes = writeModel(graph, { weights: weights.values() });
+    const bytes = writeModel(graph, { weights: [...weights.values()] });
     await writeFile(`${path}.partial`, bytes);
     await rename(`${path}.partial`, path);
     written += bytes.length;

@@ -32,7 +32,7 @@ export const withPast = (
 ): Kept => past?.join(module, keys, values) ?? [keys, values];
 
 /** Heads of keys and values, and the size of each. */
-function keyHeads(config: ModelConfig): { readonly heads: number; readonly size: number } {
+export function keyHeads(config: ModelConfig): { readonly heads: number; readonly size: number } {
   const heads = 'numKeyValueHeads' in config ? config.numKeyValueHeads : config.numAttentionHeads;
   return {
     heads,

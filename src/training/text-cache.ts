@@ -10,7 +10,7 @@ export interface TextShape {
   readonly source: number;
 }
 
-/** Keys and values of all rows so far, [rows, room, size] by their names, of which the first `length` of each row are filled. */
+/** Keys and values of all rows so far, [rows, heads, room, head size] by their names; of each head the first `length` places are filled. */
 export interface Cache {
   readonly rows: number;
   readonly room: number;
@@ -18,36 +18,63 @@ export interface Cache {
   readonly arrays: ReadonlyMap<string, Float32Array>;
 }
 
-/** Room in powers of 2, so that few programs are made. */
-export const roomFor = (length: number): number => Math.max(64, 2 ** Math.ceil(Math.log2(length)));
+/** Of keys, and of values: heads, and the size of each. */
+export interface Heads {
+  readonly heads: number;
+  readonly size: number;
+}
 
-/** Prompts are padded to multiples of this. */
-const STEP = 16;
+/** Room in powers of 2, so that arrays are seldom made anew. */
+const roomFor = (length: number): number => Math.max(64, 2 ** Math.ceil(Math.log2(length)));
 
-export const paddedLength = (length: number): number => Math.ceil(length / STEP) * STEP;
-
-/** Rows of a cache, chosen and given room. @param chosen which row each new one continues */
-export function rearranged(
-  cache: Cache,
-  chosen: readonly number[],
-  room: number,
-  sizes: ReadonlyMap<string, number>,
+/** A cache with room for so many tokens, none of which is filled. */
+export function emptyCache(
+  names: readonly string[],
+  rows: number,
+  tokens: number,
+  { heads, size }: Heads,
 ): Cache {
+  const room = roomFor(tokens);
+  const arrays = new Map(names.map((name) => [name, new Float32Array(rows * heads * room * size)]));
+  return { rows, room, length: 0, arrays };
+}
+
+/** Rows of a cache, chosen, with room for a token more. @param chosen which row each new one continues */
+export function rearranged(cache: Cache, chosen: readonly number[], { heads, size }: Heads): Cache {
+  const room = roomFor(cache.length + 1);
   const isSame =
     room === cache.room && chosen.length === cache.rows && chosen.every((from, to) => from === to);
   if (isSame) return cache;
+  const filled = cache.length * size;
   const arrays = new Map(
     [...cache.arrays].map(([name, array]) => {
-      const size = sizes.get(name) as number;
-      const next = new Float32Array(chosen.length * room * size);
+      const next = new Float32Array(chosen.length * heads * room * size);
       chosen.forEach((from, to) => {
-        const begin = from * cache.room * size;
-        next.set(array.subarray(begin, begin + cache.length * size), to * room * size);
+        for (let head = 0; head < heads; head++) {
+          const begin = (from * heads + head) * cache.room * size;
+          next.set(array.subarray(begin, begin + filled), (to * heads + head) * room * size);
+        }
       });
       return [name, next] as const;
     }),
   );
-  return { rows: chosen.length, room, length: cache.length, arrays };
+  return { ...cache, rows: chosen.length, room, arrays };
+}
+
+/** Writes what is new behind what is filled, in place. @param fresh [rows, heads, tokens, head size] by their names */
+export function extended(
+  cache: Cache,
+  fresh: Readonly<Record<string, Float32Array | Int32Array>>,
+  tokens: number,
+  { heads, size }: Heads,
+): Cache {
+  const length = tokens * size;
+  for (const [name, array] of cache.arrays)
+    for (let line = 0; line < cache.rows * heads; line++) {
+      const made = (fresh[name] as Float32Array).subarray(line * length, (line + 1) * length);
+      array.set(made, (line * cache.room + cache.length) * size);
+    }
+  return { ...cache, length: cache.length + tokens };
 }
 
 /** 0 where a row's token may look, [rows, 1, tokens, room + tokens]: at the filled room, and at the tokens up to itself. */

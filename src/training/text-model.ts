@@ -6,10 +6,11 @@ import type { CompileOptions } from '../engine/compile.js';
 import type { Array1D } from '../engine/session.js';
 import type { NextLogits, Row } from '../generation/next-logits.js';
 import type { Parameters } from '../models/parameters.js';
+import { keyHeads } from '../models/past.js';
 import { encoderBlocks } from '../models/specs.js';
 import type { Model } from './model.js';
-import { biasOf, type Cache, paddedLength, rearranged, roomFor, type TextShape } from './text-cache.js';
-import { Programs } from './text-programs.js';
+import { biasOf, type Cache, emptyCache, extended, rearranged, type TextShape } from './text-cache.js';
+import { cacheNames, textPrograms } from './text-programs.js';
 
 /** A model that writes. Close it when done. */
 export interface TextModel {
@@ -20,51 +21,42 @@ export interface TextModel {
   close(): Promise<void>;
 }
 
-/** Keys and values of a text that was read, [1, tokens, size] by their names. */
-type SourceArrays = ReadonlyMap<string, Float32Array>;
+type Named = readonly [name: string, array: Float32Array];
 
 /** @param parameters values by name @param options device, threads */
 export function openTextModel(model: Model, parameters: Parameters, options: CompileOptions): TextModel {
-  const programs = new Programs(model, options);
-  const values = Object.fromEntries(parameters);
+  const programs = textPrograms(model, parameters, options);
+  const names = cacheNames(model.config);
+  const kept = keyHeads(model.config);
+  /** Numbers that a token has in each array. */
+  const width = kept.heads * kept.size;
   const isPair = encoderBlocks(model.config) > 0;
   let cache: Cache | undefined;
   let source: readonly number[] = [];
-  let read: SourceArrays = new Map();
+  /** Keys and values of the text that was read, [1, heads, tokens, head size]. */
+  let read: readonly Named[] = [];
 
-  /** Ids of the source in each row, and 1 where they are no padding. */
-  function sourceFeeds({ rows, source: length }: TextShape): Readonly<Record<string, Int32Array>> {
+  /** Ids of the source in each row, none of which is padding. */
+  function sourceFeeds({ rows }: TextShape): Readonly<Record<string, Int32Array>> {
     if (!isPair) return {};
-    const sourceIds = new Int32Array(rows * length).fill(model.config.padTokenId);
-    const segments = new Int32Array(rows * length);
-    for (let row = 0; row < rows; row++) {
-      sourceIds.set(source, row * length);
-      segments.fill(1, row * length, row * length + source.length);
-    }
-    return { sourceIds, segments };
+    const sourceIds = Int32Array.from(Array.from({ length: rows }, () => source).flat());
+    return { sourceIds, segments: new Int32Array(sourceIds.length).fill(1) };
   }
 
-  async function run(
-    shape: TextShape,
+  function run(
+    { rows, tokens, room }: Omit<TextShape, 'source'>,
     filled: number,
     fresh: readonly (readonly number[])[],
-    before: Cache | undefined,
-  ) {
-    const { rows, tokens } = shape;
-    const newIds = new Int32Array(rows * tokens);
-    const positions = new Int32Array(rows * tokens);
-    fresh.forEach((ids, row) => {
-      newIds.set(ids, row * tokens);
-      for (let i = 0; i < ids.length; i++) positions[row * tokens + i] = filled + i;
-    });
-    const lastTokens = Int32Array.from(fresh, (ids, row) => row * tokens + ids.length - 1);
-    const program = await programs.at(shape);
-    const past = [...(before?.arrays ?? [])].map(([name, array]) => [`past.${name}`, array] as const);
-    const kept = [...(before ? read : [])].map(([name, array]) => [`source.${name}`, array] as const);
-    const bias = biasOf(shape, filled);
-    return program.run({
-      ...{ ...values, ...sourceFeeds(shape), newIds, positions, lastTokens, bias },
-      ...Object.fromEntries([...past, ...kept]),
+    before: Iterable<Named>,
+  ): Promise<Readonly<Record<string, Array1D>>> {
+    const shape = { rows, tokens, room, source: isPair ? source.length : 0 };
+    const newIds = Int32Array.from(fresh.flat());
+    const positions = Int32Array.from(newIds, (_, i) => filled + (i % tokens));
+    const lastTokens = Int32Array.from(fresh, (_, row) => (row + 1) * tokens - 1);
+    return programs.run(shape, {
+      ...{ ...sourceFeeds(shape), newIds, positions, lastTokens, bias: biasOf(shape, filled) },
+      ...Object.fromEntries(Array.from(before, ([name, array]) => [`past.${name}`, array])),
+      ...Object.fromEntries(room === 0 ? [] : read),
     });
   }
 
@@ -74,61 +66,35 @@ export function openTextModel(model: Model, parameters: Parameters, options: Com
     if (rows.some(({ ids }) => ids.length !== length)) throw new Error('internal: prompts of unequal length');
     if (isPair && source.length === 0)
       throw new Error('internal: an encoder-decoder is asked to write before it has read');
-    const shape = {
-      ...{ rows: rows.length, tokens: paddedLength(length), room: 0 },
-      source: isPair ? paddedLength(source.length) : 0,
-    };
+    const prompts = rows.map(({ ids }) => ids);
+    // A decoder's program wants room before the tokens; one place that no token looks at is enough.
+    const before = isPair ? [] : names.map((name) => [name, new Float32Array(rows.length * width)] as const);
     const outputs = await run(
-      shape,
+      { rows: rows.length, tokens: length, room: isPair ? 0 : 1 },
       0,
-      rows.map(({ ids }) => ids),
-      undefined,
+      prompts,
+      before,
     );
-    const room = roomFor(length);
-    const arrays = new Map(
-      [...programs.sizes.own].map(([name, size]) => {
-        const array = new Float32Array(rows.length * room * size);
-        for (let row = 0; row < rows.length; row++) {
-          const from = row * shape.tokens * size;
-          array.set((outputs[name] as Float32Array).subarray(from, from + length * size), row * room * size);
-        }
-        return [name, array] as const;
-      }),
-    );
-    read = new Map(
-      [...programs.sizes.source].map(([name, size]) => [
-        name,
-        (outputs[name] as Float32Array).slice(0, shape.source * size),
-      ]),
-    );
-    cache = { rows: rows.length, room, length, arrays };
+    cache = extended(emptyCache(names, rows.length, length, kept), outputs, length, kept);
+    if (isPair)
+      read = names.map((name) => [
+        `source.${name}`,
+        (outputs[`source.${name}`] as Float32Array).slice(0, source.length * width),
+      ]);
     return outputs;
   }
 
   async function goOn(rows: readonly Row[], before: Cache): Promise<Readonly<Record<string, Array1D>>> {
-    const { length } = before;
-    const now = rearranged(
-      before,
-      rows.map(({ parent }) => parent as number),
-      roomFor(length + 1),
-      programs.sizes.own,
-    );
-    const shape = {
-      ...{ rows: rows.length, tokens: 1, room: now.room },
-      source: isPair ? paddedLength(source.length) : 0,
-    };
+    const parents = rows.map(({ parent }) => parent as number);
+    const now = rearranged(before, parents, kept);
+    const added = rows.map(({ ids }) => ids.slice(-1));
     const outputs = await run(
-      shape,
-      length,
-      rows.map(({ ids }) => ids.slice(-1)),
-      now,
+      { rows: rows.length, tokens: 1, room: now.room },
+      now.length,
+      added,
+      now.arrays,
     );
-    for (const [name, size] of programs.sizes.own)
-      for (let row = 0; row < rows.length; row++) {
-        const fresh = (outputs[name] as Float32Array).subarray(row * size, (row + 1) * size);
-        (now.arrays.get(name) as Float32Array).set(fresh, (row * now.room + length) * size);
-      }
-    cache = { ...now, length: length + 1 };
+    cache = extended(now, outputs, 1, kept);
     return outputs;
   }
 
@@ -136,8 +102,8 @@ export function openTextModel(model: Model, parameters: Parameters, options: Com
     async nextLogits(rows) {
       const isNew = rows.some(({ parent }) => parent === undefined);
       const { logits } = isNew || !cache ? await begin(rows) : await goOn(rows, cache);
-      const width = model.config.vocabSize;
-      return rows.map((_, row) => (logits as Float32Array).slice(row * width, (row + 1) * width));
+      const { vocabSize } = model.config;
+      return rows.map((_, row) => (logits as Float32Array).slice(row * vocabSize, (row + 1) * vocabSize));
     },
     read(next) {
       source = next;

@@ -14,6 +14,6 @@ export async function exportedFolder(shape: Parameters<typeof freshModel>[0]): P
   await mkdir(join(folder, 'onnx'));
   await writeConfig(folder, model.config, model.head, undefined);
   const { graph, weights } = exportModel(model, values);
-  await writeFile(join(folder, 'onnx/model.onnx'), writeModel(graph, { weights: weights.values() }));
+  await writeFile(join(folder, 'onnx/model.onnx'), writeModel(graph, { weights: [...weights.values()] }));
   return folder;
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import { cumsum } from '@tensorflow/tfjs-core';
-import { compile, trace } from '../../src/engine/compile.js';
+import { compile, compileFree, type SizedFunction, trace } from '../../src/engine/compile.js';
+import type { BatchSize } from '../../src/engine/free.js';
 import { linear } from '../../src/engine/fused.js';
 import * as tf from '../../src/engine/tfjs.js';
 
@@ -149,5 +150,29 @@ test('every elementwise, shape and reduction rule gives what tfjs cpu gives', as
         `${name}[${i}]: ${value}, tfjs ${wanted}`,
       );
     });
+  }
+});
+
+test('constants are not fed, whatever the size of the batch, and change no number', async () => {
+  const at = ({ rows }: { readonly rows: number }) => ({
+    inputs: { x: { shape: [rows, 2] }, w: { shape: [3, 2] } },
+    fn: ({ x, w }: Readonly<Record<string, tf.Tensor>>) => ({
+      y: tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D, false, true),
+    }),
+  });
+  const x = Float32Array.of(1, 2, 3, 4);
+  const w = Float32Array.of(1, 0, 0, 1, 0.5, -1);
+  const wanted = [1, 2, -1.5, 3, 4, -2.5];
+  for (const device of ['cpu', 'tfjs'] as const) {
+    const { inputs, fn } = at({ rows: 2 });
+    const fixed = await compile(inputs, fn, { device, constants: { w } });
+    assert.deepEqual([...((await fixed.run({ x })).y as Float32Array)], wanted);
+    const free = await compileFree(at as (size: BatchSize) => SizedFunction, { device, constants: { w } });
+    for (const rows of [2, 1]) {
+      const { y } = await free.run({ rows, length: 1 }, { x: x.subarray(0, 2 * rows) });
+      assert.deepEqual([...(y as Float32Array)], wanted.slice(0, 3 * rows));
+    }
+    await fixed.close();
+    await free.close();
   }
 });
