@@ -11,6 +11,7 @@ import { packageRoot } from '../golden/golden.js';
 import { type Child, startPython, startWorker } from './child.js';
 import { contest, median, type Times } from './contest.js';
 import { exportedFolder } from './exported-folder.js';
+import { pytorchProducts } from './pytorch-products.js';
 import { type Peer, ROWS, type Row, RUNS } from './rows.js';
 
 const { values: flags } = parseArgs({
@@ -87,8 +88,10 @@ interface Result {
 /** Peers that run where ours does. */
 const ANY_DEVICE: ReadonlySet<Peer> = new Set(['pytorch', 'pytorch bfloat16', 'ours, full']);
 
-async function measure(row: Row, product: Child): Promise<Result> {
-  const rivals = row.peers.filter((peer) => device === 'cpu' || ANY_DEVICE.has(peer));
+async function measure(row: Row, product: Child, halves: boolean): Promise<Result> {
+  const rivals = row.peers.filter(
+    (peer) => (device === 'cpu' || ANY_DEVICE.has(peer)) && (halves || peer !== 'pytorch bfloat16'),
+  );
   const folder = rivals.includes('transformers.js') ? await exportedFolder(row.shape) : undefined;
   const ours = await startWorker(row.forward ? 'forward' : 'step', {
     ...row,
@@ -166,7 +169,7 @@ function runLines(results: readonly Result[]): string[] {
 }
 
 /** The share of matrix products in a BERT-base step. */
-async function products(): Promise<string> {
+async function productShares(): Promise<string> {
   const row = ROWS.find(({ id }) => id === 'full') as Row;
   const child = await startWorker('profile', { ...row, dropout: 0.1, threads, device });
   child.close();
@@ -219,18 +222,25 @@ const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 const wanted = flags.rows.split(',');
+const rows = ROWS.filter(({ name, id }) => wanted.some((text) => name.includes(text) || id === text));
 const results: Result[] = [];
-for (const row of ROWS) {
-  if (!wanted.some((text) => row.name.includes(text) || row.id === text)) continue;
-  const result = await measure(row, product);
+const inHalves = rows.some(({ peers }) => peers.includes('pytorch bfloat16'));
+const onCpu = flags['pytorch-device'] === 'cpu';
+const products = inHalves && onCpu ? await pytorchProducts(threads) : undefined;
+for (const row of rows) {
+  const result = await measure(row, product, products?.halves ?? !onCpu);
   results.push(result);
   for (const row of cells(result)) print(line(row));
 }
 print('');
+if (products)
+  print(
+    `- PyTorch's products, GFLOP/s: ${products.float32?.toFixed(0)} in float32, ${products.bfloat16?.toPrecision(2)} in bfloat16${products.halves ? '' : ', which this processor lacks: no peer'}`,
+  );
 for (const text of runLines(results)) print(`- ${text}`);
 product.close();
 if (flags.rows === '') {
-  print(`- ${await products()}`);
+  print(`- ${await productShares()}`);
   print(`- ${await growth()}`);
 }
 if (flags.write) await intoDocs(printed.join('\n'));

@@ -14,6 +14,7 @@ import type { Schedule } from '../../src/progressive/schedule.js';
 import { packageRoot } from '../golden/golden.js';
 import { startPython, startWorker } from './child.js';
 import { median, type Times, turns } from './contest.js';
+import { pytorchProducts } from './pytorch-products.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -151,18 +152,15 @@ async function savings(task: string): Promise<void> {
   });
 }
 
-const lengths = await fileOf('probe', [[8]]);
-const probe = await startPython({ ...shape, layers: 1, lengths, ceilings: 1 }, threads, 'pytorch_task.py');
-probe?.close();
-/** Without such units PyTorch emulates bfloat16: an epoch would take hours, and say nothing. */
-const halves = (probe?.ready.bfloat16 ?? 0) > (probe?.ready.float32 ?? 0) / 2;
+const probe = await pytorchProducts(threads);
+const halves = probe?.halves ?? false;
 const product = await startWorker('product', { n: 2048, threads, device: 'cpu' });
 const products: number[] = [];
 for (let i = 0; i < 6; i++) products.push((await product.step()).ms);
 product.close();
 const ceiling = (product.ready.flops ?? 0) / Math.min(...products) / 1e6;
 const peer = probe
-  ? `PyTorch ${probe.ready.torch}, transformers ${probe.ready.transformers}: ${probe.ready.float32?.toFixed(0)} in float32, ${probe.ready.bfloat16?.toPrecision(2)} in bfloat16`
+  ? `PyTorch ${probe.torch}, transformers ${probe.transformers}: ${probe.float32?.toFixed(0)} in float32, ${probe.bfloat16?.toPrecision(2)} in bfloat16`
   : 'no PyTorch with transformers found';
 process.stdout.write(
   `${processorName()}, ${threads} threads, Node ${process.version}; BERT-base of ${shape.layers} blocks, epochs of ${flags.examples} examples in batches of ${BATCH}, random order\n` +
