@@ -64,6 +64,14 @@ export async function firstWrongByte(
   return `${line}:${column}`;
 }
 
+/** Whether the first bytes of a file are UTF-16: its mark, or every other byte 0, which is UTF-8 too, of text that no one means. */
+function isUtf16(bytes: Uint8Array): boolean {
+  const [a, b] = bytes;
+  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return true;
+  const begin = bytes.subarray(0, 64);
+  return begin.length > 1 && begin.filter((byte) => byte === 0).length >= Math.floor(begin.length / 3);
+}
+
 /**
  * The text of a file as it is read, without byte-order mark.
  * @throws DataError when the file is missing, cut off, damaged or not UTF-8 (with line and column)
@@ -73,8 +81,13 @@ export async function* readText(
   onBytes: (bytes: Uint8Array) => void = () => undefined,
 ): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
+  let isFirst = true;
   try {
-    for await (const bytes of openBytes(path, onBytes)) yield decoder.decode(bytes, { stream: true });
+    for await (const bytes of openBytes(path, onBytes)) {
+      if (isFirst && isUtf16(bytes)) throw new DataError(UTF_16);
+      isFirst = false;
+      yield decoder.decode(bytes, { stream: true });
+    }
     yield decoder.decode();
   } catch (cause) {
     const error = cause as NodeJS.ErrnoException;
@@ -83,6 +96,8 @@ export async function* readText(
     throw new DataError(`${place}: ${reason(path, error)}`, { cause });
   }
 }
+
+const UTF_16 = 'UTF-16 text; convert the file to UTF-8 (iconv -f UTF-16 -t UTF-8)';
 
 /** Bytes in pieces that end with a line. */
 async function* wholeLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -202,6 +202,19 @@ test('a value without a text of its own is none; labels that are hardly meant ar
     `${path}:3: labels 'good' and 'Good' are two classes: if they are one, write them alike`,
     `${path}:4: label 'NaN' is taken as a class: if it stands for no label, leave its rows out`,
   ]);
+  assert.deepEqual(await notesOf('a\0', 'b', '👩‍💻', 'b\u200b'), [
+    `${path}:2: label 'a\\u0000' has characters that are not seen: mend it if they are not meant`,
+    `${path}:5: label 'b\\u200b' has characters that are not seen: mend it if they are not meant`,
+    `${path}:5: labels 'b' and 'b\u200b' are two classes: if they are one, write them alike`,
+  ]);
+  assert.deepEqual(await notesOf('a;b', 'a', 'b', 'e; f'), [
+    `${path}:2: label 'a;b' is taken as one class; with --task multi-label it is 2`,
+  ]);
+  await fails(
+    'o7.csv',
+    'text,label\na,x;y\nb,\n',
+    /o7\.csv:3: the label is empty;.*several \(a;b\), use --task multi-label/,
+  );
   assert.equal(
     (await notesOf('a', 'A', 'b', 'B', 'c', 'C', 'd', 'D')).at(-1),
     'and 1 labels more of this kind',

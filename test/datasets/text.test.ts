@@ -46,6 +46,17 @@ test('plain text: documents stand between blank lines', async () => {
   assert.deepEqual(await read(write('c.txt', '')), []);
 });
 
+test('UTF-16 is named, with a mark and without', async () => {
+  const text = 'text,label\nfine,good\n';
+  for (const mark of ['\ufeff', ''])
+    await fails(
+      write('wide.txt', Buffer.from(`${mark}${text}`, 'utf16le')),
+      /wide\.txt: UTF-16 text; convert the file to UTF-8/,
+    );
+  await fails(write('big.txt', Buffer.from(`\ufeff${text}`, 'utf16le').swap16()), /big\.txt: UTF-16 text/);
+  assert.deepEqual(await read(write('tiny.txt', 'a')), ['a']);
+});
+
 test('gzip and xz give the same documents; files follow one another', async () => {
   const gz = write('a.txt.gz', gzipSync(PLAIN));
   const xz = write('a.txt.xz', XZ);

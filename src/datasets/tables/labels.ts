@@ -39,7 +39,9 @@ export function classOf(value: unknown, where: string): string {
   const { texts, isList } = labelTexts(value, where);
   const [name] = texts;
   if (name === undefined || name === '')
-    throw new DataError(`${where}: the label is empty; fill it in or leave the row out`);
+    throw new DataError(
+      `${where}: the label is empty; fill it in or leave the row out; where a row may have none, or several (a;b), use --task multi-label`,
+    );
   if (isList) throw new DataError(`${where}: a list of labels (${texts.join(', ')}); use --task multi-label`);
   return name;
 }
@@ -76,13 +78,32 @@ export function inLabelOrder(names: Iterable<string>): string[] {
 /** What other programs write where there is no value. */
 const NO_VALUE = /^(\\n|nan|null|none|n\/a|na|<na>|undefined)$/i;
 
+/** What is not seen: control characters, and marks of no width; but for the joiner, of which emoji are made. */
+const UNSEEN = /[\p{Cc}\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff]/gu;
+
+const escaped = (text: string): string =>
+  text.replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** What stands between the semicolons or bars of a label. */
+const partsOf = (name: string): string[] => name.split(/[|;]/).map((part) => part.trim());
+
+/** The first label that is several, each of which others have too. */
+function composite(names: readonly string[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const part of names.flatMap(partsOf)) counts.set(part, (counts.get(part) ?? 0) + 1);
+  return names.find((name) => {
+    const parts = partsOf(name);
+    return parts.length > 1 && parts.every((part) => part !== '' && (counts.get(part) ?? 0) > 1);
+  });
+}
+
 /** Labels of one key look like one class: as Unicode composes them, without case, numbers by their value. */
 function likeness(name: string): string {
   return DECIMAL.test(name) ? String(Number(name)) : name.normalize('NFKC').toLowerCase();
 }
 
 /**
- * Class names that are hardly meant, a line each: two ways to write one class, and what stands for no value.
+ * Class names that are hardly meant, a line each: two ways to write one class, what stands for no value, what is not seen, and several in one.
  * @param places where each name stands first
  */
 export function doubtfulLabels(places: ReadonlyMap<string, string>): string[] {
@@ -93,7 +114,11 @@ export function doubtfulLabels(places: ReadonlyMap<string, string>): string[] {
       notes.push(
         `${where}: label '${name}' is taken as a class: if it stands for no label, leave its rows out`,
       );
-    const key = likeness(name);
+    if (escaped(name) !== name)
+      notes.push(
+        `${where}: label '${escaped(name)}' has characters that are not seen: mend it if they are not meant`,
+      );
+    const key = likeness(name.replace(UNSEEN, ''));
     const other = alike.get(key);
     if (other === undefined) alike.set(key, name);
     else
@@ -101,6 +126,11 @@ export function doubtfulLabels(places: ReadonlyMap<string, string>): string[] {
         `${where}: labels '${other}' and '${name}' are two classes: if they are one, write them alike`,
       );
   }
+  const several = composite([...places.keys()]);
+  if (several !== undefined)
+    notes.push(
+      `${places.get(several)}: label '${several}' is taken as one class; with --task multi-label it is ${partsOf(several).length}`,
+    );
   const [most, more] = [notes.slice(0, MOST_TOLD), notes.length - MOST_TOLD];
   return more > 0 ? [...most, `and ${more} labels more of this kind`] : most;
 }
