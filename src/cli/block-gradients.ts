@@ -37,7 +37,7 @@ export function registerBlockGradients(program: Command): void {
   const command = program
     .command('block-gradients')
     .requiredOption('--task <name>', 'a task of GLUE, or squad')
-    .option('--data <source>', 'a folder with the tasks’ folders; embedded; hub', 'embedded')
+    .option('--data <source>', 'a folder with the tasks’ folders; embedded; plain; hub', 'embedded')
     .option('--model <folder>', 'folder, shipped name or hub id', SHIPPED_MODEL)
     .option('--batches <n>', 'batches of the first epoch', wholeNumber('batches', 1), 32)
     .option('--batch-size <n>', 'examples', wholeNumber('batch-size', 1), 32)

@@ -163,7 +163,10 @@ function registerEvaluateModel(evaluate: Command): void {
       '--task <name>',
       `Hugging Face's name of a GLUE task, squad, squad_v2; of own data ${OWN_KINDS.join(', ')}`,
     )
-    .requiredOption('--data <source>', "folder with the task's files, hub, or embedded; own data: the file")
+    .requiredOption(
+      '--data <source>',
+      "folder with the task's files, hub, embedded or plain; own data: the file",
+    )
     .requiredOption(
       '--model <folder>',
       'a fine-tuned model, or the base model of --adapter; folder or hub id',

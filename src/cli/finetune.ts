@@ -1,6 +1,8 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
+
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import { isShippedData } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
 import { type RunEvent, run } from '../experiments/run.js';
 import { OWN_KINDS, type RunSpec, runSpec } from '../experiments/run-spec.js';
@@ -83,7 +85,7 @@ export function registerFinetune(program: Command): void {
     )
     .option(
       '--data <source>',
-      "folder that holds the task's folder (SST-2/train.tsv) or SQuAD's files (train-v1.1.json), hub, or embedded (default: embedded)",
+      "folder that holds the task's folder (SST-2/train.tsv) or SQuAD's files (train-v1.1.json), hub, embedded, or plain: generated text that is learnt in seconds (default: embedded)",
     )
     .requiredOption(
       '--model <folder>',
@@ -157,7 +159,7 @@ async function finetune(flags: FinetuneFlags): Promise<void> {
     let announced = flags.json ?? false;
     const onEvent = (event: RunEvent): void => {
       // `--json` says it in its object. Generated data are named before anything else is told.
-      if (!announced && (event.kind === 'loaded' || spec.data === 'embedded')) {
+      if (!announced && (event.kind === 'loaded' || isShippedData(spec.data))) {
         announced = true;
         shown.stop();
         process.stderr.write(`${planText(spec)}\n`);

@@ -17,7 +17,7 @@ interface GenerateFlags {
 export function registerGenerate(program: Command): void {
   program
     .command('generate')
-    .requiredOption('--out <folder>', 'gets glue/<Task>/*.tsv and squad/*.json')
+    .requiredOption('--out <folder>', 'gets glue/<Task>/*.tsv, squad/*.json and plain/')
     .option('--seed <n>', 'draws the sentences', wholeNumber('seed', 0), GENERATED_SEED)
     .option('--tasks <names...>', `some of ${GENERATED_TASKS.join(', ')} (default: all)`)
     .addHelpText('after', '\nExample:\n  progtuning generate --out my-data --seed 2 --tasks CoLA SQuAD')

@@ -55,7 +55,7 @@ export function registerGrid(program: Command): void {
     .option('--model <folder>', "instead of the grid's: folder, shipped name or hub id")
     .option(
       '--data <source>',
-      "instead of the grid's: a folder with the tasks' folders, or with glue/ and squad/; embedded; hub",
+      "instead of the grid's: a folder with the tasks' folders, or with glue/ and squad/; embedded; plain; hub",
     )
     .option('--only <text>', 'only runs whose name holds this, e.g. "rte, lora"')
     .option('--list', 'print the runs and whether they are done, run nothing')

@@ -38,7 +38,7 @@ export function registerInit(program: Command): void {
     .option('--vocab-size <n>', 'tokens, at most 30000', wholeNumber('vocab-size', 10), 8000)
     .option('--text <files...>', 'plain text, .gz or .xz, to learn the vocabulary from')
     .option('--task <name>', "or: a task's training sentences (SQuAD: paragraphs and questions)")
-    .option('--data <source>', "folder that holds the task's folder, or embedded", 'embedded')
+    .option('--data <source>', "folder that holds the task's folder, embedded or plain", 'embedded')
     .option('--seed <n>', 'draws the weights', wholeNumber('seed', 0), 42)
     .addHelpText('after', EXAMPLES)
     .action(async (flags: InitFlags) => createModel({ ...flags, texts: await textsOf(flags) }));

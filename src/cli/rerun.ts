@@ -25,7 +25,10 @@ export function registerRerun(program: Command): void {
     .command('rerun')
     .argument('<records...>', 'files of a ledger')
     .option('--model <folder>', 'where its model lies: folder or hub id')
-    .option('--data <source>', 'a folder with the tasks’ folders, or with glue/ and squad/; embedded; hub')
+    .option(
+      '--data <source>',
+      'a folder with the tasks’ folders, or with glue/ and squad/; embedded; plain; hub',
+    )
     .option('--json', 'print the comparison as JSON');
   addEngineOptions(command).addHelpText('after', EXAMPLES).action(rerunCommand);
 }

@@ -1,11 +1,12 @@
 /** A run as one JSON object. */
+import { isShippedData } from '../datasets/source.js';
 import type { RunRecord } from '../experiments/run-record.js';
 
 /** What `--json` prints. */
 export const jsonOf = (record: RunRecord): Record<string, unknown> => ({
   task: record.spec.task,
   data: record.spec.data,
-  ...(record.spec.data === 'embedded' ? { generated: true } : {}),
+  ...(isShippedData(record.spec.data) ? { generated: true } : {}),
   columns: record.spec.columns,
   validationFile: record.spec.validationFile,
   validationSplit: record.spec.validationSplit,

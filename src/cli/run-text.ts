@@ -1,4 +1,5 @@
 /** What a person reads of a run: before its first step, and of its record. */
+import { isShippedData } from '../datasets/source.js';
 import type { RunEvent, StageRecord } from '../experiments/run-events.js';
 import type { RunRecord } from '../experiments/run-record.js';
 import { isSpanTask, type RunSpec } from '../experiments/run-spec.js';
@@ -13,10 +14,10 @@ const million = (count: number): string => `${(count / 1e6).toFixed(2)} M`;
 
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
-/** `embedded` is never silently the data. */
+/** Generated text is never silently the data. */
 function dataText({ task, data, columns, validationFile, validationSplit, testFile }: RunSpec): string {
-  if (data === 'embedded')
-    return `embedded data (generated text in the shape of ${task}; --data names real data)`;
+  if (isShippedData(data))
+    return `${data} data (generated ${data === 'plain' ? 'plain ' : ''}text in the shape of ${task}; --data names real data)`;
   if (data === 'hub') return `data of ${task} from the Hugging Face hub`;
   const held = validationSplit ? `${100 * validationSplit} % of it held out to evaluate` : undefined;
   const named =

@@ -8,12 +8,13 @@
 import { UsageError } from '../errors.js';
 import { unknownName } from '../nearest.js';
 import { permutation, STREAM } from '../random.js';
-import { squadFiles } from './generated-squad.js';
+import { PARAGRAPHS, PLAIN_PARAGRAPHS, squadFiles } from './generated-squad.js';
 import { acceptability } from './grammar/acceptability.js';
 import { type Draw, drawFrom } from './grammar/draw.js';
 import { entailment, matchedInference, mismatchedInference } from './grammar/inference.js';
 import { paragraph } from './grammar/paragraphs.js';
 import { duplicate, paraphrase } from './grammar/paraphrase.js';
+import { plainParagraph, plainSentiment, plainSimilarity } from './grammar/plain.js';
 import { pronouns } from './grammar/pronouns.js';
 import { answered } from './grammar/questions.js';
 import type { Grammar, Row } from './grammar/row.js';
@@ -28,6 +29,8 @@ interface SplitPlan {
 }
 
 interface GeneratedTask {
+  /** `plain`: in a folder of its own, and so is its name. */
+  readonly level?: 'plain';
   readonly folder: string;
   readonly grammar: Grammar;
   readonly splits: readonly SplitPlan[];
@@ -41,6 +44,16 @@ const usual: readonly SplitPlan[] = [
   { file: 'dev', rows: 500 },
 ];
 const indexed = ({ texts, label }: Row, index: number): (string | number)[] => [index, ...texts, label];
+
+const plain: readonly SplitPlan[] = [
+  { file: 'train', rows: 1000 },
+  { file: 'dev', rows: 300 },
+];
+const SIMILARITY_HEADER = 'index genre filename year old_index source1 source2 sentence1 sentence2 score';
+const similarityLine = ({ texts, label }: Row, i: number): (string | number)[] => [
+  ...[i, 'generated', 'grammar', 'none', i, 'none', 'none'],
+  ...[...texts, label],
+];
 
 /** The number of a task is part of its draws: keep the order, add at the end. */
 const TASKS: readonly GeneratedTask[] = [
@@ -75,8 +88,8 @@ const TASKS: readonly GeneratedTask[] = [
     folder: 'STS-B',
     grammar: similarity,
     splits: usual,
-    header: 'index genre filename year old_index source1 source2 sentence1 sentence2 score',
-    line: ({ texts, label }, i) => [i, 'generated', 'grammar', 'none', i, 'none', 'none', ...texts, label],
+    header: SIMILARITY_HEADER,
+    line: similarityLine,
   },
   {
     folder: 'MNLI',
@@ -113,10 +126,35 @@ const TASKS: readonly GeneratedTask[] = [
     header: 'index sentence1 sentence2 label',
     line: indexed,
   },
+  {
+    level: 'plain',
+    folder: 'SST-2',
+    grammar: plainSentiment,
+    splits: plain,
+    header: 'sentence label',
+    line: ({ texts, label }) => [...texts, label],
+  },
+  {
+    level: 'plain',
+    folder: 'STS-B',
+    grammar: plainSimilarity,
+    splits: plain,
+    header: SIMILARITY_HEADER,
+    line: similarityLine,
+  },
 ];
 
-/** Names for `--tasks`: the folders in lower case, and the one that is not of GLUE. */
-export const GENERATED_TASKS: readonly string[] = [...TASKS.map(({ folder }) => folder), 'SQuAD'];
+const nameOf = ({ level, folder }: Pick<GeneratedTask, 'level' | 'folder'>): string =>
+  level === undefined ? folder : `${level}-${folder}`;
+
+/** Names for `--tasks`: the folders, and those that are not of GLUE. */
+export const GENERATED_TASKS: readonly string[] = [...TASKS.map(nameOf), 'SQuAD', 'plain-SQuAD'];
+
+/** Numbers of those that are not in the list, beyond its own. */
+const SQUAD = 9;
+const PLAIN_SQUAD = 2 ** 10;
+/** Numbers of the plain tasks in the list are shifted by it. */
+const PLAIN = 2 ** 8;
 
 /** Text by file path under the output folder. */
 export type GeneratedFiles = Readonly<Record<string, string>>;
@@ -145,7 +183,10 @@ function taskFiles(task: GeneratedTask, number: number, seed: number): [string, 
     const lines = [...order].map((at, i) => task.line(made[at] as Row, i).join('\t'));
     const separator = task.header?.includes('|') ? '|' : ' ';
     const header = task.header === undefined ? [] : [task.header.split(separator).join('\t')];
-    return [`glue/${task.folder}/${file}.tsv`, `${[...header, ...lines].join('\n')}\n`];
+    return [
+      `${task.level ? `${task.level}/` : ''}glue/${task.folder}/${file}.tsv`,
+      `${[...header, ...lines].join('\n')}\n`,
+    ];
   });
 }
 
@@ -154,14 +195,24 @@ function taskFiles(task: GeneratedTask, number: number, seed: number): [string, 
  * @throws UsageError for a name that is not a generated task's
  */
 export function generatedFiles(seed: number, names: readonly string[] = GENERATED_TASKS): GeneratedFiles {
-  const wanted = names.map((name) => name.toLowerCase().replace('-', ''));
-  const plain = (folder: string): string => folder.toLowerCase().replace('-', '');
-  const unknown = names.find((_, i) => !GENERATED_TASKS.some((task) => plain(task) === wanted[i]));
+  const keyOf = (name: string): string => name.toLowerCase().replaceAll('-', '');
+  const wanted = names.map(keyOf);
+  const unknown = names.find((_, i) => !GENERATED_TASKS.some((task) => keyOf(task) === wanted[i]));
   if (unknown !== undefined) throw new UsageError(unknownName('generated task', unknown, GENERATED_TASKS));
   const glue = TASKS.flatMap((task, number) =>
-    wanted.includes(plain(task.folder)) ? taskFiles(task, number, seed) : [],
+    wanted.includes(keyOf(nameOf(task))) ? taskFiles(task, (task.level ? PLAIN : 0) + number, seed) : [],
   );
-  const paragraphs = (step: number): Draw => drawFrom(seed, TASKS.length * 2 ** 20 + step);
-  const squad = wanted.includes('squad') ? squadFiles((step) => paragraph(paragraphs(step))) : [];
-  return Object.fromEntries([...glue, ...squad]);
+  const drawAt =
+    (number: number) =>
+    (step: number): Draw =>
+      drawFrom(seed, number * 2 ** 20 + step);
+  const squad = wanted.includes('squad')
+    ? squadFiles((step) => paragraph(drawAt(SQUAD)(step)), PARAGRAPHS, 'squad', ['1.1', '2.0'])
+    : [];
+  const plainSquad = wanted.includes('plainsquad')
+    ? squadFiles((step) => plainParagraph(drawAt(PLAIN_SQUAD)(step)), PLAIN_PARAGRAPHS, 'plain/squad', [
+        '1.1',
+      ])
+    : [];
+  return Object.fromEntries([...glue, ...squad, ...plainSquad]);
 }

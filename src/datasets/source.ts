@@ -19,9 +19,20 @@ export interface SplitOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** The folder that a `--data` value names: `embedded` is the package's own. */
-export const dataFolder = (source: string): string =>
-  source === 'embedded' ? resolve(packageData, 'glue') : source;
+/** Generated text that ships, by what `--data` calls it, and its folder in `data/`: `plain` is what a small model learns in seconds. */
+const SHIPPED_DATA: ReadonlyMap<string, string> = new Map([
+  ['embedded', '.'],
+  ['plain', 'plain'],
+]);
+
+/** Whether a `--data` value names generated text that ships with the package. */
+export const isShippedData = (source: string): boolean => SHIPPED_DATA.has(source);
+
+/** The folder that a `--data` value names. @param part what of the package's own data */
+export function dataFolder(source: string, part: 'glue' | 'squad' = 'glue'): string {
+  const shipped = SHIPPED_DATA.get(source);
+  return shipped === undefined ? source : resolve(packageData, shipped, part);
+}
 
 /**
  * Reads one split.

@@ -7,7 +7,7 @@ import { exists } from '../exists.js';
 import { hubFile } from './hub.js';
 import type { HubOptions } from './hub-options.js';
 import { readParquet } from './parquet.js';
-import { packageData, type SplitOptions } from './source.js';
+import { dataFolder, type SplitOptions } from './source.js';
 import {
   describeMisplaced,
   readSquadFile,
@@ -88,7 +88,7 @@ export async function readSquadSplit(
   split: 'train' | 'dev',
   { maxExamples = Number.POSITIVE_INFINITY, strict = false, ...options }: SplitOptions & HubOptions = {},
 ): Promise<SquadSource> {
-  const folder = source === 'embedded' ? join(packageData, 'squad') : source;
+  const folder = dataFolder(source, 'squad');
   const read = await (source === 'hub'
     ? readHub(version, split, options)
     : readFolder(folder, version, split));

@@ -1,5 +1,5 @@
 /** What a grid would cost: each run's arithmetic at the pace of a measured step, and the runs laid into the slots of a cluster. */
-import { localModel, resolveModel } from '../datasets/source.js';
+import { isShippedData, localModel, resolveModel } from '../datasets/source.js';
 import { UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { type ModelConfig, PRESETS } from '../models/config.js';
@@ -44,7 +44,7 @@ export const multiplyAdds = (
 async function epochOf(spec: RunSpec): Promise<{ readonly tokens: number; readonly length: number }> {
   const { task, data, model, maxTrainExamples } = spec;
   const published = FULL[task];
-  const atHand = (data === 'embedded' || (await exists(data))) && (await localModel(model)) !== undefined;
+  const atHand = (isShippedData(data) || (await exists(data))) && (await localModel(model)) !== undefined;
   if (!published && !atHand)
     throw new UsageError(`cost: ${task}: neither its data (${data}) nor a published size is at hand`);
   const [rows, length] = published ?? [0, spec.maxLength / 2];

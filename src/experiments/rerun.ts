@@ -1,4 +1,5 @@
 /** A record made again from its spec: anyone can check what it says. */
+import { isShippedData } from '../datasets/source.js';
 import type { CompileOptions } from '../engine/compile.js';
 import { DataError, UsageError } from '../errors.js';
 import { located } from './grid.js';
@@ -92,7 +93,7 @@ export async function rerun(
 ): Promise<Rerun> {
   const record = await readRecord(path);
   const { data: named } = record.spec;
-  if (data === undefined && named !== 'embedded' && named !== 'hub')
+  if (data === undefined && !isShippedData(named) && named !== 'hub')
     throw new UsageError(`rerun: the record's data are '${named}'; say with --data where they lie`);
   const files = await located(record.spec, data);
   const spec = {

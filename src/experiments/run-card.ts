@@ -1,5 +1,7 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
+
 import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
+import { isShippedData } from '../datasets/source.js';
 import { scheduleText } from '../progressive/schedule-text.js';
 import { evaluatedNames } from './log-history.js';
 import type { RunRecord } from './run-record.js';
@@ -25,7 +27,7 @@ export function allResults(record: RunRecord): Record<string, number> {
 const yaml = (value: string): string => JSON.stringify(value);
 
 const dataName = (data: string): string =>
-  data === 'embedded' ? 'generated text that ships with progtuning' : sharedDataName(data);
+  isShippedData(data) ? 'generated text that ships with progtuning' : sharedDataName(data);
 
 /** The hub's name of what a model does. */
 function pipelineOf(task: string): string {

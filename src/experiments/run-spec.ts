@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { findDataToText } from '../datasets/data-to-text/read.js';
+import { isShippedData } from '../datasets/source.js';
 import type { SquadVersion } from '../datasets/squad.js';
 import { TASK_KINDS } from '../datasets/tables/columns.js';
 import { UsageError } from '../errors.js';
@@ -37,6 +38,9 @@ const isPairTask = (task: string): boolean => task === 'seq2seq-lm' || findDataT
 
 /** Whether a model of the task writes text. */
 export const isTextTask = (task: string): boolean => task === 'causal-lm' || isPairTask(task);
+
+/** Whether its data are generated text that ships with the package. */
+export const hasGeneratedData = ({ data }: { readonly data: string }): boolean => isShippedData(data);
 
 /** Whether answers are spans of a text. */
 export const isSpanTask = (task: string): boolean =>

@@ -3,7 +3,7 @@
 import type { LedgerRecord } from '../experiments/ledger.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { numericalVersionOf } from '../experiments/record-version.js';
-import { canonicalJson, type RunSpec } from '../experiments/run-spec.js';
+import { canonicalJson, hasGeneratedData, type RunSpec } from '../experiments/run-spec.js';
 import { score } from './run-table.js';
 
 /**
@@ -20,7 +20,7 @@ const GENERATED_FLOOR: Readonly<Record<string, number>> = {
 const SUBSET_FLOOR: Readonly<Record<string, number>> = { qqp: 62.1 };
 
 const floorOf = ({ task, data }: RunSpec): number => {
-  const own = data === 'embedded' ? GENERATED_FLOOR : data.startsWith('glue-') ? SUBSET_FLOOR : {};
+  const own = hasGeneratedData({ data }) ? GENERATED_FLOOR : data.startsWith('glue-') ? SUBSET_FLOOR : {};
   return own[task] ?? FLOOR[task] ?? 0;
 };
 

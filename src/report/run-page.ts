@@ -2,6 +2,7 @@
 
 import { machineText } from '../experiments/machine-text.js';
 import type { RunRecord } from '../experiments/run-record.js';
+import { hasGeneratedData } from '../experiments/run-spec.js';
 import { scheduleText } from '../progressive/schedule-text.js';
 import { groupedBars } from './figure.js';
 import { escapeText, type Figure, type FigureText } from './frame.js';
@@ -116,7 +117,7 @@ function figures(record: RunRecord): Figure[] {
 function facts(record: RunRecord): [string, string][] {
   const { spec, steps, best, stages } = record;
   const asked = stages.at(-1)?.to ?? 0;
-  const data = spec.data === 'embedded' ? 'generated text that comes along' : spec.data;
+  const data = hasGeneratedData(spec) ? 'generated text that comes along' : spec.data;
   return [
     ['data', `${data}, ${record.trainExamples} training examples`],
     ['model', spec.model],

@@ -4,6 +4,7 @@ import type { LedgerRecord } from '../experiments/ledger.js';
 import { machineText } from '../experiments/machine-text.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { numericalVersionOf } from '../experiments/record-version.js';
+import { hasGeneratedData } from '../experiments/run-spec.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
 import { undefinedText } from './number-text.js';
 import type { Row } from './table.js';
@@ -211,7 +212,7 @@ export function provenance(cells: readonly GridCell[]): string {
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
   const list = (values: readonly (string | number)[]): string => [...new Set(values)].join(', ');
   const data = (cell: GridCell): string =>
-    cell.spec.data === 'embedded' ? 'generated tasks' : `real data (${cell.spec.data})`;
+    hasGeneratedData(cell.spec) ? 'generated tasks' : `real data (${cell.spec.data})`;
   if (records.length === 0) return `${list(cells.map(data))}; none of ${cells.length} runs made`;
   const machines = records.map(({ machine }) => machineText(machine));
   const sizes = records.map(({ trainExamples }) => trainExamples);

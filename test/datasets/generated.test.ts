@@ -9,7 +9,9 @@ import { GENERATED_SEED, registerGenerate } from '../../src/cli/generate.js';
 import { GENERATED_TASKS, generatedFiles } from '../../src/datasets/generated.js';
 import { readGlueFolder } from '../../src/datasets/glue.js';
 import type { Example } from '../../src/datasets/glue-rows.js';
+import { readSplit } from '../../src/datasets/source.js';
 import { readSquad } from '../../src/datasets/squad.js';
+import { readSquadSplit } from '../../src/datasets/squad-source.js';
 import { findTask, TASKS, type Task } from '../../src/datasets/task.js';
 import { UsageError } from '../../src/errors.js';
 import { packageRoot } from '../golden/golden.js';
@@ -29,7 +31,7 @@ const bag = (text: string): string => (text.toLowerCase().match(/\w+/g) ?? []).s
 test('data/ is what the grammars give, byte for byte', () => {
   for (const [path, text] of Object.entries(files))
     assert.ok(readFileSync(join(data, path), 'utf8') === text, `${path}: run progtuning generate --out data`);
-  assert.equal(Object.keys(files).length, 2 * 9 + 1 + 4);
+  assert.equal(Object.keys(files).length, 2 * 9 + 1 + 4 + 2 * 3);
 });
 
 test('our reader takes every file; no text stands twice in a task; classes are balanced', async () => {
@@ -50,6 +52,24 @@ test('our reader takes every file; no text stands twice in a task; classes are b
       }
     }
   }
+});
+
+test('plain tasks are read by their source, balanced, with answers at their places', async () => {
+  for (const [name, classes] of [
+    ['sst2', 2],
+    ['stsb', 6],
+  ] as const)
+    for (const [split, rows] of [
+      ['train', 1000],
+      ['dev', 300],
+    ] as const) {
+      const { examples } = await readSplit('plain', findTask(name), split, { strict: true });
+      const counts = labelCounts(examples);
+      assert.deepEqual([examples.length, counts.length], [rows, classes]);
+      assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
+    }
+  const { examples } = await readSquadSplit('plain', '1.1', 'dev', { strict: true });
+  assert.equal(examples.length, 200);
 });
 
 test('another seed gives other rows; one task alone gives the same rows', () => {
