@@ -75,6 +75,14 @@ test('every import stays within the room table', () => {
   assert.deepEqual(broken, []);
 });
 
+test('every test lies where the suite looks for it: in a room of test/, no deeper', () => {
+  const names = readdirSync(join(root, 'test'), { recursive: true }).map(String);
+  assert.deepEqual(
+    names.filter((name) => name.endsWith('.test.ts') && name.split('/').length > 2),
+    [],
+  );
+});
+
 test('libraries stay in the files that own them', () => {
   const broken = sources.flatMap(({ file, text }) =>
     importsOf(text)

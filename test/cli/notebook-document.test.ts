@@ -8,9 +8,9 @@ import {
   type Output,
   sourceHash,
   splitLines,
-} from '../../../src/cli/notebook/document.js';
-import { collectOutput, type Displays, stderrOf } from '../../../src/cli/notebook/outputs.js';
-import { decodeMessage, encodeRequest } from '../../../src/cli/notebook/wire.js';
+} from '../../src/cli/notebook/document.js';
+import { collectOutput, type Displays, stderrOf } from '../../src/cli/notebook/outputs.js';
+import { decodeMessage, encodeRequest } from '../../src/cli/notebook/wire.js';
 
 const markdown = `# Title
 
@@ -62,7 +62,7 @@ test('malformed sources are named with their line', () => {
     /^DataError: a\.md:3: this code block has no end/,
   );
   assert.throws(() => notebookFromMarkdown('text\n', 'a.md'), /a\.md: expected code cells/);
-  assert.throws(() => notebookFromJson('{', 'a.ipynb'), /a\.ipynb: not a notebook/);
+  assert.throws(() => notebookFromJson('{', 'a.ipynb'), /a\.ipynb:1:2: not JSON/);
   assert.throws(() => notebookFromJson('{"nbformat": 3}', 'a.ipynb'), /of format 4/);
 });
 
