@@ -1,5 +1,4 @@
 /** `progtuning finetune`: argv -> RunSpec -> run -> metrics as text or one JSON object. */
-
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { isShippedData } from '../datasets/source.js';

@@ -1,5 +1,5 @@
 /** Where data comes from: a folder in the original layout, the Hugging Face hub, or the task that ships with the package. */
-import { basename, resolve } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 import { UsageError } from '../errors.js';
 import { exists } from '../exists.js';
 import { packageRoot } from '../package.js';
@@ -27,6 +27,14 @@ const SHIPPED_DATA: ReadonlyMap<string, string> = new Map([
 
 /** Whether a `--data` value names generated text that ships with the package. */
 export const isShippedData = (source: string): boolean => SHIPPED_DATA.has(source);
+
+/** What `--data` calls a folder of the package's own data; undefined for other folders. */
+export function shippedDataName(folder: string): string | undefined {
+  const isWithin = (part: string): boolean =>
+    resolve(folder).startsWith(`${resolve(packageData, part)}${sep}`);
+  // The last that holds it is the innermost.
+  return [...SHIPPED_DATA].findLast(([, part]) => isWithin(part))?.[0];
+}
 
 /** The folder that a `--data` value names. @param part what of the package's own data */
 export function dataFolder(source: string, part: 'glue' | 'squad' = 'glue'): string {

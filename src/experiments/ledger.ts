@@ -4,10 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
-import { basename, join, resolve, sep } from 'node:path';
+import { basename, join } from 'node:path';
 import { hashFile } from '../datasets/corpus.js';
 import { localFile } from '../datasets/hub-dataset.js';
-import { isShippedData, packageData, readSplit, resolveModel } from '../datasets/source.js';
+import { isShippedData, readSplit, resolveModel, shippedDataName } from '../datasets/source.js';
 import { readSquadSplit } from '../datasets/squad-source.js';
 import { findTask } from '../datasets/task.js';
 import { DataError } from '../errors.js';
@@ -110,8 +110,8 @@ async function dataHashes(spec: RunSpec): Promise<Record<string, string>> {
 function dataName({ task, data }: RunSpec): string {
   if (ownKind(task) !== undefined) return fileName(data);
   if (data === 'hub' || isShippedData(data)) return data;
-  if (resolve(data).startsWith(`${join(packageData, 'plain')}${sep}`)) return 'plain';
-  if (resolve(data).startsWith(`${packageData}${sep}`)) return 'embedded';
+  const shipped = shippedDataName(data);
+  if (shipped !== undefined) return shipped;
   const kind = SQUAD_VERSIONS.has(task) ? 'squad' : 'glue';
   return basename(data).startsWith(`${kind}-`) ? basename(data) : kind;
 }

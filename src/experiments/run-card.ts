@@ -1,5 +1,4 @@
 /** What lies beside a saved model for other people and programs: a model card with the hub's YAML header, and metrics by HF's names. */
-
 import { sharedDataName, sharedModelName } from '../datasets/shared-names.js';
 import { isShippedData } from '../datasets/source.js';
 import { scheduleText } from '../progressive/schedule-text.js';

@@ -6,8 +6,7 @@ import type { Draw } from './draw.js';
 import type { GeneratedParagraph } from './paragraphs.js';
 import type { Row } from './row.js';
 import { BAD, GOOD, SUBJECTS } from './sentiment.js';
-
-const list = (text: string): string[] => text.trim().split(/\s*,\s*/);
+import { words } from './words.js';
 
 /** SST-2's shape: one to three opinions of one kind. Labels alternate. */
 export function plainSentiment({ pick, several, below }: Draw, index: number): Row[] {
@@ -19,13 +18,13 @@ export function plainSentiment({ pick, several, below }: Draw, index: number): R
   return [{ texts: [opinions.join(' and ')], label: String(index % 2) }];
 }
 
-const THINGS = list(
+const THINGS = words(
   'map, key, ladder, lamp, book, coat, letter, hammer, clock, basket, violin, chair, drum, rope, candle',
 );
-const PLACES = list(
+const PLACES = words(
   'the yard, the cellar, the shed, the attic, the hall, the kitchen, the garden, the office',
 );
-const NAMES = list('Frank, Clara, Boris, David, Anna, Helen, Peter, Susan, Martin, Laura, Paul, Ruth');
+const NAMES = words('Frank, Clara, Boris, David, Anna, Helen, Peter, Susan, Martin, Laura, Paul, Ruth');
 
 const enumeration = (things: readonly string[]): string =>
   `${things

@@ -4,19 +4,18 @@
  */
 import type { Draw } from './draw.js';
 import type { Row } from './row.js';
+import { words } from './words.js';
 
-const list = (text: string): string[] => text.trim().split(/\s*,\s*/);
-
-export const SUBJECTS = list(`
+export const SUBJECTS = words(`
   the film, this story, the script, the cast, the ending, the music, the second half, the director, the plot, the dialogue, the lead,
   the opening, the main character, this comedy, the picture, the acting, the humor, this drama, the final scene, the performance
 `);
-export const GOOD = list(`
+export const GOOD = words(`
   moving, bright, warm, funny, gripping, graceful, sharp, honest, exciting, tender, original, delightful, beautiful, brilliant, charming,
   clever, elegant, entertaining, excellent, fascinating, fresh, great, impressive, intelligent, lively, lovely, memorable, perfect,
   powerful, smart, strong, superb, touching, wonderful, fine, good, rich, satisfying
 `);
-export const BAD = list(`
+export const BAD = words(`
   dull, clumsy, cold, tired, shallow, messy, forced, bland, pointless, slow, lifeless, awkward, awful, bad, boring, cheap, confused,
   dreadful, empty, false, flat, foolish, hollow, lame, lazy, mediocre, painful, poor, predictable, silly, stupid, terrible, thin, ugly,
   unpleasant, weak, wooden, worthless

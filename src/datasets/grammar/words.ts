@@ -25,7 +25,8 @@ function verb(text: string): Verb {
   };
 }
 const verbs = (text: string): Verb[] => text.trim().split(/\s+/).map(verb);
-const words = (text: string): string[] => text.trim().split(/\s*,\s*/);
+/** Words, or phrases, between commas. */
+export const words = (text: string): string[] => text.trim().split(/\s*,\s*/);
 
 export const MEN = words(
   'Tom, John, Peter, David, Paul, James, Robert, George, Henry, Frank, Daniel, Martin',
