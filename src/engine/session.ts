@@ -1,10 +1,9 @@
-/** Runs a {@link Graph} natively: the only file, with device.ts, that knows onnxruntime. */
+/** Runs a {@link Graph} natively: the only file, with device.ts, that loads onnxruntime. */
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Device } from './device.js';
 import { deviceError, executionProviders } from './device.js';
-import type { ExportedGraph } from './export.js';
 import { type BatchSize, shapeAt } from './free.js';
 import type { Constant, Graph, Value } from './graph.js';
 import { sameShape, sizeOf } from './kernels/rule.js';
@@ -16,7 +15,7 @@ import { withWebgpuOperators } from './webgpu-operators.js';
 const require = createRequire(import.meta.url);
 
 /** Loaded with the first session: who only reads or counts a model does without its library. */
-const onnxruntime = (): typeof import('onnxruntime-node') => require('onnxruntime-node');
+export const onnxruntime = (): typeof import('onnxruntime-node') => require('onnxruntime-node');
 
 /** Values of a tensor, row-major. */
 export type Array1D = Float32Array | Int32Array;
@@ -104,10 +103,10 @@ const label = ({ inputs, outputs }: Graph): string =>
 const NOT_HANDED_OVER = 'not handed over';
 const stopsAtSequence = (error: unknown): boolean => /Non tensor type/.test((error as Error).message);
 
-const forDevice = (graph: Graph, device: Device): Graph =>
+export const forDevice = (graph: Graph, device: Device): Graph =>
   device === 'webgpu' ? withWebgpuOperators(graph) : graph;
 
-async function create(
+export async function createSession(
   model: Uint8Array,
   name: string,
   { device, threads, profile }: SessionOptions,
@@ -139,7 +138,7 @@ const locations = (graph: Graph, resident: ReadonlySet<string>) =>
     graph.outputs.map(({ name }) => [name, resident.has(name) ? 'gpu-buffer' : 'cpu'] as const),
   );
 
-async function closeSession(session: InferenceSession, profile: Profile | undefined): Promise<void> {
+export async function closeSession(session: InferenceSession, profile: Profile | undefined): Promise<void> {
   if (profile) session.endProfiling();
   await session.release();
 }
@@ -160,7 +159,7 @@ export async function openResidentSession(
 ): Promise<ResidentSession> {
   const preferredOutputLocation = locations(graph, resident);
   const model = writeModel(forDevice(graph, options.device));
-  const session = await create(model, label(graph), options, {
+  const session = await createSession(model, label(graph), options, {
     preferredOutputLocation,
     // An operator that the device lacks is an error, not a detour over the CPU.
     extra: { session: { disable_cpu_ep_fallback: '1' } },
@@ -207,7 +206,7 @@ export async function openResidentSession(
 const NO_SIZE: BatchSize = { rows: 0, length: 0 };
 
 /** Weights as onnxruntime reads them from our arrays: their path in the model is their name. */
-const externalData = (weights: readonly Constant[]) =>
+export const externalData = (weights: readonly Constant[]) =>
   weights.map(({ value, data }) => ({
     path: value.name,
     data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -227,7 +226,7 @@ export async function openSession(
     firstOutput: NOT_HANDED_OVER,
     ...{ weights, external: true },
   });
-  const session = await create(model, label(graph), options, { externalData: externalData(weights) });
+  const session = await createSession(model, label(graph), options, { externalData: externalData(weights) });
   const inputs = new Map<string, { array: Fed; tensor: Tensor }>();
   const outputs = new Map<string, { array: Array1D; tensor: Tensor }>();
   const own = new Map(
@@ -257,50 +256,6 @@ export async function openSession(
         if (!stopsAtSequence(error)) throw memoryError(graph, error);
       });
       return results;
-    },
-    close: () => closeSession(session, options.profile),
-  };
-}
-
-/** A model with its weights inside and free sizes: fed token ids, gives float32. */
-export interface ModelSession {
-  /** Inputs that the model does not have are left out. Outputs are new at every run. */
-  run(
-    feeds: Readonly<Record<string, Int32Array>>,
-    shape: readonly number[],
-  ): Promise<Readonly<Record<string, Float32Array>>>;
-  close(): Promise<void>;
-}
-
-/**
- * onnxruntime packs weights that cannot change once, for the layout of its products (or copies them to the device once), instead of
- * at every run. It reads them from our arrays.
- */
-export async function openModelSession(
-  { graph, weights }: ExportedGraph,
-  options: SessionOptions,
-): Promise<ModelSession> {
-  const inside = [...weights.values()];
-  const model = writeModel(forDevice(graph, options.device), { weights: inside, external: true });
-  const session = await create(model, 'model', options, { externalData: externalData(inside) });
-  return {
-    async run(feeds, shape) {
-      const fed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name));
-      const outputs = await session
-        .run(
-          Object.fromEntries(
-            fed.map(([name, ids]) => [
-              name,
-              new (onnxruntime().Tensor)('int64', BigInt64Array.from(ids, BigInt), shape),
-            ]),
-          ),
-        )
-        .catch((error) => {
-          throw memoryError(graph, error);
-        });
-      return Object.fromEntries(
-        Object.entries(outputs).map(([name, tensor]) => [name, (tensor as Tensor).data as Float32Array]),
-      );
     },
     close: () => closeSession(session, options.profile),
   };

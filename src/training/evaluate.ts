@@ -4,7 +4,7 @@ import { byLength, padBatch } from '../datasets/batches.js';
 import { bucketLength } from '../datasets/row-packing.js';
 import { type CompileOptions, compile } from '../engine/compile.js';
 import type { Device } from '../engine/device.js';
-import { openModelSession } from '../engine/session.js';
+import { openModelSession } from '../engine/model-session.js';
 import type { TaskHead } from '../models/heads.js';
 import type { Parameters } from '../models/parameters.js';
 import { exportModel, modelOutputs } from './export-model.js';
