@@ -4,7 +4,7 @@ import type { LedgerRecord } from '../experiments/ledger.js';
 import { machineText } from '../experiments/machine-text.js';
 import type { GridCell } from '../experiments/notebook-runs.js';
 import { numericalVersionOf } from '../experiments/record-version.js';
-import { hasGeneratedData } from '../experiments/run-spec.js';
+import { canonicalJson, hasGeneratedData } from '../experiments/run-spec.js';
 import { meanAndSpread, pairedDifference } from './comparison.js';
 import { undefinedText } from './number-text.js';
 import type { Row } from './table.js';
@@ -67,8 +67,13 @@ export interface RunGroup {
   readonly records: readonly LedgerRecord[];
 }
 
+/** A run that several grids hold counts once. */
+const onceEach = (cells: readonly GridCell[]): GridCell[] => [
+  ...new Map(cells.map((cell) => [canonicalJson(cell.spec), cell])).values(),
+];
+
 /**
- * Groups cells by a name that leaves the seed out, in order of first use.
+ * Groups cells by a name that leaves the seed out, in order of first use; a run that several grids hold counts once.
  * @example
  * ```ts
  * import { comparison, experiments } from 'progtuning';
@@ -80,7 +85,7 @@ export interface RunGroup {
  */
 export function groupRuns(cells: readonly GridCell[], nameOf: (cell: GridCell) => string): RunGroup[] {
   const groups = new Map<string, GridCell[]>();
-  for (const cell of cells) {
+  for (const cell of onceEach(cells)) {
     const name = nameOf(cell);
     groups.set(name, [...(groups.get(name) ?? []), cell]);
   }
@@ -208,7 +213,8 @@ function versionText(records: readonly LedgerRecord[]): string {
  * console.log(comparison.provenance(cells).split('; ')[1]); // real data (glue), real data (glue-substitutes)
  * ```
  */
-export function provenance(cells: readonly GridCell[]): string {
+export function provenance(ofGrids: readonly GridCell[]): string {
+  const cells = onceEach(ofGrids);
   const records = cells.flatMap(({ record }) => (record ? [record] : []));
   const list = (values: readonly (string | number)[]): string => [...new Set(values)].join(', ');
   const data = (cell: GridCell): string =>

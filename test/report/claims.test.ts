@@ -32,6 +32,14 @@ test('a row has mean and spread over seeds; what was not run says so', () => {
   assert.equal(differenceText(groups[2] as never, groups[0] as never), null);
 });
 
+test('a run that two grids hold counts once', () => {
+  const cells = [...pair(0, 0.8, 0.82), ...pair(1, 0.84, 0.82)];
+  const twice = [...cells, ...pair(0, 0.8, 0.82)];
+  const rows = (of: typeof cells) => groupRuns(of, ({ spec }) => spec.schedule.kind).map(runRow);
+  assert.deepEqual(rows(twice), rows(cells));
+  assert.equal(provenance(twice), provenance(cells));
+});
+
 test('provenance says model, data, seeds, machine, and how many runs there are', () => {
   const cells = [...pair(0, 0.8, 0.8), cell({ schedule: { kind: 'growing' }, seed: 0 })];
   assert.equal(
