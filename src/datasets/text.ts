@@ -69,7 +69,7 @@ function isUtf16(bytes: Uint8Array): boolean {
   const [a, b] = bytes;
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return true;
   const begin = bytes.subarray(0, 64);
-  return begin.length > 1 && begin.filter((byte) => byte === 0).length >= Math.floor(begin.length / 3);
+  return begin.length > 1 && 3 * begin.filter((byte) => byte === 0).length >= begin.length;
 }
 
 /**

@@ -167,7 +167,7 @@ const writeGraph =
     pbf.writeStringField(2, 'progtuning');
     for (const constant of graph.constantsOf(nodes)) pbf.writeMessage(5, writeConstant, constant);
     for (const constant of weights) pbf.writeMessage(5, external ? writeExternal : writeConstant, constant);
-    const inside = new Set([...weights].map(({ value }) => value.name));
+    const inside = new Set(weights.map(({ value }) => value.name));
     for (const value of graph.inputs)
       if (!inside.has(value.name)) pbf.writeMessage(11, writeValueInfo, info(value.name, value));
     for (const { name, value } of graph.outputs) pbf.writeMessage(12, writeValueInfo, info(name, value));

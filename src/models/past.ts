@@ -31,8 +31,14 @@ export const withPast = (
   values: tf.Tensor2D,
 ): Kept => past?.join(module, keys, values) ?? [keys, values];
 
+/** Of keys, and of values: heads, and the size of each. */
+export interface KeyHeads {
+  readonly heads: number;
+  readonly size: number;
+}
+
 /** Heads of keys and values, and the size of each. */
-export function keyHeads(config: ModelConfig): { readonly heads: number; readonly size: number } {
+export function keyHeads(config: ModelConfig): KeyHeads {
   const heads = 'numKeyValueHeads' in config ? config.numKeyValueHeads : config.numAttentionHeads;
   return {
     heads,

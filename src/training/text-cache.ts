@@ -1,5 +1,6 @@
 /** Keys and values of what has been written so far, and how rows are chosen from them. */
 import { MASKED } from '../models/attending.js';
+import type { KeyHeads } from '../models/past.js';
 
 /** Rows, their new tokens, and room for the tokens before. */
 export interface TextShape {
@@ -18,12 +19,6 @@ export interface Cache {
   readonly arrays: ReadonlyMap<string, Float32Array>;
 }
 
-/** Of keys, and of values: heads, and the size of each. */
-export interface Heads {
-  readonly heads: number;
-  readonly size: number;
-}
-
 /** Room in powers of 2, so that arrays are seldom made anew. */
 const roomFor = (length: number): number => Math.max(64, 2 ** Math.ceil(Math.log2(length)));
 
@@ -32,7 +27,7 @@ export function emptyCache(
   names: readonly string[],
   rows: number,
   tokens: number,
-  { heads, size }: Heads,
+  { heads, size }: KeyHeads,
 ): Cache {
   const room = roomFor(tokens);
   const arrays = new Map(names.map((name) => [name, new Float32Array(rows * heads * room * size)]));
@@ -40,7 +35,7 @@ export function emptyCache(
 }
 
 /** Rows of a cache, chosen, with room for a token more. @param chosen which row each new one continues */
-export function rearranged(cache: Cache, chosen: readonly number[], { heads, size }: Heads): Cache {
+export function rearranged(cache: Cache, chosen: readonly number[], { heads, size }: KeyHeads): Cache {
   const room = roomFor(cache.length + 1);
   const isSame =
     room === cache.room && chosen.length === cache.rows && chosen.every((from, to) => from === to);
@@ -66,7 +61,7 @@ export function extended(
   cache: Cache,
   fresh: Readonly<Record<string, Float32Array | Int32Array>>,
   tokens: number,
-  { heads, size }: Heads,
+  { heads, size }: KeyHeads,
 ): Cache {
   const length = tokens * size;
   for (const [name, array] of cache.arrays)
