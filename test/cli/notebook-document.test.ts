@@ -9,6 +9,7 @@ import {
   sourceHash,
   splitLines,
 } from '../../src/cli/notebook/document.js';
+import { inTurn } from '../../src/cli/notebook/kernel.js';
 import { collectOutput, type Displays, stderrOf } from '../../src/cli/notebook/outputs.js';
 import { decodeMessage, encodeRequest } from '../../src/cli/notebook/wire.js';
 
@@ -79,6 +80,34 @@ test('the fingerprint changes with the sources and the version only', () => {
   assert.equal(sourceHash(notebookFromJson(notebookToJson(notebook), 'a'), '1'), hash);
   assert.notEqual(sourceHash(notebook, '2'), hash);
   assert.notEqual(sourceHash(notebookFromMarkdown(markdown.replace('= 1', '= 2'), 'a.md'), '1'), hash);
+});
+
+test('messages are sent one after the other, also after one that could not be sent', async () => {
+  const begun: string[] = [];
+  let finish: ((error?: Error) => void) | undefined;
+  const send = inTurn((frames) => {
+    if (finish) throw new Error('busy writing');
+    begun.push(String(frames[0]));
+    return new Promise((resolve, reject) => {
+      finish = (error) => {
+        finish = undefined;
+        if (error) reject(error);
+        else resolve();
+      };
+    });
+  });
+  const sent = ['a', 'b', 'c'].map((text) => send([Buffer.from(text)]));
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  assert.deepEqual(begun, ['a']);
+  finish?.(new Error('lost'));
+  await assert.rejects(sent[0] as Promise<void>, /lost/);
+  await turn();
+  finish?.();
+  await turn();
+  finish?.();
+  await Promise.all(sent.slice(1));
+  assert.deepEqual(begun, ['a', 'b', 'c']);
 });
 
 test('lines keep their ends', () => {

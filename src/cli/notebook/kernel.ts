@@ -156,6 +156,18 @@ function openRequests() {
   };
 }
 
+type Send = (frames: (Buffer | string)[]) => Promise<void>;
+
+/** Sends one message after the other: a socket of ZeroMQ that still writes one refuses the next. @param send as `Dealer.send` */
+export function inTurn(send: Send): Send {
+  let last: Promise<void> = Promise.resolve();
+  return (frames) => {
+    const next = (): Promise<void> => send(frames);
+    last = last.then(next, next);
+    return last;
+  };
+}
+
 function converse(
   child: ChildProcess,
   shell: Dealer,
@@ -164,6 +176,7 @@ function converse(
   temporary: string,
 ): Kernel {
   const requests = openRequests();
+  const send = inTurn((frames) => shell.send(frames));
   const life = watch(child, requests.failAll);
   const release = endWithUs(child, temporary);
   let handler: (message: Message) => void = () => undefined;
@@ -183,7 +196,7 @@ function converse(
       return requests.open(id, timeout, (failed) => {
         const end = life.end();
         if (end) failed(end);
-        else shell.send(frames).catch(failed);
+        else send(frames).catch(failed);
       });
     },
     async close() {
